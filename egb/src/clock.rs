@@ -1,0 +1,217 @@
+//! The only place that reads time, so that tests can set it.
+//!
+//! In memory a balancer counts monotonic nanoseconds ([`Tick`]) from its start; what users see and
+//! what is stored is UTC. A wall clock that jumps while the program runs changes neither order nor
+//! cooldowns.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+
+/// A source of time. [`SystemClock`] is the real one; [`ManualClock`] stands still until told.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// Time since an instant of the clock's choice. It never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// The wall clock. It may jump.
+    fn utc(&self) -> SystemTime;
+}
+
+/// The clocks of the operating system.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// A clock that counts from now.
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn monotonic(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn utc(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// A clock for tests: it moves when [`advance`](ManualClock::advance) says so. Clones share the time.
+///
+/// ```
+/// use std::time::Duration;
+/// use egb::{Balancer, ManualClock};
+///
+/// let clock = ManualClock::new();
+/// let balancer = Balancer::builder().key("test-key-1").in_memory().clock(clock.clone()).build()?;
+/// balancer.report(&"test-key-1".into(), 429);
+/// assert!(balancer.key().is_err());           // cooling down
+/// clock.advance(Duration::from_secs(300));
+/// assert!(balancer.key().is_ok());
+/// # Ok::<(), egb::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Mutex<Reading>>);
+
+#[derive(Debug)]
+struct Reading {
+    monotonic: Duration,
+    utc: SystemTime,
+}
+
+impl ManualClock {
+    /// A clock that stands at the present.
+    pub fn new() -> Self {
+        Self::at(SystemTime::now())
+    }
+
+    /// A clock that stands at `utc`.
+    pub fn at(utc: SystemTime) -> Self {
+        Self(Arc::new(Mutex::new(Reading { monotonic: Duration::ZERO, utc })))
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, by: Duration) {
+        let mut reading = self.0.lock();
+        reading.monotonic += by;
+        reading.utc += by;
+    }
+
+    /// Sets the wall clock alone, as an operator or NTP does; no time passes.
+    pub fn set_utc(&self, utc: SystemTime) {
+        self.0.lock().utc = utc;
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for ManualClock {
+    fn monotonic(&self) -> Duration {
+        self.0.lock().monotonic
+    }
+
+    fn utc(&self) -> SystemTime {
+        self.0.lock().utc
+    }
+}
+
+/// Monotonic nanoseconds since the start of a balancer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Tick(pub(crate) u64);
+
+impl Tick {
+    pub(crate) const ZERO: Self = Self(0);
+
+    pub(crate) fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(duration)))
+    }
+
+    /// Time from `earlier` to `self`; zero when `earlier` is the later one.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// One balancer's view of time: ticks for order and cooldowns, and the UTC that belongs to them.
+#[derive(Clone, Debug)]
+pub(crate) struct Timeline {
+    clock: Arc<dyn Clock>,
+    start_monotonic: Duration,
+    start_utc: SystemTime,
+}
+
+impl Timeline {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { start_monotonic: clock.monotonic(), start_utc: clock.utc(), clock }
+    }
+
+    pub(crate) fn now(&self) -> Tick {
+        Tick(nanos(self.clock.monotonic().saturating_sub(self.start_monotonic)))
+    }
+
+    /// The UTC of a tick, as if the wall clock had never been set since the start.
+    pub(crate) fn time_of(&self, tick: Tick) -> SystemTime {
+        self.start_utc + Duration::from_nanos(tick.0)
+    }
+
+    /// The tick of an instant made by [`time_of`](Self::time_of); instants before the start become the start.
+    pub(crate) fn tick_of(&self, time: SystemTime) -> Tick {
+        Tick(nanos(time.duration_since(self.start_utc).unwrap_or_default()))
+    }
+
+    /// What the wall clock will show (or showed) at `time`, an instant of this timeline: the form to store.
+    pub(crate) fn to_wall(&self, time: SystemTime) -> SystemTime {
+        shift(time, self.time_of(self.now()), self.clock.utc())
+    }
+
+    /// The instant of this timeline at which the wall clock shows `wall`: the form to read back.
+    pub(crate) fn from_wall(&self, wall: SystemTime) -> SystemTime {
+        shift(wall, self.clock.utc(), self.time_of(self.now()))
+    }
+}
+
+/// Keeps the distance of `time` from `here` and measures it from `there` instead.
+fn shift(time: SystemTime, here: SystemTime, there: SystemTime) -> SystemTime {
+    let moved = match time.duration_since(here) {
+        Ok(ahead) => there.checked_add(ahead),
+        Err(behind) => there.checked_sub(behind.duration()),
+    };
+    moved.unwrap_or(there)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_wall_clock_that_jumps_does_not_move_ticks() {
+        let clock = ManualClock::new();
+        let timeline = Timeline::new(Arc::new(clock.clone()));
+        let before = timeline.now();
+        clock.set_utc(clock.utc() + 365 * 24 * HOUR);
+        assert_eq!(timeline.now(), before);
+        clock.advance(HOUR);
+        assert_eq!(timeline.now().since(before), HOUR);
+    }
+
+    #[test]
+    fn stored_instants_keep_their_distance_from_now_when_the_wall_clock_was_set() {
+        let clock = ManualClock::new();
+        let timeline = Timeline::new(Arc::new(clock.clone()));
+        let until = timeline.time_of(timeline.now()) + HOUR;
+        clock.set_utc(clock.utc() - 48 * HOUR);
+        let stored = timeline.to_wall(until);
+        assert_eq!(stored, clock.utc() + HOUR);
+        assert_eq!(timeline.from_wall(stored), until);
+    }
+
+    #[test]
+    fn ticks_and_times_convert_both_ways() {
+        let timeline = Timeline::new(Arc::new(ManualClock::new()));
+        let tick = Tick::ZERO.plus(HOUR);
+        assert_eq!(timeline.tick_of(timeline.time_of(tick)), tick);
+        assert_eq!(timeline.tick_of(timeline.time_of(Tick::ZERO) - HOUR), Tick::ZERO);
+    }
+}

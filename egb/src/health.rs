@@ -1,0 +1,132 @@
+//! A key's health: a value that the policy computes and the pool keeps.
+
+use std::time::SystemTime;
+
+use crate::outcome::Reason;
+
+/// The state of one key: its share of traffic, and whether it may be used at all.
+///
+/// A value without behaviour of its own: [`Policy::next`](crate::Policy::next) computes the next one.
+///
+/// ```
+/// let health = egb::Health::new(2.0);
+/// assert_eq!(health.effective_weight(), 2.0);
+/// assert!(!health.is_disabled());
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// The configured weight.
+    pub(crate) weight: f64,
+    /// Weight x health factor, kept as one number so that `Policy::classic` is exact to the bit.
+    pub(crate) effective: f64,
+    pub(crate) disabled: bool,
+    pub(crate) cooldown_until: Option<SystemTime>,
+    pub(crate) error_count: u64,
+    pub(crate) consecutive_errors: u32,
+    pub(crate) streaks: Streaks,
+    pub(crate) last_failure: Option<LastFailure>,
+}
+
+/// How often each kind of failure came since the last success: what waits are doubled by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Streaks {
+    pub(crate) forbidden: u32,
+    pub(crate) throttled: u32,
+    pub(crate) daily: u32,
+    pub(crate) billing: u32,
+    pub(crate) server: u32,
+    /// How often the circuit opened; 0 is a closed circuit.
+    pub(crate) circuit: u32,
+}
+
+/// The failure that a key met last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LastFailure {
+    /// When it was reported.
+    pub at: SystemTime,
+    /// Its HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// Its reason.
+    pub reason: Reason,
+}
+
+impl Health {
+    /// The health of a new key.
+    ///
+    /// # Panics
+    ///
+    /// When `weight` is not a finite number above zero.
+    pub fn new(weight: f64) -> Self {
+        assert!(weight.is_finite() && weight > 0.0, "a weight is a finite number above 0, not {weight}");
+        Self {
+            weight,
+            effective: weight,
+            disabled: false,
+            cooldown_until: None,
+            error_count: 0,
+            consecutive_errors: 0,
+            streaks: Streaks::default(),
+            last_failure: None,
+        }
+    }
+
+    /// The configured weight.
+    pub fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    /// Weight x health: the share of traffic that the key gets now.
+    pub fn effective_weight(&self) -> f64 {
+        self.effective
+    }
+
+    /// The factor by which failures have shrunk the share; 1.0 is full health.
+    pub fn factor(&self) -> f64 {
+        self.effective / self.weight
+    }
+
+    /// Whether the key is out until someone enables it.
+    pub fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+
+    /// The instant until which the key rests. It may lie in the past.
+    pub fn cooldown_until(&self) -> Option<SystemTime> {
+        self.cooldown_until
+    }
+
+    /// Whether the key rests at `now`.
+    pub fn is_cooling(&self, now: SystemTime) -> bool {
+        self.cooldown_until.is_some_and(|until| until > now)
+    }
+
+    /// Whether the key's circuit was opened by server failures and its rest is over: it gets one
+    /// call as a probe before it serves again.
+    pub fn is_half_open(&self, now: SystemTime) -> bool {
+        self.streaks.circuit > 0 && !self.is_cooling(now)
+    }
+
+    /// Failures since the last success.
+    pub fn consecutive_errors(&self) -> u32 {
+        self.consecutive_errors
+    }
+
+    /// Failures altogether.
+    pub fn error_count(&self) -> u64 {
+        self.error_count
+    }
+
+    /// The failure that the key met last.
+    pub fn last_failure(&self) -> Option<LastFailure> {
+        self.last_failure
+    }
+
+    /// Changes the configured weight and keeps the health factor.
+    pub(crate) fn set_weight(&mut self, weight: f64) {
+        if weight.to_bits() != self.weight.to_bits() {
+            self.effective = weight * self.factor();
+            self.weight = weight;
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The secret: one API key, redacted wherever it could be printed. Knows nothing of pools or health.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Shorter keys are masked whole: eight shown characters would give too much of them away.
+const MASK_WHOLE_BELOW: usize = 16;
+const SHOWN_AT_EACH_END: usize = 4;
+
+/// One API key.
+///
+/// Cloning copies a pointer. `Debug` shows the first and last four characters of a key of at least
+/// 16 and nothing of a shorter one; there is no `Display`, so that a key never slips into a
+/// formatted string. The text is read with [`expose_secret`](Key::expose_secret) and wiped from
+/// memory when the last clone is dropped. Keys compare in constant time.
+///
+/// ```
+/// let key = egb::Key::from("AIzaSyExample_0123456789");
+/// assert_eq!(format!("{key:?}"), "Key(AIza…6789)");
+/// assert_eq!(key.expose_secret(), "AIzaSyExample_0123456789");
+/// ```
+#[derive(Clone)]
+pub struct Key(Arc<Secret>);
+
+struct Secret {
+    text: Zeroizing<String>,
+    fingerprint: Fingerprint,
+}
+
+impl Key {
+    fn new(text: String) -> Self {
+        let text = Zeroizing::new(text);
+        let fingerprint = Fingerprint::of(&text);
+        Self(Arc::new(Secret { text, fingerprint }))
+    }
+
+    /// The key itself, to be handed to the API and to nothing else.
+    pub fn expose_secret(&self) -> &str {
+        &self.0.text
+    }
+
+    /// A stable name for the key that does not reveal it.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.0.fingerprint
+    }
+
+    /// What may be shown of the key: `AIza…6789`, or `…` for a key of fewer than 16 characters.
+    pub fn masked(&self) -> String {
+        let text = self.expose_secret();
+        if text.chars().count() < MASK_WHOLE_BELOW {
+            return "…".to_owned();
+        }
+        let head = text.chars().take(SHOWN_AT_EACH_END);
+        let tail = text.chars().skip(text.chars().count() - SHOWN_AT_EACH_END);
+        head.chain(std::iter::once('…')).chain(tail).collect()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.masked())
+    }
+}
+
+impl From<String> for Key {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self::new(text.to_owned())
+    }
+}
+
+impl From<&Key> for Key {
+    fn from(key: &Key) -> Self {
+        key.clone()
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.fingerprint.hash(state);
+    }
+}
+
+/// A key's name in the database, in logs and in statistics: the first 16 bytes of a SHA-256 over
+/// the key. The same key has the same fingerprint on every machine and in every version of egb.
+///
+/// It can't be turned back into a key that was made at random, as providers make them; a key that
+/// can be guessed can be found by trying.
+///
+/// ```
+/// let key = egb::Key::from("AIzaSyExample_0123456789");
+/// assert_eq!(key.fingerprint().to_string().len(), 32);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    fn of(text: &str) -> Self {
+        // The prefix keeps the value apart from any plain SHA-256 of the key that others may store.
+        let digest = Sha256::new().chain_update(b"egb key fingerprint v1\0").chain_update(text).finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Self(bytes)
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_ends_of_a_long_key_and_nothing_of_a_short_one() {
+        assert_eq!(format!("{:?}", Key::from("abcdefghijklmnop")), "Key(abcd…mnop)");
+        assert_eq!(format!("{:?}", Key::from("abcdefghijklmno")), "Key(…)");
+        assert_eq!(format!("{:?}", Key::from("")), "Key(…)");
+        assert_eq!(format!("{:#?}", Key::from("abcdefghijklmno")), "Key(…)");
+    }
+
+    #[test]
+    fn masking_counts_characters_and_not_bytes() {
+        assert_eq!(Key::from("ключключ").masked(), "…");
+        assert_eq!(Key::from("ключ🔑🔑🔑🔑🔑🔑🔑🔑ключ").masked(), "ключ…ключ");
+    }
+
+    #[test]
+    fn equal_keys_have_equal_fingerprints_and_others_do_not() {
+        assert_eq!(Key::from("a"), Key::from("a".to_owned()));
+        assert_ne!(Key::from("a"), Key::from("b"));
+        assert_ne!(Key::from("a"), Key::from("ab"));
+        assert_eq!(Key::from("a").fingerprint(), Key::from("a").fingerprint());
+        assert_ne!(Key::from("a").fingerprint(), Key::from("b").fingerprint());
+    }
+
+    #[test]
+    fn the_fingerprint_never_changes() {
+        // Databases in the field know keys by this value.
+        assert_eq!(Key::from("AIzaSyFAKE_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").fingerprint().to_string(), "FILL");
+    }
+}

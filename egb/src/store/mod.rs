@@ -1,0 +1,115 @@
+//! Where state outlives the process: the [`Store`] trait, what it keeps, and the thread that writes it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::health::Health;
+use crate::key::Fingerprint;
+
+mod sqlite;
+mod writer;
+
+pub(crate) use sqlite::Sqlite;
+pub(crate) use writer::{Journal, Writer};
+
+/// A place that keeps the state of keys. Called by one thread, the writer's; [`load`](Store::load)
+/// once before it.
+pub(crate) trait Store: fmt::Debug + Send + 'static {
+    /// The state of every key known to the store.
+    fn load(&mut self) -> Result<Vec<Record>, StoreError>;
+
+    /// Applies all changes in one transaction, durably: when it returns `Ok` they survive a crash.
+    /// On `Err` none is applied.
+    fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+
+    /// The records that other processes changed since the last `load` or `changes_by_others`.
+    fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError>;
+}
+
+/// Calls that a key served. In a [`Record`] totals over all processes and time, in a [`Change`]
+/// what is to be added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) calls: u64,
+    pub(crate) successes: u64,
+    pub(crate) failures: u64,
+    /// Those of `failures` that were a 429.
+    pub(crate) throttled: u64,
+}
+
+/// What several processes share of one key. All instants are wall-clock UTC.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KeyState {
+    pub(crate) health: Health,
+    /// Raised by every reset, enable and disable by hand: a higher one replaces the health of a lower
+    /// one whole; equal ones are joined (disabled if either is, the later cooldown).
+    pub(crate) epoch: u64,
+    pub(crate) last_used: Option<SystemTime>,
+}
+
+/// One key as the store knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Record {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) state: KeyState,
+    pub(crate) counters: Counters,
+}
+
+/// What happened to one key since it was written last.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Change {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) state: KeyState,
+    pub(crate) added: Counters,
+}
+
+/// Why the state could not be read or written. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {kind}", path = path.display())]
+pub struct StoreError {
+    path: PathBuf,
+    kind: StoreErrorKind,
+}
+
+/// What is wrong with the database.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The file belongs to another program.
+    #[error("this SQLite database was not made by egb; choose another path for the state")]
+    Foreign,
+    /// The file is damaged, or not a database at all.
+    #[error("not a usable SQLite database ({0}); restore it from a backup, or move it away and egb starts a new one")]
+    Corrupt(#[source] rusqlite::Error),
+    /// A newer egb wrote it.
+    #[error("the state has schema version {found}, this egb knows up to {known}; upgrade egb")]
+    Newer {
+        /// The version in the file.
+        found: i64,
+        /// The newest version that this egb can read.
+        known: i64,
+    },
+    /// The folder does not exist, is read-only, the disk is full, ..
+    #[error("can't use the database: {0}; check that the folder exists, may be written and has room")]
+    Unusable(#[source] rusqlite::Error),
+    /// The file or its folder could not be made.
+    #[error("can't make the database: {0}; check that the folder exists and may be written")]
+    Io(#[source] std::io::Error),
+}
+
+impl StoreError {
+    pub(crate) fn new(path: &Path, kind: StoreErrorKind) -> Self {
+        Self { path: path.to_owned(), kind }
+    }
+
+    /// The database.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with it.
+    pub fn kind(&self) -> &StoreErrorKind {
+        &self.kind
+    }
+}
