@@ -179,6 +179,17 @@ fn shift(time: SystemTime, here: SystemTime, there: SystemTime) -> SystemTime {
     moved.unwrap_or(there)
 }
 
+/// The next midnight in US Pacific time, when Google's daily quotas reset.
+pub(crate) fn next_midnight(now: SystemTime) -> SystemTime {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let tomorrow = || -> Result<SystemTime, jiff::Error> {
+        let here = jiff::Timestamp::try_from(now)?.in_tz("America/Los_Angeles")?;
+        Ok(here.tomorrow()?.start_of_day()?.timestamp().try_into()?)
+    };
+    // Only for years that the calendar does not know.
+    tomorrow().unwrap_or(now + DAY)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,5 +224,15 @@ mod tests {
         let tick = Tick::ZERO.plus(HOUR);
         assert_eq!(timeline.tick_of(timeline.time_of(tick)), tick);
         assert_eq!(timeline.tick_of(timeline.time_of(Tick::ZERO) - HOUR), Tick::ZERO);
+    }
+
+    #[test]
+    fn midnight_in_california_follows_daylight_saving_time() {
+        let utc = |text: &str| SystemTime::try_from(text.parse::<jiff::Timestamp>().unwrap()).unwrap();
+        assert_eq!(next_midnight(utc("2026-11-23T12:00:00Z")), utc("2026-11-24T08:00:00Z"));
+        assert_eq!(next_midnight(utc("2026-07-01T06:59:59Z")), utc("2026-07-01T07:00:00Z"));
+        assert_eq!(next_midnight(utc("2026-07-01T07:00:00Z")), utc("2026-07-02T07:00:00Z"));
+        // The day on which the clocks go back has 25 hours.
+        assert_eq!(next_midnight(utc("2026-11-01T07:00:00Z")), utc("2026-11-02T08:00:00Z"));
     }
 }

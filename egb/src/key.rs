@@ -172,6 +172,9 @@ mod tests {
     #[test]
     fn the_fingerprint_never_changes() {
         // Databases in the field know keys by this value.
-        assert_eq!(Key::from("AIzaSyFAKE_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").fingerprint().to_string(), "FILL");
+        assert_eq!(
+            Key::from("AIzaSyFAKE_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa").fingerprint().to_string(),
+            "19fd7846787051d9cf4cc3352dcb75b7"
+        );
     }
 }

@@ -6,6 +6,7 @@ mod health;
 mod key;
 mod keyfile;
 mod outcome;
+mod policy;
 mod store;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -13,3 +14,4 @@ pub use error::Error;
 pub use health::{Health, LastFailure};
 pub use key::{Fingerprint, Key};
 pub use outcome::{Failure, HttpError, Reason, StatusCode, Verdict};
+pub use policy::Policy;
