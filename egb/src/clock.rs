@@ -19,6 +19,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn utc(&self) -> SystemTime;
 }
 
+/// The wall clock of the operating system, for what happens outside any balancer.
+pub(crate) fn system_utc() -> SystemTime {
+    SystemTime::now()
+}
+
 /// The clocks of the operating system.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
@@ -159,14 +164,36 @@ impl Timeline {
         Tick(nanos(time.duration_since(self.start_utc).unwrap_or_default()))
     }
 
-    /// What the wall clock will show (or showed) at `time`, an instant of this timeline: the form to store.
-    pub(crate) fn to_wall(&self, time: SystemTime) -> SystemTime {
-        shift(time, self.time_of(self.now()), self.clock.utc())
+    /// The distance between this timeline and the wall clock as it is now.
+    pub(crate) fn wall(&self) -> Wall {
+        let now = self.now();
+        Wall { tick: now, here: self.time_of(now), there: self.clock.utc() }
+    }
+}
+
+/// Translates between a timeline and the wall clock, which may have been set since the start.
+/// Instants keep their distance from now: that is what to store, and how to read it back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wall {
+    tick: Tick,
+    here: SystemTime,
+    there: SystemTime,
+}
+
+impl Wall {
+    /// What the wall clock will show (or showed) at `time`, an instant of the timeline.
+    pub(crate) fn to_wall(self, time: SystemTime) -> SystemTime {
+        shift(time, self.here, self.there)
     }
 
-    /// The instant of this timeline at which the wall clock shows `wall`: the form to read back.
-    pub(crate) fn from_wall(&self, wall: SystemTime) -> SystemTime {
-        shift(wall, self.clock.utc(), self.time_of(self.now()))
+    /// The instant of the timeline at which the wall clock shows `wall`.
+    pub(crate) fn from_wall(self, wall: SystemTime) -> SystemTime {
+        shift(wall, self.there, self.here)
+    }
+
+    /// What the wall clock showed at `tick`, which has passed.
+    pub(crate) fn past_to_wall(self, tick: Tick) -> SystemTime {
+        self.there.checked_sub(self.tick.since(tick)).unwrap_or(self.there)
     }
 }
 
@@ -213,9 +240,9 @@ mod tests {
         let timeline = Timeline::new(Arc::new(clock.clone()));
         let until = timeline.time_of(timeline.now()) + HOUR;
         clock.set_utc(clock.utc() - 48 * HOUR);
-        let stored = timeline.to_wall(until);
+        let stored = timeline.wall().to_wall(until);
         assert_eq!(stored, clock.utc() + HOUR);
-        assert_eq!(timeline.from_wall(stored), until);
+        assert_eq!(timeline.wall().from_wall(stored), until);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The errors of egb itself: what could not be set up, and why no key could be given.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::keyfile::KeysFileError;
@@ -13,17 +14,26 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Every key of the pool is disabled.
+    /// So many keys are disabled that the others are too few.
     #[error(
-        "no key left: all {total} are disabled; replace the keys, or call `balancer.enable(&key)` or `balancer.reset()` once the provider accepts them again"
+        "no key left: {disabled} of {total} keys are disabled and {wanted} needed; replace the keys, or call \
+         `balancer.enable(&key)` or `balancer.reset()` once the provider accepts them again"
     )]
     NoKeyLeft {
+        /// How many distinct keys were asked for.
+        wanted: usize,
+        /// How many keys are out until someone enables them.
+        disabled: usize,
         /// How many keys the pool has.
         total: usize,
     },
 
-    /// Keys are there, and none can be used right now.
-    #[error("no key is free: {cooling} cooling down, {busy} at their concurrency limit, {disabled} disabled{}", retry_hint(*.retry_after))]
+    /// Keys are there, and too few can be used right now.
+    #[error(
+        "no key is free: {cooling} cooling down or at their limit, {busy} serving as many calls as they may, \
+         {disabled} disabled{}",
+        retry_hint(*.retry_after)
+    )]
     NoKeyFree {
         /// Keys that rest until an instant (a cooldown or a spent limit).
         cooling: usize,
@@ -111,7 +121,7 @@ pub enum Error {
 
     /// The database can't be used.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] Arc<StoreError>),
 }
 
 impl Error {

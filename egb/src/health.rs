@@ -129,4 +129,13 @@ impl Health {
             self.weight = weight;
         }
     }
+
+    /// The same health with its instants translated to another reckoning of time.
+    pub(crate) fn moved(&self, translate: impl Fn(SystemTime) -> SystemTime) -> Self {
+        Self {
+            cooldown_until: self.cooldown_until.map(&translate),
+            last_failure: self.last_failure.map(|last| LastFailure { at: translate(last.at), ..last }),
+            ..self.clone()
+        }
+    }
 }

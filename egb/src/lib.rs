@@ -1,17 +1,103 @@
-//! egb spreads calls over many API keys.
+//! Spread calls over many API keys.
+//!
+//! Anyone who calls a rate-limited HTTP API with more than one key needs the same things: a fair turn
+//! for each key, a rest for one that is throttled, an end to one that is revoked, a memory of it all, and
+//! no key in any log. egb gives them to any function:
+//!
+//! ```
+//! use egb::{Balancer, Key, balanced};
+//!
+//! #[derive(Debug, thiserror::Error, egb::StatusCode)]
+//! enum ApiError {
+//!     #[error("the server answered {status}")]
+//!     #[status(field = status)]
+//!     Http { status: u16 },
+//!     #[error(transparent)]
+//!     #[status(transparent)]
+//!     Balance(#[from] egb::Error),
+//! }
+//!
+//! #[balanced(keys = 1, retries = 2)]
+//! async fn ask(key: Key, question: &str) -> Result<String, ApiError> {
+//!     // ... an HTTP call with `key.expose_secret()` ...
+//!     # if key.expose_secret() == "a-revoked-key" { return Err(ApiError::Http { status: 401 }); }
+//!     Ok(format!("an answer to {question}"))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), ApiError> {
+//! let keys = ["a-key", "another-key", "a-revoked-key"];
+//! let _guard = egb::init(Balancer::builder().keys(keys).in_memory().build()?)?;
+//! for _ in 0..10 {
+//!     ask("why?").await?; // every call is answered; the revoked key is tried once
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # How a call goes
+//!
+//! The attribute takes `key` out of the public signature. Each call leases the key that was least
+//! recently used, in proportion to the weights; runs the body; and reads from the result how it went:
+//! `Ok` is a success, an error tells its HTTP status through [`StatusCode`]. The [`Policy`] turns that
+//! [`Verdict`] into the key's next [`Health`]: a smaller share, a cooldown, the end. When the fault is
+//! the key's or the server's and `retries` are left, another key gets the call.
+//!
+//! # Three ways to use it
+//!
+//! 1. A plain key: [`key()`], [`Balancer::key`]. Fetching counts as a success; [`Balancer::report`]
+//!    says otherwise.
+//! 2. Scoped: [`Balancer::with_keys`], [`Balancer::with_keys_async`], and the guard from
+//!    [`Balancer::lease`].
+//! 3. Decorated: [`macro@balanced`]. Inside such a call, however deep, [`key()`] is the key of that call.
+//!
+//! # Where things are set
+//!
+//! [`Balancer::builder`] takes keys from files, code and environment variables, and a database;
+//! [`init`] makes the balancer the global one, [`register`] gives it a name. Without `init`, the first
+//! use builds the global one from `EGB_KEYS_FILE` or `EGB_KEYS`, and `EGB_DB`. Tests take
+//! [`Balancer::enter`] or [`Balancer::scope`], and a [`ManualClock`].
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `http` | yes | [`StatusCode`] for `http::StatusCode` and `http::Response` |
+//! | `reqwest` | | [`StatusCode`] for `reqwest::Error` and `reqwest::Response` |
+//! | `anyhow` | | [`StatusCode`] for `anyhow::Error` |
 
+mod balancer;
+mod builder;
 mod clock;
+mod config;
+mod context;
 mod error;
 mod health;
 mod key;
 mod keyfile;
+mod lease;
+mod limits;
 mod outcome;
 mod policy;
+mod pool;
+mod registry;
+mod schedule;
+mod stats;
 mod store;
 
+pub use balancer::Balancer;
+pub use builder::BalancerBuilder;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::KeyConfig;
+pub use context::{EnterGuard, Scoped};
 pub use error::Error;
 pub use health::{Health, LastFailure};
 pub use key::{Fingerprint, Key};
-pub use outcome::{Failure, HttpError, Reason, StatusCode, Verdict};
+pub use keyfile::{BadLine, KeysFileError, KeysFileErrorKind};
+pub use lease::Lease;
+pub use limits::Limits;
+pub use outcome::{Failure, Header, HttpError, Reason, StatusCode, Verdict};
 pub use policy::Policy;
+pub use pool::Reloaded;
+pub use registry::{Guard, get, init, key, keys, register};
+pub use stats::{KeyState, KeyStats, Stats};
+pub use store::{StoreError, StoreErrorKind};

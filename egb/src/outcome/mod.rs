@@ -5,8 +5,9 @@ use std::time::Duration;
 
 mod foreign;
 mod http_error;
+mod provider;
 
-pub use http_error::HttpError;
+pub use http_error::{Header, HttpError};
 
 /// What went wrong, and so whose fault it was.
 ///

@@ -11,7 +11,7 @@ mod sqlite;
 mod writer;
 
 pub(crate) use sqlite::Sqlite;
-pub(crate) use writer::{Journal, Writer};
+pub(crate) use writer::{Ack, Journal, Writer};
 
 /// A place that keeps the state of keys. Called by one thread, the writer's; [`load`](Store::load)
 /// once before it.
@@ -28,19 +28,19 @@ pub(crate) trait Store: fmt::Debug + Send + 'static {
 }
 
 /// Calls that a key served. In a [`Record`] totals over all processes and time, in a [`Change`]
-/// what is to be added.
+/// what is to be added, which may be below zero: a success that was counted early and then contradicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    pub(crate) calls: u64,
-    pub(crate) successes: u64,
-    pub(crate) failures: u64,
+    pub(crate) calls: i64,
+    pub(crate) successes: i64,
+    pub(crate) failures: i64,
     /// Those of `failures` that were a 429.
-    pub(crate) throttled: u64,
+    pub(crate) throttled: i64,
 }
 
 /// What several processes share of one key. All instants are wall-clock UTC.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct KeyState {
+pub(crate) struct SharedState {
     pub(crate) health: Health,
     /// Raised by every reset, enable and disable by hand: a higher one replaces the health of a lower
     /// one whole; equal ones are joined (disabled if either is, the later cooldown).
@@ -52,7 +52,7 @@ pub(crate) struct KeyState {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {
     pub(crate) fingerprint: Fingerprint,
-    pub(crate) state: KeyState,
+    pub(crate) state: SharedState,
     pub(crate) counters: Counters,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Record {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Change {
     pub(crate) fingerprint: Fingerprint,
-    pub(crate) state: KeyState,
+    pub(crate) state: SharedState,
     pub(crate) added: Counters,
 }
 

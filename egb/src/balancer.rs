@@ -1,0 +1,319 @@
+//! The balancer: pool, policy, scheduler and store behind one cheap handle, and the three ways to
+//! use it (a plain key, a scoped call, and what `#[balanced]` expands to).
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::builder::{BalancerBuilder, Sources};
+use crate::context::{self, EnterGuard, Scoped};
+use crate::error::Error;
+use crate::key::Key;
+use crate::lease::{Lease, Settled};
+use crate::outcome::{StatusCode, Verdict};
+use crate::pool::{Effect, Lone, Pool, Reloaded, Shortage, Slot};
+use crate::schedule::SlotId;
+use crate::stats::Stats;
+use crate::store::Writer;
+
+/// Spreads calls over a pool of keys. Cloning copies a pointer; all clones are one balancer.
+///
+/// ```
+/// use egb::{Balancer, Key};
+///
+/// let balancer = Balancer::builder().keys(["test-key-1", "test-key-2"]).in_memory().build()?;
+///
+/// let key: Key = balancer.key()?;                                  // auto-success mode
+/// balancer.report(&key, 429);
+///
+/// let answer = balancer.with_keys(1, |keys| {                      // scoped mode
+///     Ok::<_, egb::Error>(keys[0].expose_secret().len())
+/// })?;
+/// assert_eq!(answer, 10);
+/// # Ok::<(), egb::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Balancer(Arc<Inner>);
+
+struct Inner {
+    pool: Arc<Pool>,
+    sources: Sources,
+    writer: Option<Writer>,
+}
+
+impl Balancer {
+    /// Starts the making of a balancer.
+    pub fn builder() -> BalancerBuilder {
+        BalancerBuilder::default()
+    }
+
+    pub(crate) fn new(pool: Arc<Pool>, sources: Sources, writer: Option<Writer>) -> Self {
+        Self(Arc::new(Inner { pool, sources, writer }))
+    }
+
+    /// The next key. Fetching it counts as a success; report a failure with
+    /// [`report`](Self::report). Concurrency limits do not apply, for nobody says when the key is
+    /// free again: take a [`lease`](Self::lease) for that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`].
+    pub fn key(&self) -> Result<Key, Error> {
+        let fetched = self.0.pool.fetch().map_err(|shortage| refusal(1, shortage))?;
+        self.wake(fetched.wake);
+        Ok(fetched.slots)
+    }
+
+    /// The next `count` distinct keys, as [`key`](Self::key) gives one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`key`](Self::key), and [`Error::TooFewKeys`] when the pool is smaller than `count`.
+    pub fn keys(&self, count: usize) -> Result<Vec<Key>, Error> {
+        at_least_one(count)?;
+        let fetched = self.0.pool.fetch_many(count).map_err(|shortage| refusal(count, shortage))?;
+        self.wake(fetched.wake);
+        Ok(fetched.slots)
+    }
+
+    /// Leases the next key for one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`].
+    pub fn lease(&self) -> Result<Lease, Error> {
+        self.lease_excluding(1, &[])
+    }
+
+    /// Leases the next `count` distinct keys for one call, or none of them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`lease`](Self::lease), and [`Error::TooFewKeys`] when the pool is smaller than `count`.
+    pub fn leases(&self, count: usize) -> Result<Lease, Error> {
+        self.lease_excluding(count, &[])
+    }
+
+    /// As [`leases`](Self::leases), with none of the keys that were tried before.
+    pub(crate) fn lease_excluding(&self, count: usize, tried: &[SlotId]) -> Result<Lease, Error> {
+        at_least_one(count)?;
+        let refuse = |shortage| refusal(count, shortage);
+        if count == 1 {
+            let checkout = self.0.pool.checkout(tried).map_err(refuse)?;
+            self.wake(checkout.wake);
+            return Ok(Lease::one(self.clone(), checkout));
+        }
+        let checkout = self.0.pool.checkout_many(count, tried).map_err(refuse)?;
+        self.wake(checkout.wake);
+        Ok(Lease::many(self.clone(), checkout))
+    }
+
+    /// Calls `body` with `count` distinct keys and learns from its result. Inside it `egb::key()` is
+    /// the first of them.
+    ///
+    /// # Errors
+    ///
+    /// What `body` returns; or the error of [`leases`](Self::leases), and `body` is not called.
+    pub fn with_keys<T, E>(&self, count: usize, body: impl FnOnce(&[Key]) -> Result<T, E>) -> Result<T, E>
+    where
+        E: StatusCode + From<Error>,
+    {
+        let lease = self.leases(count)?;
+        let result = context::with_lease(&lease, || body(lease.keys()));
+        lease.report(&result);
+        result
+    }
+
+    /// The async twin of [`with_keys`](Self::with_keys). A future that is dropped on the way leaves
+    /// the keys as they were.
+    ///
+    /// # Errors
+    ///
+    /// As for [`with_keys`](Self::with_keys).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), egb::Error> {
+    /// # let balancer = egb::Balancer::builder().key("test-key-1").in_memory().build()?;
+    /// let length = balancer
+    ///     .with_keys_async(1, |keys| async move { Ok::<_, egb::Error>(keys[0].expose_secret().len()) })
+    ///     .await?;
+    /// assert_eq!(length, 10);
+    /// # Ok(()) }
+    /// ```
+    pub async fn with_keys_async<T, E, F>(&self, count: usize, body: impl FnOnce(Vec<Key>) -> F) -> Result<T, E>
+    where
+        E: StatusCode + From<Error>,
+        F: Future<Output = Result<T, E>>,
+    {
+        let lease = self.leases(count)?;
+        let keys = lease.keys().to_vec();
+        let running = context::with_lease(&lease, || body(keys));
+        let result = context::in_lease(&lease, running).await;
+        let verdict = match &result {
+            Ok(_) => Verdict::Success,
+            Err(error) => Verdict::error(error),
+        };
+        lease.settle(&verdict).finish().await;
+        result
+    }
+
+    /// Says how a call with a key from [`key`](Self::key) ended: a status, an error, or a
+    /// [`Verdict`]. A key that is not in the pool (it may have been removed) is no error. When the
+    /// report disables the key, it returns once that is on disk.
+    ///
+    /// ```
+    /// # let balancer = egb::Balancer::builder().key("test-key-1").in_memory().build()?;
+    /// let key = balancer.key()?;
+    /// balancer.report(&key, 401);
+    /// assert_eq!(balancer.stats().disabled(), 1);
+    /// # Ok::<(), egb::Error>(())
+    /// ```
+    pub fn report(&self, key: &Key, outcome: impl Into<Verdict>) {
+        if let Some(effect) = self.0.pool.report(key.fingerprint(), &outcome.into()) {
+            self.follow_up(effect).wait();
+        }
+    }
+
+    pub(crate) fn settle(&self, slots: &[Arc<Slot>], serial: u64, verdict: &Verdict, lone: Lone) -> Settled {
+        let mut all = Effect::default();
+        for slot in slots {
+            let effect = self.0.pool.settle(slot, serial, verdict, lone);
+            all.wake |= effect.wake;
+            all.disabled |= effect.disabled;
+        }
+        self.follow_up(all)
+    }
+
+    fn follow_up(&self, effect: Effect) -> Settled {
+        match &self.0.writer {
+            Some(writer) if effect.disabled => Settled::Saving(writer.save()),
+            _ => {
+                self.wake(effect.wake);
+                Settled::Done
+            }
+        }
+    }
+
+    fn wake(&self, wake: bool) {
+        if let Some(writer) = &self.0.writer
+            && wake
+        {
+            writer.wake();
+        }
+    }
+
+    /// A picture of all keys.
+    pub fn stats(&self) -> Stats {
+        self.0.pool.stats()
+    }
+
+    /// Writes everything that changed to disk, and returns when it is there. Without a database it
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] when it can't be written. Nothing is lost: it is kept and tried again.
+    pub fn flush(&self) -> Result<(), Error> {
+        match &self.0.writer {
+            Some(writer) => writer.flush().map_err(Error::from),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads the keys files and environment variables again. Keys that stay keep their health, new
+    /// ones join, missing ones leave; one that left and comes back is enabled.
+    ///
+    /// # Errors
+    ///
+    /// As for [`BalancerBuilder::build`]; then the pool stays as it was.
+    pub fn reload(&self) -> Result<Reloaded, Error> {
+        let reloaded = self.0.pool.reload(self.0.sources.read()?);
+        self.wake(true);
+        Ok(reloaded)
+    }
+
+    /// Gives every key its full share back: enabled, rested, healthy. Counts stay.
+    ///
+    /// # Errors
+    ///
+    /// As for [`flush`](Self::flush): the reset is in force, and on disk when this returns `Ok`.
+    pub fn reset(&self) -> Result<(), Error> {
+        self.0.pool.reset();
+        self.flush()
+    }
+
+    /// Puts a disabled key back in use, with the share that it had, and ends its cooldown.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownKey`] when the key is not in the pool; else as for [`reset`](Self::reset).
+    pub fn enable(&self, key: &Key) -> Result<(), Error> {
+        self.set_enabled(key, true)
+    }
+
+    /// Takes a key out until [`enable`](Self::enable) or [`reset`](Self::reset). Calls that hold it go on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`enable`](Self::enable).
+    pub fn disable(&self, key: &Key) -> Result<(), Error> {
+        self.set_enabled(key, false)
+    }
+
+    fn set_enabled(&self, key: &Key, enable: bool) -> Result<(), Error> {
+        let fingerprint = key.fingerprint();
+        self.0.pool.set_enabled(fingerprint, enable).ok_or(Error::UnknownKey { fingerprint })?;
+        self.flush()
+    }
+
+    /// Makes this balancer the default of the current thread, in place of the global one, until the
+    /// guard is dropped: tests never fight over a global. For async code take [`scope`](Self::scope).
+    ///
+    /// ```
+    /// let balancer = egb::Balancer::builder().key("test-key-1").in_memory().build()?;
+    /// let _entered = balancer.enter();
+    /// assert_eq!(egb::key()?.expose_secret(), "test-key-1");
+    /// # Ok::<(), egb::Error>(())
+    /// ```
+    pub fn enter(&self) -> EnterGuard {
+        EnterGuard::new(self.clone())
+    }
+
+    /// Makes this balancer the default within `body`, wherever it is polled. Tasks that `body` spawns
+    /// have their own surroundings: scope them too.
+    pub fn scope<F: Future>(&self, body: F) -> Scoped<F> {
+        Scoped::new(self.clone(), body)
+    }
+}
+
+/// Shows how many keys there are, and no key.
+impl fmt::Debug for Balancer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = self.stats();
+        f.debug_struct("Balancer")
+            .field("keys", &stats.total())
+            .field("available", &stats.available())
+            .field("disabled", &stats.disabled())
+            .finish_non_exhaustive()
+    }
+}
+
+fn at_least_one(count: usize) -> Result<(), Error> {
+    if count == 0 {
+        let (what, problem) = ("the number of keys".to_owned(), "is 0; ask for at least one");
+        return Err(Error::Invalid { what, problem });
+    }
+    Ok(())
+}
+
+/// Why `wanted` keys could not be given.
+fn refusal(wanted: usize, shortage: Shortage) -> Error {
+    let Shortage { total, disabled, parked, busy, next_due } = shortage;
+    if wanted > total {
+        Error::TooFewKeys { wanted, total }
+    } else if wanted > total - disabled {
+        Error::NoKeyLeft { wanted, disabled, total }
+    } else {
+        Error::NoKeyFree { cooling: parked, busy, disabled, retry_after: next_due }
+    }
+}

@@ -1,0 +1,252 @@
+//! The making of a balancer: where keys come from, limits, policy, clock and database.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::env;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::balancer::Balancer;
+use crate::clock::{Clock, SystemClock, Timeline};
+use crate::config::KeyConfig;
+use crate::error::Error;
+use crate::key::Key;
+use crate::keyfile;
+use crate::limits::Limits;
+use crate::policy::Policy;
+use crate::pool::Pool;
+use crate::store::{Sqlite, Store, Writer};
+
+/// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
+///
+/// ```no_run
+/// let balancer = egb::Balancer::builder()
+///     .keys_file("keys.txt")
+///     .keys_env("GEMINI_API_KEYS")
+///     .db("keys.db")
+///     .rpm(10)
+///     .build()?;
+/// # Ok::<(), egb::Error>(())
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "call `.build()`"]
+pub struct BalancerBuilder {
+    sources: Sources,
+    db: Option<PathBuf>,
+    policy: Policy,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+/// Where keys come from, and the limits of keys that have none of their own.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    list: Vec<Source>,
+    /// Carries default limits; its key is never used.
+    rpm: Option<u32>,
+    rpd: Option<u32>,
+    concurrency: Option<u32>,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(PathBuf),
+    Environment(String),
+    Code(KeyConfig),
+}
+
+impl BalancerBuilder {
+    /// Reads keys from a file: `key` or `key:weight` a line, then `label=`, `group=`, `rpm=`, `rpd=`,
+    /// `concurrency=` if wanted; `#` starts a comment.
+    pub fn keys_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.sources.list.push(Source::File(path.into()));
+        self
+    }
+
+    /// Adds one key: a string, a [`Key`] or a [`KeyConfig`].
+    pub fn key(mut self, key: impl Into<KeyConfig>) -> Self {
+        self.sources.list.push(Source::Code(key.into()));
+        self
+    }
+
+    /// Adds keys of weight 1.
+    pub fn keys<K: Into<Key>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        let configs = keys.into_iter().map(|key| Source::Code(KeyConfig::new(key)));
+        self.sources.list.extend(configs);
+        self
+    }
+
+    /// Reads keys from an environment variable: `key` or `key:weight`, separated by commas or line breaks.
+    pub fn keys_env(mut self, variable: impl Into<String>) -> Self {
+        self.sources.list.push(Source::Environment(variable.into()));
+        self
+    }
+
+    /// Keeps the state in this SQLite database, which is made if it is not there (mode 0600). Keys
+    /// are not in it: it knows them by fingerprint.
+    pub fn db(mut self, path: impl Into<PathBuf>) -> Self {
+        self.db = Some(path.into());
+        self
+    }
+
+    /// Keeps the state in memory alone. That is the default; this says so, and undoes [`db`](Self::db).
+    pub fn in_memory(mut self) -> Self {
+        self.db = None;
+        self
+    }
+
+    /// The rules by which calls change a key's health.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Requests a minute for each key that sets no `rpm` of its own.
+    pub fn rpm(mut self, requests: u32) -> Self {
+        self.sources.rpm = Some(requests);
+        self
+    }
+
+    /// Requests a day (from midnight US Pacific) for each key that sets no `rpd` of its own.
+    pub fn rpd(mut self, requests: u32) -> Self {
+        self.sources.rpd = Some(requests);
+        self
+    }
+
+    /// Calls at once for each key that sets no `concurrency` of its own.
+    pub fn concurrency(mut self, calls: u32) -> Self {
+        self.sources.concurrency = Some(calls);
+        self
+    }
+
+    /// The source of time, for tests: see [`ManualClock`](crate::ManualClock).
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Reads the keys, opens the database and makes the balancer.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NoKeys`] without a source, [`Error::EmptySource`] for one that holds no key
+    /// - [`Error::KeysFile`], [`Error::Environment`], [`Error::Invalid`] for keys that can't be taken:
+    ///   all bad lines of a source at once, and no key is shown
+    /// - [`Error::Store`] for a database that can't be used; it is left as it was
+    pub fn build(self) -> Result<Balancer, Error> {
+        let configs = self.sources.read()?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let timeline = Timeline::new(clock);
+        let seed = rand::random();
+        let Some(path) = self.db else {
+            let pool = Pool::new(configs, Vec::new(), self.policy, timeline, seed, false);
+            return Ok(Balancer::new(Arc::new(pool), self.sources, None));
+        };
+        let mut store = Sqlite::open(&path).map_err(Arc::new)?;
+        let records = store.load().map_err(Arc::new)?;
+        let pool = Arc::new(Pool::new(configs, records, self.policy, timeline, seed, true));
+        let writer = Writer::spawn(store, pool.clone());
+        Ok(Balancer::new(pool, self.sources, Some(writer)))
+    }
+}
+
+impl Sources {
+    /// All keys, distinct, with the default limits filled in.
+    pub(crate) fn read(&self) -> Result<Vec<KeyConfig>, Error> {
+        if self.list.is_empty() {
+            return Err(Error::NoKeys);
+        }
+        let defaults = self.defaults()?;
+        let mut configs: Vec<KeyConfig> = Vec::new();
+        let mut places = HashMap::new();
+        for source in &self.list {
+            for mut config in source.read()? {
+                let limits = &mut config.limits;
+                limits.rpm = limits.rpm.or(defaults.rpm);
+                limits.rpd = limits.rpd.or(defaults.rpd);
+                limits.concurrency = limits.concurrency.or(defaults.concurrency);
+                match places.entry(config.key.fingerprint()) {
+                    Entry::Vacant(place) => {
+                        place.insert(configs.len());
+                        configs.push(config);
+                    }
+                    Entry::Occupied(place) if configs[*place.get()] == config => {}
+                    Entry::Occupied(place) => {
+                        return Err(invalid(
+                            format!("the key {}", place.key()),
+                            "is given twice with different settings (this is its fingerprint; keys are never shown); give it once",
+                        ));
+                    }
+                }
+            }
+        }
+        if configs.is_empty() {
+            return Err(Error::NoKeys);
+        }
+        Ok(configs)
+    }
+
+    fn defaults(&self) -> Result<Limits, Error> {
+        // Any key serves: only the limits are read.
+        let mut config = KeyConfig::new("");
+        config = self.rpm.into_iter().fold(config, KeyConfig::rpm);
+        config = self.rpd.into_iter().fold(config, KeyConfig::rpd);
+        config = self.concurrency.into_iter().fold(config, KeyConfig::concurrency);
+        check_limits(&config)?;
+        Ok(config.limits)
+    }
+}
+
+impl Source {
+    fn read(&self) -> Result<Vec<KeyConfig>, Error> {
+        let (configs, name) = match self {
+            Self::File(path) => (keyfile::read(path)?, path.display().to_string()),
+            Self::Environment(variable) => (
+                keyfile::parse_list(&variable_text(variable)?, variable)?,
+                format!("the environment variable {variable}"),
+            ),
+            Self::Code(config) => {
+                check(config)?;
+                return Ok(vec![config.clone()]);
+            }
+        };
+        if configs.is_empty() {
+            return Err(Error::EmptySource { source_name: name });
+        }
+        Ok(configs)
+    }
+}
+
+fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {
+    let problem = match env::var(variable) {
+        Ok(text) => return Ok(text.into()),
+        Err(env::VarError::NotPresent) => "is not set",
+        Err(env::VarError::NotUnicode(_)) => "is not valid Unicode",
+    };
+    Err(Error::Environment { variable: variable.to_owned(), problem })
+}
+
+fn check(config: &KeyConfig) -> Result<(), Error> {
+    let name = || match &config.label {
+        Some(label) => format!("the key labelled {label:?}"),
+        None => format!("the key {} (a fingerprint; keys are never shown)", config.key.fingerprint()),
+    };
+    keyfile::check_key(config.key.expose_secret()).map_err(|problem| invalid(name(), problem))?;
+    if !(config.weight.is_finite() && config.weight > 0.0) {
+        return Err(invalid(
+            format!("the weight of {}", name()),
+            "is not a finite number above 0; set one, or disable the key",
+        ));
+    }
+    check_limits(config)
+}
+
+fn check_limits(config: &KeyConfig) -> Result<(), Error> {
+    match config.zero {
+        Some(limit) => Err(invalid(format!("the limit {limit}"), "is 0; set a number above 0, or none for no limit")),
+        None => Ok(()),
+    }
+}
+
+fn invalid(what: String, problem: &'static str) -> Error {
+    Error::Invalid { what, problem }
+}

@@ -1,0 +1,112 @@
+//! What is configured about one key: weight, label, group, limits. Its state is elsewhere.
+
+use std::num::NonZeroU32;
+
+use crate::key::Key;
+use crate::limits::Limits;
+
+/// One key and its settings, for [`BalancerBuilder::key`](crate::BalancerBuilder::key).
+///
+/// ```
+/// use egb::{Balancer, KeyConfig};
+///
+/// let balancer = Balancer::builder()
+///     .key(KeyConfig::new("test-key-1").weight(2.0).label("work").rpm(60))
+///     .key("test-key-2")
+///     .in_memory()
+///     .build()?;
+/// assert_eq!(balancer.stats().keys[0].label.as_deref(), Some("work"));
+/// # Ok::<(), egb::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyConfig {
+    pub(crate) key: Key,
+    pub(crate) weight: f64,
+    pub(crate) label: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) limits: Limits,
+    /// A limit that was set to 0, for `build` to complain about.
+    pub(crate) zero: Option<&'static str>,
+}
+
+impl KeyConfig {
+    /// A key with weight 1 and no limits.
+    pub fn new(key: impl Into<Key>) -> Self {
+        Self { key: key.into(), weight: 1.0, label: None, group: None, limits: Limits::default(), zero: None }
+    }
+
+    /// The key's share of traffic relative to the others: a finite number above 0, which
+    /// [`build`](crate::BalancerBuilder::build) checks.
+    #[must_use]
+    pub fn weight(mut self, weight: f64) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// A name to show in place of the key.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// The account or project that the key belongs to.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
+    /// Requests a minute that the key may serve, in any 60 seconds.
+    #[must_use]
+    pub fn rpm(mut self, requests: u32) -> Self {
+        self.limits.rpm = self.limit("rpm", requests);
+        self
+    }
+
+    /// Requests a day that the key may serve, counted from midnight US Pacific.
+    #[must_use]
+    pub fn rpd(mut self, requests: u32) -> Self {
+        self.limits.rpd = self.limit("rpd", requests);
+        self
+    }
+
+    /// Calls that the key may serve at once.
+    #[must_use]
+    pub fn concurrency(mut self, calls: u32) -> Self {
+        self.limits.concurrency = self.limit("concurrency", calls);
+        self
+    }
+
+    fn limit(&mut self, name: &'static str, value: u32) -> Option<NonZeroU32> {
+        let limit = NonZeroU32::new(value);
+        if limit.is_none() {
+            self.zero = Some(name);
+        }
+        limit
+    }
+}
+
+impl From<Key> for KeyConfig {
+    fn from(key: Key) -> Self {
+        Self::new(key)
+    }
+}
+
+impl From<&Key> for KeyConfig {
+    fn from(key: &Key) -> Self {
+        Self::new(key)
+    }
+}
+
+impl From<&str> for KeyConfig {
+    fn from(key: &str) -> Self {
+        Self::new(key)
+    }
+}
+
+impl From<String> for KeyConfig {
+    fn from(key: String) -> Self {
+        Self::new(key)
+    }
+}

@@ -1,4 +1,0 @@
-//! placeholder
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct KeysFileError;

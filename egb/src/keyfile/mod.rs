@@ -1,0 +1,189 @@
+//! The keys-file grammar: text in, keys with their weights, labels and limits out, or every bad line
+//! at once. Knows nothing of pools; a file without keys is valid here.
+//!
+//! ```text
+//! file    = [BOM] line *(LF | CR LF | CR) line          UTF-8
+//! line    = [entry] [comment]                           white space around both
+//! comment = "#" to the end of the line, at its start or after white space
+//! entry   = key [":" weight] *(attribute)               separated by white space
+//! weight  = a decimal number above 0: 2, 0.5, +3, .5, 5., 1e2; what follows the last ":"
+//! attribute = ("label" | "group") "=" text | ("rpm" | "rpd" | "concurrency") "=" whole number from 1
+//! ```
+//!
+//! White space is Unicode's and the separators U+001C to U+001F, as in Python's `str.strip`.
+//!
+//! Where the Python original took something odd and silently made a wrong key or weight of it, this
+//! grammar answers with an error: a weight that is not a number (it cut the key at the first colon),
+//! is not above 0, or overflows; digits other than ASCII's and `1_000` (it took both, few readers
+//! would); white space, control or invisible characters inside a key; quotes, commas, JSON; one key
+//! twice with two weights.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::config::KeyConfig;
+
+mod chars;
+mod entry;
+mod error;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use chars::check_key;
+pub use error::{BadLine, KeysFileError, KeysFileErrorKind};
+
+use chars::trim;
+use entry::Entry;
+use error::Origin;
+
+/// Reads a keys file.
+pub(crate) fn read(path: &Path) -> Result<Vec<KeyConfig>, KeysFileError> {
+    match read_wiped(path) {
+        Ok(bytes) => parse(&bytes, path),
+        Err(error) => Err(KeysFileError::io(path, error)),
+    }
+}
+
+/// Reads the text of a keys file; `path` is for error messages.
+pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<KeyConfig>, KeysFileError> {
+    let mut list = List::new("line");
+    if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+        list.not_utf8(1, "is UTF-16");
+    } else {
+        for (line, bytes) in (1..).zip(lines(without_bom(bytes))) {
+            match std::str::from_utf8(bytes) {
+                Ok(text) => list.add(line, without_comment(text)),
+                Err(_) => list.not_utf8(line, "is not UTF-8"),
+            }
+        }
+    }
+    list.finish(|| Origin::File(path.to_owned()))
+}
+
+/// Reads keys from an environment variable: entries separated by commas or line breaks. Bad entries
+/// are numbered from 1, empty ones not counted.
+pub(crate) fn parse_list(text: &str, variable: &str) -> Result<Vec<KeyConfig>, KeysFileError> {
+    let mut list = List::new("entry");
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    // A comment ends with its line, whatever commas it holds.
+    let entries = text.split(['\n', '\r']).flat_map(|line| without_comment(line).split(','));
+    for (number, text) in (1..).zip(entries.filter(|text| !trim(text).is_empty())) {
+        list.add(number, text);
+    }
+    list.finish(|| Origin::Variable(variable.to_owned()))
+}
+
+/// The entries read so far, and what was wrong.
+struct List<'a> {
+    /// What is counted: lines or entries.
+    unit: &'static str,
+    entries: Vec<(usize, Entry<'a>)>,
+    /// Where in `entries` each key is.
+    known: HashMap<&'a str, usize>,
+    bad: Vec<BadLine>,
+    not_utf8: bool,
+}
+
+impl<'a> List<'a> {
+    fn new(unit: &'static str) -> Self {
+        Self { unit, entries: Vec::new(), known: HashMap::new(), bad: Vec::new(), not_utf8: false }
+    }
+
+    fn add(&mut self, line: usize, text: &'a str) {
+        if trim(text).is_empty() {
+            return;
+        }
+        let entry = match Entry::parse(text) {
+            Ok(entry) => entry,
+            Err(problem) => return self.bad.push(BadLine::new(line, problem)),
+        };
+        match self.known.get(entry.key) {
+            None => {
+                self.known.insert(entry.key, self.entries.len());
+                self.entries.push((line, entry));
+            }
+            Some(&at) if self.entries[at].1 == entry => {}
+            Some(&at) => {
+                let (unit, first) = (self.unit, self.entries[at].0);
+                let problem =
+                    format!("has the key of {unit} {first} with another weight or other attributes; keep one");
+                self.bad.push(BadLine::new(line, problem));
+            }
+        }
+    }
+
+    fn not_utf8(&mut self, line: usize, problem: &'static str) {
+        self.not_utf8 = true;
+        self.bad.push(BadLine::new(line, problem));
+    }
+
+    fn finish(self, origin: impl FnOnce() -> Origin) -> Result<Vec<KeyConfig>, KeysFileError> {
+        if self.bad.is_empty() {
+            return Ok(self.entries.into_iter().map(|(_, entry)| entry.to_owned()).collect());
+        }
+        let kind = if self.not_utf8 { KeysFileErrorKind::NotUtf8 } else { KeysFileErrorKind::BadLines };
+        Err(KeysFileError::new(origin(), kind, self.bad))
+    }
+}
+
+fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(bytes)
+}
+
+/// The lines of a text that breaks them as any system does: LF, CR LF or a lone CR.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(bytes);
+    std::iter::from_fn(move || {
+        let bytes = rest?;
+        let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r')) else {
+            return rest.take();
+        };
+        let width = if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
+        rest = Some(&bytes[end + width..]);
+        Some(&bytes[..end])
+    })
+}
+
+/// Cuts off a comment: `#` at the start of the line or after white space. Elsewhere it belongs to the key.
+fn without_comment(line: &str) -> &str {
+    let starts_comment = |&(at, _): &(usize, &str)| line[..at].chars().next_back().is_none_or(chars::is_white);
+    match line.match_indices('#').find(starts_comment) {
+        Some((at, _)) => &line[..at],
+        None => line,
+    }
+}
+
+/// Reads a file and leaves no copy of it behind in freed memory, as a growing `Vec` would.
+fn read_wiped(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        // Else Linux reports it at the first read and other systems in their own ways.
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    // One byte more than the file has, so that its end is seen without another buffer.
+    let mut buffer = Zeroizing::new(vec![0; usize::try_from(metadata.len()).unwrap_or(0) + 1]);
+    let mut filled = 0;
+    loop {
+        if filled == buffer.len() {
+            // A pipe, or a file that grew.
+            let mut larger = Zeroizing::new(vec![0; (2 * buffer.len()).max(64 * 1024)]);
+            larger[..filled].copy_from_slice(&buffer);
+            buffer = larger;
+        }
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => {
+                buffer.truncate(filled);
+                return Ok(buffer);
+            }
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! What operators do to a pool: fill it, reload it, reset, enable and disable keys, look at it.
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use super::{
+    Arc, AtomicBool, AtomicI64, AtomicU32, Auto, Budget, Counters, Effect, Entry, Fingerprint, HashMap, Health,
+    KeyConfig, Mutex, Ordering, Policy, Pool, Record, Schedule, Slot, SlotId, State, Tick, Timeline,
+};
+use crate::stats::{KeyState, KeyStats, Stats};
+
+/// What a reload changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reloaded {
+    /// Keys that were not in the pool before.
+    pub added: usize,
+    /// Keys that are no longer in the sources.
+    pub removed: usize,
+    /// Keys whose weight, label, group or limits changed.
+    pub changed: usize,
+    /// Keys that stayed as they were.
+    pub unchanged: usize,
+}
+
+impl Pool {
+    /// A pool of `configs` (distinct keys), with the state that `records` hold of them.
+    pub(crate) fn new(
+        configs: Vec<KeyConfig>,
+        records: Vec<Record>,
+        policy: Policy,
+        timeline: Timeline,
+        seed: u64,
+        journaled: bool,
+    ) -> Self {
+        let state = State {
+            schedule: Schedule::new(seed),
+            entries: Vec::with_capacity(configs.len()),
+            vacant: Vec::new(),
+            index: HashMap::with_capacity(configs.len()),
+            serial: 0,
+            disabled: 0,
+            dirty: Vec::with_capacity(configs.len()),
+            farewells: Vec::new(),
+            strangers: records.into_iter().map(|record| (record.fingerprint, record)).collect(),
+        };
+        let pool = Self { policy, timeline, journaled, state: Mutex::new(state) };
+        pool.add(&mut pool.state.lock(), configs);
+        pool
+    }
+
+    /// Brings the pool to `configs` (distinct keys). Keys that stay keep their health; one that comes
+    /// back after it was removed is enabled.
+    pub(crate) fn reload(&self, configs: Vec<KeyConfig>) -> Reloaded {
+        let now = self.now();
+        let mut reloaded = Reloaded::default();
+        let mut state = self.state.lock();
+        let wanted: HashSet<Fingerprint> = configs.iter().map(|config| config.key.fingerprint()).collect();
+        let gone: Vec<SlotId> =
+            state.index.iter().filter(|(known, _)| !wanted.contains(known)).map(|(_, id)| *id).collect();
+        reloaded.removed = gone.len();
+        for id in gone {
+            self.remove(&mut state, id);
+        }
+        let mut added = Vec::new();
+        for config in configs {
+            match state.index.get(&config.key.fingerprint()).copied() {
+                None => added.push(config),
+                Some(id) if config == state.entry_mut(id).config => reloaded.unchanged += 1,
+                Some(id) => {
+                    self.reconfigure(&mut state, id, config, now);
+                    reloaded.changed += 1;
+                }
+            }
+        }
+        reloaded.added = added.len();
+        for id in self.add(&mut state, added) {
+            // A key that came back is enabled again: the store has to know.
+            if self.journaled {
+                state.mark_dirty(id);
+            }
+        }
+        reloaded
+    }
+
+    /// Adds keys that are not in the pool. Returns their slots.
+    fn add(&self, state: &mut State, configs: Vec<KeyConfig>) -> Vec<SlotId> {
+        let now = self.now();
+        let mut turns = Vec::with_capacity(configs.len());
+        for config in configs {
+            let fingerprint = config.key.fingerprint();
+            let record = state.strangers.remove(&fingerprint);
+            let stamp = record.as_ref().and_then(|record| record.state.last_used).map(micros);
+            let id = state.vacant.pop().unwrap_or_else(|| {
+                state.entries.push(None);
+                SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
+            });
+            let entry = Entry::new(id, config, record, &self.policy, &self.timeline);
+            turns.push((id, entry.health.effective, stamp));
+            state.disabled += usize::from(entry.health.disabled);
+            state.entries[id as usize] = Some(entry);
+            state.index.insert(fingerprint, id);
+        }
+        state.schedule.insert_all(turns.iter().copied());
+        let added: Vec<SlotId> = turns.into_iter().map(|(id, ..)| id).collect();
+        for &id in &added {
+            state.place(id, now, &self.timeline);
+        }
+        added
+    }
+
+    fn remove(&self, state: &mut State, id: SlotId) {
+        let wall = self.timeline.wall();
+        let Some(mut entry) = state.entries[id as usize].take() else { return };
+        let fingerprint = entry.slot.key.fingerprint();
+        state.index.remove(&fingerprint);
+        state.schedule.remove(id);
+        state.vacant.push(id);
+        state.disabled -= usize::from(entry.health.disabled);
+        if self.journaled {
+            let change = entry.take_change(wall);
+            // Who puts the key back wants it used: it comes back enabled.
+            let mut shared = change.state.clone();
+            if shared.health.disabled {
+                shared.health = enabled(&shared.health);
+                shared.epoch += 1;
+            }
+            let mut counters = entry.stored;
+            counters.add(&entry.writing);
+            state.strangers.insert(fingerprint, Record { fingerprint, state: shared, counters });
+            state.farewells.push(change);
+        }
+    }
+
+    fn reconfigure(&self, state: &mut State, id: SlotId, config: KeyConfig, now: Tick) {
+        let entry = state.entry_mut(id);
+        entry.health.set_weight(config.weight);
+        entry.budget.set_limits(config.limits);
+        entry.config = config;
+        entry.refresh_serene(&self.policy);
+        state.place(id, now, &self.timeline);
+        if self.journaled {
+            state.mark_dirty(id);
+        }
+    }
+
+    /// Gives every key its full share back, enabled and rested.
+    pub(crate) fn reset(&self) -> Effect {
+        let now = self.now();
+        let mut state = self.state.lock();
+        let mut effect = Effect::default();
+        for id in 0..state.entries.len() as SlotId {
+            if state.entries[id as usize].is_some() {
+                effect.wake |= self.intervene(&mut state, id, now, |policy, health| policy.reset(health)).wake;
+            }
+        }
+        effect
+    }
+
+    /// Puts a key back in use, or takes it out. `None` when it is not in the pool.
+    pub(crate) fn set_enabled(&self, fingerprint: Fingerprint, enable: bool) -> Option<Effect> {
+        let now = self.now();
+        let mut state = self.state.lock();
+        let id = *state.index.get(&fingerprint)?;
+        Some(self.intervene(&mut state, id, now, |_, health| {
+            if enable { enabled(health) } else { Health { disabled: true, ..health.clone() } }
+        }))
+    }
+
+    fn intervene(
+        &self,
+        state: &mut State,
+        id: SlotId,
+        now: Tick,
+        change: impl FnOnce(&Policy, &Health) -> Health,
+    ) -> Effect {
+        let serial = state.serial;
+        let entry = state.entry_mut(id);
+        let was_disabled = entry.health.disabled;
+        let next = change(&self.policy, &entry.health);
+        let is_disabled = next.disabled;
+        entry.epoch += 1;
+        entry.probe = None;
+        // Calls that are still running began before the operator's word.
+        entry.cooling_since = serial;
+        entry.set_health(next, &self.policy);
+        state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
+        state.place(id, now, &self.timeline);
+        Effect { wake: self.journaled && state.mark_dirty(id), disabled: is_disabled && !was_disabled }
+    }
+
+    /// A picture of all keys, in the order in which they were added.
+    pub(crate) fn stats(&self) -> Stats {
+        let wall = self.timeline.wall();
+        let now = self.now();
+        let time = self.timeline.time_of(now);
+        let state = self.state.lock();
+        let keys = state.entries.iter().flatten().map(|entry| {
+            let mut counters = entry.stored;
+            counters.add(&entry.writing);
+            counters.add(&entry.pending);
+            counters.successes += entry.slot.quiet_successes.load(Ordering::SeqCst);
+            let health = entry.health.moved(|instant| wall.to_wall(instant));
+            let limited = entry.budget.ready_at(now);
+            let key_state = if health.disabled {
+                KeyState::Disabled
+            } else if entry.health.is_cooling(time) {
+                KeyState::CoolingDown
+            } else if limited > now {
+                KeyState::Limited { until: wall.to_wall(self.timeline.time_of(limited)) }
+            } else if entry.is_busy() {
+                KeyState::Busy
+            } else if entry.health.is_half_open(time) {
+                KeyState::HalfOpen
+            } else {
+                KeyState::Available
+            };
+            KeyStats {
+                masked: entry.slot.key.masked(),
+                fingerprint: entry.slot.key.fingerprint(),
+                label: entry.config.label.clone(),
+                group: entry.config.group.clone(),
+                state: key_state,
+                health,
+                calls: unsigned(counters.calls),
+                successes: unsigned(counters.successes),
+                failures: unsigned(counters.failures),
+                throttled: unsigned(counters.throttled),
+                in_flight: entry.slot.in_flight.load(Ordering::Relaxed),
+                last_used: entry.last_used.map(|tick| wall.past_to_wall(tick)),
+            }
+        });
+        Stats { keys: keys.collect() }
+    }
+}
+
+impl Entry {
+    fn new(id: SlotId, config: KeyConfig, record: Option<Record>, policy: &Policy, timeline: &Timeline) -> Self {
+        let slot = Slot {
+            id,
+            key: config.key.clone(),
+            serene: AtomicBool::new(false),
+            dirty: AtomicBool::new(false),
+            in_flight: AtomicU32::new(0),
+            quiet_successes: AtomicI64::new(0),
+        };
+        let mut health = Health::new(config.weight);
+        let (mut epoch, mut stored, mut last_used) = (0, Counters::default(), None);
+        if let Some(record) = record {
+            let wall = timeline.wall();
+            health = record.state.health.moved(|instant| wall.from_wall(instant));
+            health.set_weight(config.weight);
+            epoch = record.state.epoch;
+            stored = record.counters;
+            last_used = record.state.last_used.map(|used| timeline.tick_of(wall.from_wall(used)));
+        }
+        let budget = Budget::new(config.limits);
+        let entry = Self {
+            slot: Arc::new(slot),
+            config,
+            budget,
+            health,
+            epoch,
+            last_used,
+            cooling_since: 0,
+            probe: None,
+            auto: Auto::default(),
+            stored,
+            writing: Counters::default(),
+            pending: Counters::default(),
+        };
+        entry.refresh_serene(policy);
+        entry
+    }
+}
+
+/// The health of a key that an operator enables: usable now, with the share that it had.
+fn enabled(health: &Health) -> Health {
+    Health {
+        disabled: false,
+        cooldown_until: None,
+        consecutive_errors: 0,
+        streaks: Default::default(),
+        ..health.clone()
+    }
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+/// An order-preserving stamp of an instant.
+fn micros(instant: SystemTime) -> u64 {
+    u64::try_from(instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,478 @@
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::outcome::Reason;
+use crate::stats::KeyState;
+use crate::store::{Change, Journal, SharedState};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Bench {
+    pool: Pool,
+    clock: ManualClock,
+}
+
+impl Bench {
+    fn new(configs: impl IntoIterator<Item = KeyConfig>) -> Self {
+        Self::restored(configs, Vec::new())
+    }
+
+    fn restored(configs: impl IntoIterator<Item = KeyConfig>, records: Vec<Record>) -> Self {
+        let clock = ManualClock::new();
+        let timeline = Timeline::new(Arc::new(clock.clone()));
+        let configs = configs.into_iter().collect();
+        Self { pool: Pool::new(configs, records, Policy::default(), timeline, 7, true), clock }
+    }
+
+    fn take(&self) -> Checkout<Arc<Slot>> {
+        self.pool.checkout(&[]).expect("a key is free")
+    }
+
+    fn end(&self, checkout: &Checkout<Arc<Slot>>, verdict: &Verdict) -> Effect {
+        self.pool.settle(&checkout.slots, checkout.serial, verdict, Lone::One)
+    }
+
+    fn call(&self, verdict: &Verdict) -> SlotId {
+        let checkout = self.take();
+        self.end(&checkout, verdict);
+        checkout.slots.id
+    }
+
+    fn state(&self, id: usize) -> KeyState {
+        self.pool.stats().keys[id].state
+    }
+
+    fn drain(&self) -> Vec<Change> {
+        let mut batch = Vec::new();
+        while self.pool.drain(&mut batch, 3) {}
+        batch
+    }
+}
+
+fn keys(count: usize) -> impl Iterator<Item = KeyConfig> {
+    (0..count).map(|n| KeyConfig::new(format!("test-key-{n}")))
+}
+
+fn throttled(seconds: u64) -> Verdict {
+    Verdict::Failure(Failure::status(429).with_retry_after(Duration::from_secs(seconds)))
+}
+
+#[test]
+fn a_key_that_cools_down_comes_back_by_itself_and_is_first() {
+    let bench = Bench::new(keys(3));
+    let cooling = bench.call(&throttled(30));
+    for _ in 0..6 {
+        assert_ne!(bench.call(&Verdict::Success), cooling);
+    }
+    bench.clock.advance(30 * SECOND);
+    assert_eq!(bench.call(&Verdict::Success), cooling);
+}
+
+#[test]
+fn a_disabled_key_is_never_given_again() {
+    let bench = Bench::new(keys(2));
+    let checkout = bench.take();
+    let effect = bench.end(&checkout, &Verdict::status(401));
+    assert!(effect.disabled);
+    bench.clock.advance(1_000_000 * SECOND);
+    for _ in 0..5 {
+        assert_ne!(bench.call(&Verdict::Success), checkout.slots.id);
+    }
+}
+
+#[test]
+fn a_shortage_says_what_is_missing_and_when_the_first_key_comes_back() {
+    let bench = Bench::new(keys(3));
+    bench.call(&Verdict::status(401));
+    bench.call(&throttled(30));
+    bench.call(&throttled(20));
+    let shortage = bench.pool.checkout(&[]).err().unwrap();
+    let expected = Shortage { total: 3, disabled: 1, parked: 2, busy: 0, next_due: Some(20 * SECOND) };
+    assert_eq!(shortage, expected);
+}
+
+#[test]
+fn several_keys_are_distinct_and_too_few_leave_the_order_as_it_was() {
+    let bench = Bench::new(keys(3));
+    let all = bench.pool.checkout_many(3, &[]).ok().unwrap();
+    let order: Vec<SlotId> = all.slots.iter().map(|slot| slot.id).collect();
+    assert_eq!(HashMap::<_, _>::from_iter(order.iter().map(|id| (id, ()))).len(), 3);
+    assert!(bench.pool.checkout_many(4, &[]).is_err());
+    let again: Vec<SlotId> = (0..3).map(|_| bench.call(&Verdict::Success)).collect();
+    assert_eq!(again, order);
+}
+
+#[test]
+fn excluded_keys_are_skipped_and_keep_their_turn() {
+    let bench = Bench::new(keys(3));
+    let order: Vec<SlotId> = (0..3).map(|_| bench.call(&Verdict::Success)).collect();
+    let other = bench.pool.checkout(&order[..2]).ok().unwrap();
+    assert_eq!(other.slots.id, order[2]);
+    assert_eq!(bench.call(&Verdict::Success), order[0]);
+    assert!(bench.pool.checkout(&order).is_err());
+}
+
+#[test]
+fn a_concurrency_limit_holds_the_key_back_until_a_call_ends_however_it_ends() {
+    let bench = Bench::new([KeyConfig::new("test-key-0").concurrency(2)]);
+    let (first, second) = (bench.take(), bench.take());
+    assert_eq!(bench.state(0), KeyState::Busy);
+    assert_eq!(bench.pool.checkout(&[]).err().unwrap().busy, 1);
+    bench.end(&first, &Verdict::Neutral);
+    let third = bench.take();
+    bench.end(&second, &Verdict::Success);
+    bench.end(&third, &throttled(1));
+    bench.clock.advance(SECOND);
+    assert_eq!(bench.state(0), KeyState::Available);
+    assert_eq!(bench.pool.stats().keys[0].in_flight, 0);
+}
+
+#[test]
+fn a_limit_per_minute_parks_the_key_until_its_window_has_room() {
+    let bench = Bench::new([KeyConfig::new("test-key-0").rpm(2)]);
+    bench.call(&Verdict::Success);
+    bench.clock.advance(10 * SECOND);
+    bench.call(&Verdict::Success);
+    let wait = bench.pool.checkout(&[]).err().unwrap().next_due.unwrap();
+    assert!((50 * SECOND..51 * SECOND).contains(&wait), "{wait:?}");
+    assert!(matches!(bench.state(0), KeyState::Limited { .. }));
+    bench.clock.advance(wait);
+    bench.call(&Verdict::Success);
+}
+
+fn open_circuit(bench: &Bench) {
+    for _ in 0..5 {
+        bench.call(&Verdict::status(503));
+    }
+    assert_eq!(bench.state(0), KeyState::CoolingDown);
+    bench.clock.advance(10 * SECOND);
+    assert_eq!(bench.state(0), KeyState::HalfOpen);
+}
+
+#[test]
+fn a_half_open_key_gets_one_probe_and_a_success_closes_its_circuit() {
+    let bench = Bench::new(keys(1));
+    open_circuit(&bench);
+    let probe = bench.take();
+    assert!(bench.pool.checkout(&[]).is_err(), "one probe, however many callers");
+    bench.end(&probe, &Verdict::Success);
+    bench.take();
+    bench.take();
+    assert_eq!(bench.state(0), KeyState::Available);
+}
+
+#[test]
+fn a_probe_that_says_nothing_or_hangs_makes_room_for_another() {
+    let bench = Bench::new(keys(1));
+    open_circuit(&bench);
+    let probe = bench.take();
+    bench.end(&probe, &Verdict::Neutral);
+    let _hangs = bench.take();
+    assert!(bench.pool.checkout(&[]).is_err());
+    bench.clock.advance(PROBE_TIMEOUT);
+    bench.take();
+}
+
+#[test]
+fn a_failed_probe_opens_the_circuit_again() {
+    let bench = Bench::new(keys(1));
+    open_circuit(&bench);
+    let probe = bench.take();
+    bench.end(&probe, &Verdict::status(503));
+    assert_eq!(bench.state(0), KeyState::CoolingDown);
+}
+
+#[test]
+fn calls_that_fail_together_are_one_failure() {
+    let bench = Bench::new(keys(1));
+    let together: Vec<_> = (0..4).map(|_| bench.take()).collect();
+    for checkout in &together {
+        bench.end(checkout, &Verdict::status(403));
+    }
+    let key = &bench.pool.stats().keys[0];
+    assert!(!key.health.is_disabled());
+    assert_eq!(key.health.effective_weight(), 0.8);
+    assert_eq!((key.calls, key.failures), (4, 4));
+}
+
+#[test]
+fn a_call_with_several_keys_disables_none_of_them_at_once() {
+    let bench = Bench::new(keys(2));
+    let both = bench.pool.checkout_many(2, &[]).ok().unwrap();
+    for slot in &both.slots {
+        bench.pool.settle(slot, both.serial, &Verdict::status(401), Lone::OneOfMany);
+    }
+    assert_eq!(bench.pool.stats().disabled(), 0);
+    assert_eq!(bench.state(0), KeyState::CoolingDown);
+}
+
+#[test]
+fn fetching_counts_as_success_until_a_report_contradicts_it() {
+    let bench = Bench::new(keys(1));
+    let fetched = bench.pool.fetch().ok().unwrap();
+    let key = &bench.pool.stats().keys[0];
+    assert_eq!((key.calls, key.successes, key.failures), (1, 1, 0));
+    bench.pool.report(fetched.slots.fingerprint(), &throttled(5)).unwrap();
+    let key = &bench.pool.stats().keys[0];
+    assert_eq!((key.calls, key.successes, key.failures, key.throttled), (1, 0, 1, 1));
+    assert_eq!(key.state, KeyState::CoolingDown);
+}
+
+#[test]
+fn waits_double_in_auto_success_mode_too() {
+    let bench = Bench::new(keys(1));
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let fetched = bench.pool.fetch().ok().unwrap();
+        bench.pool.report(fetched.slots.fingerprint(), &Verdict::status(429)).unwrap();
+        let wait = bench.pool.fetch().err().unwrap().next_due.unwrap();
+        waits.push(wait.as_secs());
+        bench.clock.advance(wait);
+    }
+    assert_eq!(waits, [1, 2, 4]);
+    bench.pool.fetch().ok().unwrap();
+    bench.pool.fetch().ok().unwrap();
+    assert_eq!(bench.pool.stats().keys[0].health.consecutive_errors(), 0, "the fetch before was a success");
+}
+
+#[test]
+fn reports_by_hand_work_without_a_fetch() {
+    let bench = Bench::new(keys(1));
+    let fingerprint = Key::from("test-key-0").fingerprint();
+    for _ in 0..3 {
+        bench.pool.report(fingerprint, &Verdict::status(403)).unwrap();
+    }
+    assert_eq!(bench.state(0), KeyState::Disabled);
+    assert_eq!(bench.pool.report(Key::from("other").fingerprint(), &Verdict::Success), None);
+}
+
+#[test]
+fn operators_disable_enable_and_reset() {
+    let bench = Bench::new(keys(2));
+    let print = Key::from("test-key-1").fingerprint();
+    assert!(bench.pool.set_enabled(print, false).unwrap().disabled);
+    assert_eq!(bench.state(1), KeyState::Disabled);
+    assert_eq!(bench.call(&throttled(60)), 0);
+    assert!(bench.pool.checkout(&[]).is_err());
+    bench.pool.set_enabled(print, true).unwrap();
+    assert_eq!(bench.call(&Verdict::Success), 1);
+    bench.pool.reset();
+    assert_eq!(bench.pool.stats().available(), 2);
+    assert_eq!(bench.pool.stats().keys[0].health.effective_weight(), 1.0);
+}
+
+#[test]
+fn a_reload_keeps_learned_health_and_follows_the_new_settings() {
+    let bench = Bench::new(keys(3));
+    let failed = bench.call(&Verdict::status(500)) as usize;
+    let mut configs: Vec<KeyConfig> = keys(3).collect();
+    configs[failed] = configs[failed].clone().weight(3.0);
+    configs.push(KeyConfig::new("test-key-3"));
+    let removed = (failed + 1) % 3;
+    configs.remove(removed);
+    let reloaded = bench.pool.reload(configs);
+    assert_eq!((reloaded.added, reloaded.removed, reloaded.changed, reloaded.unchanged), (1, 1, 1, 1));
+    let stats = bench.pool.stats();
+    assert_eq!(stats.total(), 3);
+    let health = stats.keys.iter().find(|key| key.health.weight() == 3.0).unwrap().health.clone();
+    assert!((health.effective_weight() - 2.4).abs() < 1e-12);
+    for _ in 0..9 {
+        bench.call(&Verdict::Success);
+    }
+    let calls: Vec<u64> = bench.pool.stats().keys.iter().map(|key| key.calls).collect();
+    assert!(calls.iter().all(|&calls| calls > 0), "{calls:?}");
+}
+
+#[test]
+fn a_key_that_is_removed_and_put_back_is_enabled_and_keeps_its_counts() {
+    let bench = Bench::new(keys(2));
+    let disabled = bench.call(&Verdict::status(401)) as usize;
+    let other = keys(2).nth(1 - disabled).unwrap();
+    bench.pool.reload(vec![other]);
+    assert_eq!(bench.pool.stats().total(), 1);
+    bench.pool.reload(keys(2).collect());
+    let stats = bench.pool.stats();
+    assert_eq!(stats.disabled(), 0);
+    assert_eq!(stats.failures(), 1);
+}
+
+#[test]
+fn a_lease_may_outlive_its_key() {
+    let bench = Bench::new(keys(2));
+    let checkout = bench.take();
+    let other = keys(2).nth(1 - checkout.slots.id as usize).unwrap();
+    bench.pool.reload(vec![other, KeyConfig::new("takes the slot")]);
+    assert_eq!(bench.end(&checkout, &Verdict::status(401)), Effect::default());
+    assert_eq!(bench.pool.stats().disabled(), 0);
+}
+
+#[test]
+fn changes_are_collected_once_and_add_up() {
+    let bench = Bench::new(keys(2));
+    for _ in 0..10 {
+        bench.call(&Verdict::Success);
+    }
+    let batch = bench.drain();
+    assert_eq!(batch.iter().map(|change| change.added.successes).sum::<i64>(), 10);
+    bench.pool.rejected(&batch);
+    let again = bench.drain();
+    assert_eq!(again.iter().map(|change| change.added.calls).sum::<i64>(), 10);
+    bench.pool.committed(&again);
+    assert!(bench.drain().is_empty());
+    assert_eq!((bench.pool.stats().calls(), bench.pool.stats().successes()), (10, 10));
+}
+
+#[test]
+fn only_the_first_change_wakes_the_writer() {
+    let bench = Bench::new(keys(2));
+    assert!(bench.take().wake);
+    assert!(!bench.take().wake);
+    bench.drain();
+    assert!(bench.take().wake);
+}
+
+fn record(key: &str, change: impl FnOnce(&mut SharedState)) -> Record {
+    let mut state = SharedState { health: Health::new(1.0), epoch: 0, last_used: None };
+    change(&mut state);
+    Record { fingerprint: Key::from(key).fingerprint(), state, counters: Counters::default() }
+}
+
+#[test]
+fn what_others_did_is_taken_over() {
+    let bench = Bench::new(keys(2));
+    let until = SystemTime::now() + 3600 * SECOND;
+    bench.pool.merge(&[
+        record("test-key-0", |state| state.health.disabled = true),
+        record("test-key-1", |state| state.health.cooldown_until = Some(until)),
+        record("not in the pool", |_| ()),
+    ]);
+    assert_eq!(bench.state(0), KeyState::Disabled);
+    assert_eq!(bench.state(1), KeyState::CoolingDown);
+    bench.pool.merge(&[record("test-key-0", |_| ())]);
+    assert_eq!(bench.state(0), KeyState::Disabled, "an older picture does not enable");
+    bench.pool.merge(&[record("test-key-0", |state| state.epoch = 1)]);
+    assert_eq!(bench.state(0), KeyState::Available, "a reset elsewhere does");
+}
+
+#[test]
+fn a_restart_goes_on_where_it_stopped() {
+    let used = |seconds: u64| SystemTime::now() - Duration::from_secs(seconds);
+    let records = vec![
+        record("test-key-0", |state| state.last_used = Some(used(10))),
+        record("test-key-1", |state| state.last_used = Some(used(30))),
+        record("test-key-2", |state| {
+            state.last_used = Some(used(20));
+            state.health.disabled = true;
+        }),
+        record("test-key-3", |state| {
+            state.last_used = Some(used(40));
+            state.health.cooldown_until = Some(SystemTime::now() + 60 * SECOND);
+        }),
+    ];
+    let bench = Bench::restored(keys(4), records);
+    let order: Vec<SlotId> = (0..4).map(|_| bench.call(&Verdict::Success)).collect();
+    assert_eq!(order, [1, 0, 1, 0]);
+    bench.clock.advance(61 * SECOND);
+    assert_eq!(bench.call(&Verdict::Success), 3);
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Take,
+    TakeMany(usize),
+    End(usize, Verdict),
+    Fetch,
+    Advance(u64),
+    Reload(Vec<usize>),
+    Reset,
+    Drain,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let verdict = prop_oneof![
+        4 => Just(Verdict::Success),
+        1 => Just(Verdict::Neutral),
+        1 => Just(Verdict::status(401)),
+        1 => Just(Verdict::status(403)),
+        2 => Just(Verdict::status(429)),
+        3 => Just(Verdict::status(503)),
+        1 => Just(Verdict::Failure(Failure::new(Reason::Network))),
+    ];
+    prop_oneof![
+        8 => Just(Op::Take),
+        1 => (1..4_usize).prop_map(Op::TakeMany),
+        8 => (any::<prop::sample::Index>(), verdict).prop_map(|(at, verdict)| Op::End(at.index(1000), verdict)),
+        2 => Just(Op::Fetch),
+        3 => (0..200_u64).prop_map(Op::Advance),
+        1 => prop::collection::vec(0..6_usize, 1..6).prop_map(Op::Reload),
+        1 => Just(Op::Reset),
+        1 => Just(Op::Drain),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_books_balance_whatever_happens(ops in prop::collection::vec(op(), 1..150)) {
+        let config = |n: usize| {
+            let config = KeyConfig::new(format!("test-key-{n}")).weight(1.0 + n as f64);
+            match n {
+                0 => config.concurrency(2),
+                1 => config.rpm(3),
+                _ => config,
+            }
+        };
+        let bench = Bench::new((0..4).map(config));
+        let mut open: Vec<(Arc<Slot>, u64, Lone)> = Vec::new();
+        for op in ops {
+            match op {
+                Op::Take => if let Ok(taken) = bench.pool.checkout(&[]) {
+                    open.push((taken.slots, taken.serial, Lone::One));
+                },
+                Op::TakeMany(count) => if let Ok(taken) = bench.pool.checkout_many(count, &[]) {
+                    open.extend(taken.slots.into_iter().map(|slot| (slot, taken.serial, Lone::OneOfMany)));
+                },
+                Op::End(at, verdict) => if !open.is_empty() {
+                    let (slot, serial, lone) = open.swap_remove(at % open.len());
+                    bench.pool.settle(&slot, serial, &verdict, lone);
+                },
+                Op::Fetch => drop(bench.pool.fetch()),
+                Op::Advance(seconds) => bench.clock.advance(Duration::from_secs(seconds)),
+                Op::Reload(mut wanted) => {
+                    wanted.sort_unstable();
+                    wanted.dedup();
+                    bench.pool.reload(wanted.into_iter().map(config).collect());
+                }
+                Op::Reset => drop(bench.pool.reset()),
+                Op::Drain => {
+                    let batch = bench.drain();
+                    bench.pool.committed(&batch);
+                }
+            }
+            let stats = bench.pool.stats();
+            let state = bench.pool.state.lock();
+            prop_assert_eq!(state.disabled, stats.disabled());
+            let listed = state.schedule.queued_len() + state.schedule.parked_len();
+            prop_assert!(listed + state.disabled <= stats.total());
+            for key in &stats.keys {
+                prop_assert!(key.calls >= key.successes + key.failures);
+            }
+            let mine = |id: SlotId| open.iter().filter(|(slot, ..)| state.id_of(slot) == Some(id)).count();
+            for entry in state.entries.iter().flatten() {
+                prop_assert_eq!(entry.slot.in_flight.load(Ordering::Relaxed) as usize, mine(entry.slot.id));
+                if let Some(limit) = entry.concurrency() {
+                    prop_assert!(entry.slot.in_flight.load(Ordering::Relaxed) <= limit);
+                }
+            }
+        }
+        for (slot, serial, lone) in open {
+            bench.pool.settle(&slot, serial, &Verdict::Neutral, lone);
+        }
+        bench.pool.reset();
+        bench.clock.advance(120 * SECOND);
+        let total = bench.pool.stats().total();
+        prop_assert!(bench.pool.checkout_many(total, &[]).is_ok(), "every key comes back");
+    }
+}

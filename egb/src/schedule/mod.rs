@@ -1,0 +1,414 @@
+//! Weighted least-recently-used order: which key is next. Knows keys as slot numbers and time as what
+//! the caller says; nothing of HTTP, SQL, secrets or health.
+//!
+//! Every key has an interval, 1 / weight, in virtual time, and its turn comes one interval after its
+//! last use; the key with the earliest turn is next, and its turn is the new virtual now. That is
+//! stride scheduling (C. Waldspurger, W. Weihl, "Stride Scheduling", MIT/LCS/TM-528, 1995): a key's
+//! share is its weight's part of all weights, whatever the number of picks.
+//!
+//! Keys of one weight take turns in the order of their use, so a first-in-first-out line per distinct
+//! weight holds them sorted, and only the heads of the lines compete, in a tournament of
+//! log2(weights) matches. A key whose place is neither end of its line (one that was away for a
+//! while, or whose weight changed) waits in a heap until its turn comes; used again, it is back in line.
+//!
+//! Keys that may not be used cost a pick nothing: parked ones sit in a heap by the instant at which
+//! they come back, held ones nowhere.
+
+use rand::rngs::SmallRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+
+use self::heap::{Entry, Heap};
+use self::levels::Levels;
+use crate::clock::Tick;
+
+mod heap;
+mod levels;
+#[cfg(test)]
+mod tests;
+mod tournament;
+
+/// A key's number, given by the caller: small and dense, as it indexes memory.
+pub(crate) type SlotId = u32;
+type LevelId = u32;
+
+/// No slot.
+const NONE: SlotId = SlotId::MAX;
+
+/// The interval of weight 1. With these bounds weights from 1e-6 to 4e9 keep their proportion, to
+/// 1e-9 around weight 1000; those beyond count as the bound.
+const UNIT: f64 = (1_u64 << 40) as f64;
+const MIN_INTERVAL: u64 = 1 << 8;
+const MAX_INTERVAL: u64 = 1 << 60;
+
+/// Virtual time starts here, so that an interval before now is never negative,
+const START: u64 = 1 << 61;
+/// and from here it is set back to the start, far from overflow.
+const SET_BACK_AT: u64 = 1 << 62;
+
+/// So many parked keys come back at a pick at most: when a million become free in one instant, no
+/// single pick pays for all of them.
+const RETURNS_PER_POP: usize = 8;
+
+/// Where a slot's key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// There is none.
+    Vacant,
+    /// Popped; the caller decides.
+    Out,
+    /// In its level's line.
+    Line,
+    /// Queued as well, in the heap of those that belong in the middle of a line.
+    Heap,
+    /// Not before an instant.
+    Parked,
+    /// Not until the caller says.
+    Held,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    last_use: u64,
+    level: LevelId,
+    /// The neighbour towards the head of the line; in a heap, the position.
+    before: u32,
+    after: SlotId,
+    place: Place,
+}
+
+impl Slot {
+    const VACANT: Self = Self { last_use: 0, level: NONE, before: NONE, after: NONE, place: Place::Vacant };
+
+    fn position(&self) -> usize {
+        self.before as usize
+    }
+
+    fn set_position(&mut self, position: usize) {
+        // A heap holds a slot once, and slot ids are 32 bits.
+        self.before = u32::try_from(position).unwrap_or(NONE);
+    }
+}
+
+/// The order in which keys are used.
+///
+/// A key that was [popped](Self::pop) is out until it is requeued, put back, parked or held. Calls
+/// for a slot that has no key do nothing.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    slots: Vec<Slot>,
+    levels: Levels,
+    /// Queued keys that belong in the middle of their line, by their turn.
+    returned: Heap,
+    /// Parked keys, by the instant of their return.
+    timers: Heap,
+    /// Virtual now: the latest turn that came.
+    now: u64,
+    held: usize,
+    out: usize,
+    rng: SmallRng,
+}
+
+impl Schedule {
+    /// An empty schedule. The seed decides in which order keys start that were never used.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            slots: Vec::new(),
+            levels: Levels::new(),
+            returned: Heap::default(),
+            timers: Heap::default(),
+            now: START,
+            held: 0,
+            out: 0,
+            rng: SmallRng::seed_from_u64(seed),
+        }
+    }
+
+    /// Adds keys: slot, weight and time of the last use (any stamp that grows).
+    ///
+    /// Those never used come first, in random order, then the others by last use. The first keys of
+    /// a schedule have their turns spread evenly over an interval, from a random start, so that
+    /// several processes that start together use different keys; keys added later are due at once. A slot that
+    /// has a key already gets the new one in its place.
+    pub(crate) fn insert_all(&mut self, keys: impl IntoIterator<Item = (SlotId, f64, Option<u64>)>) {
+        let mut keys: Vec<_> = keys.into_iter().map(|(id, weight, used)| (interval(weight), used, id)).collect();
+        for &(_, _, id) in &keys {
+            self.remove(id);
+        }
+        keys.sort_unstable_by_key(|&(.., id)| id);
+        keys.dedup_by_key(|&mut (.., id)| id);
+        keys.shuffle(&mut self.rng);
+        // `None` is less than any stamp: never used comes first.
+        keys.sort_by_key(|&(interval, used, _)| (interval, used));
+        let is_first = self.is_empty();
+        if let Some(top) = keys.iter().map(|&(.., id)| id as usize).max() {
+            self.slots.resize(self.slots.len().max(top + 1), Slot::VACANT);
+            self.returned.reserve(self.slots.len());
+            self.timers.reserve(self.slots.len());
+        }
+        for line in keys.chunk_by(|a, b| a.0 == b.0) {
+            let (interval, len) = (line[0].0, line.len() as u64);
+            let (first, step) = if is_first {
+                let step = interval / len;
+                (self.now - interval + self.rng.random_range(0..=step), step)
+            } else {
+                (self.now - interval - len, 1)
+            };
+            for (index, &(interval, _, id)) in line.iter().enumerate().rev() {
+                self.insert(id, interval, first + index as u64 * step);
+            }
+        }
+    }
+
+    fn insert(&mut self, id: SlotId, interval: u64, last_use: u64) {
+        let level = self.levels.join(interval);
+        self.levels.activate(level);
+        self.levels.get_mut(level).note_use(last_use);
+        self.slots[id as usize] = Slot { last_use, level, place: Place::Out, ..Slot::VACANT };
+        self.out += 1;
+        self.queue(id);
+    }
+
+    /// Takes the key out whose turn is next; `None` when nobody waits. Parked keys whose instant has
+    /// come take part again with the turn that they had, up to eight more of them at each pick.
+    pub(crate) fn pop(&mut self, now: Tick) -> Option<SlotId> {
+        for _ in 0..RETURNS_PER_POP {
+            match self.timers.first() {
+                Some(timer) if timer.at <= now.0 => self.put_back(timer.id),
+                _ => break,
+            }
+        }
+        let id = self.first()?.id;
+        self.take(id);
+        Some(id)
+    }
+
+    /// Takes this key out ahead of its turn; false when it isn't queued.
+    pub(crate) fn pop_this(&mut self, id: SlotId) -> bool {
+        let is_queued = self.is_queued(id);
+        if is_queued {
+            self.take(id);
+        }
+        is_queued
+    }
+
+    /// The key is used now and goes to the end of its line. Keys popped together are requeued in the
+    /// order in which they were popped.
+    pub(crate) fn requeue(&mut self, id: SlotId) {
+        self.mark_used(id);
+        self.put_back(id);
+    }
+
+    /// The key is used now; it is out, to be parked or held (one that is parked or held stays so).
+    pub(crate) fn mark_used(&mut self, id: SlotId) {
+        match self.place(id) {
+            Place::Vacant => return,
+            Place::Line | Place::Heap => self.take(id),
+            Place::Out | Place::Parked | Place::Held => {}
+        }
+        self.stamp(id);
+    }
+
+    /// Back to the old turn, from out, parked or held: that of a key which wasn't used after all, or
+    /// which may be used again. N pops put back are as if they had never been.
+    pub(crate) fn put_back(&mut self, id: SlotId) {
+        if matches!(self.place(id), Place::Out | Place::Parked | Place::Held) {
+            self.take(id);
+            self.queue(id);
+        }
+    }
+
+    /// Out of the order until an instant: from anywhere, and in place of an instant set before.
+    pub(crate) fn park(&mut self, id: SlotId, until: Tick) {
+        if self.place(id) == Place::Vacant {
+            return;
+        }
+        self.take(id);
+        self.leave_order(id, Place::Parked);
+        self.timers.push(Entry { at: until.0, id }, &mut self.slots);
+    }
+
+    /// Out of the order until [`put_back`](Self::put_back), from anywhere.
+    pub(crate) fn hold(&mut self, id: SlotId) {
+        if self.place(id) == Place::Vacant {
+            return;
+        }
+        self.take(id);
+        self.leave_order(id, Place::Held);
+        self.held += 1;
+    }
+
+    /// Changes the weight; the last use stays, so a key that is queued has another turn at once.
+    pub(crate) fn set_weight(&mut self, id: SlotId, weight: f64) {
+        let place = self.place(id);
+        let interval = interval(weight);
+        if place == Place::Vacant || self.level_of(id).interval == interval {
+            return;
+        }
+        let was_queued = self.pop_this(id);
+        let is_active = was_queued || place == Place::Out;
+        let old = self.slots[id as usize].level;
+        let new = self.levels.join(interval);
+        if is_active {
+            self.levels.deactivate(old);
+            self.levels.activate(new);
+        }
+        self.levels.leave(old);
+        let slot = &mut self.slots[id as usize];
+        slot.level = new;
+        // A key used ahead of its turn is stamped later than now, by its old interval at most.
+        slot.last_use = slot.last_use.min(self.now);
+        self.levels.get_mut(new).note_use(slot.last_use);
+        if was_queued {
+            self.queue(id);
+        }
+    }
+
+    /// Forgets a key.
+    pub(crate) fn remove(&mut self, id: SlotId) {
+        if self.place(id) == Place::Vacant {
+            return;
+        }
+        self.take(id);
+        self.out -= 1;
+        let level = self.slots[id as usize].level;
+        self.levels.deactivate(level);
+        self.levels.leave(level);
+        self.slots[id as usize] = Slot::VACANT;
+    }
+
+    /// When the first parked key comes back.
+    pub(crate) fn next_due(&self) -> Option<Tick> {
+        self.timers.first().map(|timer| Tick(timer.at))
+    }
+
+    /// Keys that wait for their turn.
+    pub(crate) fn queued_len(&self) -> usize {
+        self.levels.len() + self.returned.len()
+    }
+
+    /// Keys that come back at an instant.
+    pub(crate) fn parked_len(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Keys that come back when the caller says.
+    pub(crate) fn held_len(&self) -> usize {
+        self.held
+    }
+
+    pub(crate) fn is_queued(&self, id: SlotId) -> bool {
+        matches!(self.place(id), Place::Line | Place::Heap)
+    }
+
+    pub(crate) fn is_parked(&self, id: SlotId) -> bool {
+        self.place(id) == Place::Parked
+    }
+
+    pub(crate) fn is_held(&self, id: SlotId) -> bool {
+        self.place(id) == Place::Held
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queued_len() + self.parked_len() + self.held + self.out == 0
+    }
+
+    fn place(&self, id: SlotId) -> Place {
+        self.slots.get(id as usize).map_or(Place::Vacant, |slot| slot.place)
+    }
+
+    fn level_of(&self, id: SlotId) -> &levels::Level {
+        self.levels.get(self.slots[id as usize].level)
+    }
+
+    /// The queued key with the earliest turn.
+    fn first(&self) -> Option<Entry> {
+        match (self.levels.first(), self.returned.first()) {
+            (Some(line), Some(returned)) => Some(line.min(returned)),
+            (line, returned) => line.or(returned),
+        }
+    }
+
+    /// From any place to out.
+    fn take(&mut self, id: SlotId) {
+        let slot = &mut self.slots[id as usize];
+        let (level, position) = (slot.level, slot.position());
+        match std::mem::replace(&mut slot.place, Place::Out) {
+            Place::Vacant | Place::Out => return,
+            Place::Line => self.levels.unlink(id, &mut self.slots),
+            Place::Heap => self.returned.remove(position, &mut self.slots),
+            Place::Parked => {
+                self.timers.remove(position, &mut self.slots);
+                self.levels.activate(level);
+            }
+            Place::Held => {
+                self.held -= 1;
+                self.levels.activate(level);
+            }
+        }
+        self.out += 1;
+    }
+
+    /// From out to the turn that the last use gives.
+    fn queue(&mut self, id: SlotId) {
+        self.out -= 1;
+        self.slots[id as usize].place = Place::Line;
+        if !self.levels.line_up(id, &mut self.slots) {
+            self.slots[id as usize].place = Place::Heap;
+            let at = self.slots[id as usize].last_use + self.level_of(id).interval;
+            self.returned.push(Entry { at, id }, &mut self.slots);
+        }
+    }
+
+    /// From out to a place where the key takes no part.
+    fn leave_order(&mut self, id: SlotId, place: Place) {
+        self.out -= 1;
+        let slot = &mut self.slots[id as usize];
+        slot.place = place;
+        self.levels.deactivate(slot.level);
+    }
+
+    /// Sets the last use of a key, after all others of its level. It is the key's turn, not the moment:
+    /// a late pick must not cost the key a part of its share.
+    fn stamp(&mut self, id: SlotId) {
+        let level_id = self.slots[id as usize].level;
+        let level = self.levels.get(level_id);
+        let deadline = self.slots[id as usize].last_use + level.interval;
+        // One used ahead of others of its level (a session sticks to it) takes the level's turn.
+        let turn = deadline.min(self.levels.turn(level_id));
+        // The next turn of the others bounds now: one used ahead of them must not make them late.
+        self.now = self.now.max(turn.min(self.first().map_or(u64::MAX, |first| first.at)));
+        // Keys that became free together, and so are all late, are spread over an interval again; else
+        // they would be used in one go for ever after. None falls behind by more than an interval.
+        let paced = turn.max(level.last_use + level.gap).min(self.now + level.interval);
+        let last_use = paced.max(self.now).max(level.last_use + 1);
+        self.levels.get_mut(level_id).last_use = last_use;
+        self.slots[id as usize].last_use = last_use;
+        if self.now >= SET_BACK_AT {
+            self.set_back();
+        }
+    }
+
+    /// Sets virtual time back to its start. All queued keys have their turn now or later and so keep
+    /// their distance; a key that was away for long may get a later last use, and is overdue still.
+    #[cold]
+    fn set_back(&mut self) {
+        let shift = self.now - START;
+        self.now = START;
+        self.levels.shift_back(shift);
+        self.returned.shift_back(shift);
+        for slot in &mut self.slots {
+            slot.last_use = slot.last_use.saturating_sub(shift);
+        }
+    }
+}
+
+fn interval(weight: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates, and the bounds follow"
+    )]
+    let interval = (UNIT / weight).round() as u64;
+    interval.clamp(MIN_INTERVAL, MAX_INTERVAL)
+}

@@ -1,0 +1,59 @@
+//! Programs that end, one way or another: what they leave on disk.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use egb::{Balancer, KeyState};
+
+fn one_call(db: &Path, ending: &str) {
+    let ended = Command::new(env!("CARGO_BIN_EXE_one_call")).arg(db).arg(ending).output().unwrap();
+    assert_eq!(ended.status.success(), ending != "panic", "{ended:?}");
+}
+
+fn successes(db: &Path) -> u64 {
+    Balancer::builder().key("AIzaSyFAKE_one_call_0123456789abcdef").db(db).build().unwrap().stats().successes()
+}
+
+#[test]
+fn a_program_that_makes_one_call_and_returns_has_its_state_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("keys.db");
+    for (run, ending) in ["return", "return-without-guard", "exit", "panic"].into_iter().enumerate() {
+        one_call(&db, ending);
+        assert_eq!(successes(&db), run as u64 + 1, "after a program that ends by {ending}");
+    }
+}
+
+#[test]
+fn a_killed_program_leaves_an_intact_database_with_every_disablement() {
+    for lines in [1, 7, 20, 40] {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("keys.db");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_many_calls")).arg(&db).stdout(Stdio::piped()).spawn().unwrap();
+        let reader = BufReader::new(child.stdout.take().unwrap());
+        let mut disabled: HashSet<String> = HashSet::new();
+        for line in reader.lines().take(lines) {
+            disabled.insert(line.unwrap());
+        }
+        assert_eq!(disabled.len(), lines, "the program ended too early");
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success(), "the program was not killed on the way");
+
+        let check: String =
+            rusqlite::Connection::open(&db).unwrap().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok");
+
+        let keys = (0..200).map(|n| format!("AIzaSyFAKE_many_calls_{n:03}_0123456789"));
+        let stats = Balancer::builder().keys(keys).db(&db).build().unwrap().stats();
+        let found: HashSet<String> = stats
+            .keys
+            .iter()
+            .filter(|key| key.state == KeyState::Disabled)
+            .map(|key| key.fingerprint.to_string())
+            .collect();
+        assert!(found.is_superset(&disabled), "{} of {} disablements are there", found.len(), disabled.len());
+        assert!(stats.calls() <= 10_000);
+    }
+}
