@@ -182,17 +182,17 @@ pub(crate) struct Wall {
 
 impl Wall {
     /// What the wall clock will show (or showed) at `time`, an instant of the timeline.
-    pub(crate) fn to_wall(self, time: SystemTime) -> SystemTime {
+    pub(crate) fn wall_of(self, time: SystemTime) -> SystemTime {
         shift(time, self.here, self.there)
     }
 
     /// The instant of the timeline at which the wall clock shows `wall`.
-    pub(crate) fn from_wall(self, wall: SystemTime) -> SystemTime {
+    pub(crate) fn time_of_wall(self, wall: SystemTime) -> SystemTime {
         shift(wall, self.there, self.here)
     }
 
     /// What the wall clock showed at `tick`, which has passed.
-    pub(crate) fn past_to_wall(self, tick: Tick) -> SystemTime {
+    pub(crate) fn past_wall_of(self, tick: Tick) -> SystemTime {
         self.there.checked_sub(self.tick.since(tick)).unwrap_or(self.there)
     }
 }
@@ -240,9 +240,9 @@ mod tests {
         let timeline = Timeline::new(Arc::new(clock.clone()));
         let until = timeline.time_of(timeline.now()) + HOUR;
         clock.set_utc(clock.utc() - 48 * HOUR);
-        let stored = timeline.wall().to_wall(until);
+        let stored = timeline.wall().wall_of(until);
         assert_eq!(stored, clock.utc() + HOUR);
-        assert_eq!(timeline.wall().from_wall(stored), until);
+        assert_eq!(timeline.wall().time_of_wall(stored), until);
     }
 
     #[test]

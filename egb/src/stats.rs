@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use crate::health::Health;
 use crate::key::Fingerprint;
+use crate::limits::Limits;
 
 /// A picture of a pool at one moment, from [`Balancer::stats`](crate::Balancer::stats). No key is in it.
 #[derive(Clone, Debug)]
@@ -29,6 +30,12 @@ pub struct KeyStats {
     pub state: KeyState,
     /// Its health; the instants are UTC by the wall clock.
     pub health: Health,
+    /// Its limits, the balancer's defaults included.
+    pub limits: Limits,
+    /// Calls in the last minute, if a limit counts them.
+    pub used_in_minute: Option<u32>,
+    /// Calls since midnight, if a limit counts them.
+    pub used_today: Option<u32>,
     /// Calls that the key was given to.
     pub calls: u64,
     /// Those that succeeded.

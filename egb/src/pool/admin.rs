@@ -200,14 +200,14 @@ impl Pool {
             counters.add(&entry.writing);
             counters.add(&entry.pending);
             counters.successes += entry.slot.quiet_successes.load(Ordering::SeqCst);
-            let health = entry.health.moved(|instant| wall.to_wall(instant));
+            let health = entry.health.moved(|instant| wall.wall_of(instant));
             let limited = entry.budget.ready_at(now);
             let key_state = if health.disabled {
                 KeyState::Disabled
             } else if entry.health.is_cooling(time) {
                 KeyState::CoolingDown
             } else if limited > now {
-                KeyState::Limited { until: wall.to_wall(self.timeline.time_of(limited)) }
+                KeyState::Limited { until: wall.wall_of(self.timeline.time_of(limited)) }
             } else if entry.is_busy() {
                 KeyState::Busy
             } else if entry.health.is_half_open(time) {
@@ -222,12 +222,15 @@ impl Pool {
                 group: entry.config.group.clone(),
                 state: key_state,
                 health,
+                limits: entry.config.limits,
+                used_in_minute: entry.budget.used_in_minute(now),
+                used_today: entry.budget.used_today(now),
                 calls: unsigned(counters.calls),
                 successes: unsigned(counters.successes),
                 failures: unsigned(counters.failures),
                 throttled: unsigned(counters.throttled),
                 in_flight: entry.slot.in_flight.load(Ordering::Relaxed),
-                last_used: entry.last_used.map(|tick| wall.past_to_wall(tick)),
+                last_used: entry.last_used.map(|tick| wall.past_wall_of(tick)),
             }
         });
         Stats { keys: keys.collect() }
@@ -248,11 +251,11 @@ impl Entry {
         let (mut epoch, mut stored, mut last_used) = (0, Counters::default(), None);
         if let Some(record) = record {
             let wall = timeline.wall();
-            health = record.state.health.moved(|instant| wall.from_wall(instant));
+            health = record.state.health.moved(|instant| wall.time_of_wall(instant));
             health.set_weight(config.weight);
             epoch = record.state.epoch;
             stored = record.counters;
-            last_used = record.state.last_used.map(|used| timeline.tick_of(wall.from_wall(used)));
+            last_used = record.state.last_used.map(|used| timeline.tick_of(wall.time_of_wall(used)));
         }
         let budget = Budget::new(config.limits);
         let entry = Self {

@@ -63,7 +63,7 @@ impl Journal for Pool {
             let serial = state.serial;
             let entry = state.entry_mut(id);
             entry.stored = record.counters;
-            let theirs = record.state.health.moved(|instant| wall.from_wall(instant));
+            let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant));
             let mut health = entry.health.clone();
             if record.state.epoch > entry.epoch {
                 entry.epoch = record.state.epoch;
@@ -109,9 +109,9 @@ impl Entry {
         Change {
             fingerprint: self.slot.key.fingerprint(),
             state: SharedState {
-                health: self.health.moved(|instant| wall.to_wall(instant)),
+                health: self.health.moved(|instant| wall.wall_of(instant)),
                 epoch: self.epoch,
-                last_used: self.last_used.map(|tick| wall.past_to_wall(tick)),
+                last_used: self.last_used.map(|tick| wall.past_wall_of(tick)),
             },
             added,
         }

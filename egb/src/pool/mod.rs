@@ -126,10 +126,6 @@ impl Pool {
         self.timeline.now()
     }
 
-    pub(crate) fn timeline(&self) -> &Timeline {
-        &self.timeline
-    }
-
     /// Checks out the key that is due, none of `excluded`.
     pub(crate) fn checkout(&self, excluded: &[SlotId]) -> Result<Checkout<Arc<Slot>>, Shortage> {
         let now = self.now();
