@@ -211,7 +211,7 @@ pub(crate) fn next_midnight(now: SystemTime) -> SystemTime {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     let tomorrow = || -> Result<SystemTime, jiff::Error> {
         let here = jiff::Timestamp::try_from(now)?.in_tz("America/Los_Angeles")?;
-        Ok(here.tomorrow()?.start_of_day()?.timestamp().try_into()?)
+        here.tomorrow()?.start_of_day()?.timestamp().try_into()
     };
     // Only for years that the calendar does not know.
     tomorrow().unwrap_or(now + DAY)

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::outcome::Reason;
+use crate::policy::LONGEST_WAIT;
 
 /// The state of one key: its share of traffic, and whether it may be used at all.
 ///
@@ -137,5 +138,15 @@ impl Health {
             last_failure: self.last_failure.map(|last| LastFailure { at: translate(last.at), ..last }),
             ..self.clone()
         }
+    }
+
+    /// The health that was stored, read back at `now`. A cooldown lasts no longer than it was meant
+    /// to from the failure on: the wall clock may have been set back meanwhile.
+    pub(crate) fn restored(mut self, now: SystemTime) -> Self {
+        if let Some(until) = self.cooldown_until {
+            let meant = self.last_failure.and_then(|last| until.duration_since(last.at).ok()).unwrap_or(LONGEST_WAIT);
+            self.cooldown_until = Some(until.min(now + meant.min(LONGEST_WAIT)));
+        }
+        self
     }
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::clock::next_midnight;
-use crate::health::{Health, LastFailure};
+use crate::health::{Health, LastFailure, Streaks};
 use crate::outcome::{Failure, Reason, Verdict};
 
 #[cfg(test)]
@@ -23,7 +23,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// No wait is longer, whatever a server says: a month's quota ends within it.
-const LONGEST_WAIT: Duration = Duration::from_secs(32 * 24 * 3600);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(32 * 24 * 3600);
 
 /// Waits after a 429 that names no time.
 const THROTTLED: Backoff = Backoff { first: SECOND, longest: Duration::from_secs(300) };
@@ -162,7 +162,7 @@ fn succeed(health: &mut Health, now: SystemTime) {
     health.effective = (health.effective * RECOVERY).min(health.weight);
     // A call that began before the circuit opened may succeed while it is open: it stays open.
     let circuit = if health.is_cooling(now) { health.streaks.circuit } else { 0 };
-    health.streaks = crate::health::Streaks { circuit, ..Default::default() };
+    health.streaks = Streaks { circuit, ..Default::default() };
 }
 
 fn fail(health: &mut Health, failure: &Failure, now: SystemTime) {
@@ -264,11 +264,14 @@ fn doubled(first: Duration, streak: u32, longest: Duration) -> Duration {
 /// the mixing step of `SplitMix64` (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 fn jitter(now: SystemTime, streak: u32) -> f64 {
     let nanos = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let mut bits = (nanos as u64).wrapping_add(u64::from(streak)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let nanos = u64::try_from(nanos & u128::from(u64::MAX)).unwrap_or_default();
+    let mut bits = nanos.wrapping_add(u64::from(streak)).wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^= bits >> 31;
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
+    // 32 bits are plenty for a delay, and fit a float exactly.
+    let high = u32::try_from(bits >> 32).unwrap_or_default();
+    f64::from(high) / 2_f64.powi(32)
 }
 
 fn classic_succeed(health: &mut Health) {

@@ -164,7 +164,7 @@ fn a_failed_probe_opens_the_circuit_for_twice_as_long_and_a_success_closes_it() 
     assert!((10 * SECOND..13 * SECOND).contains(&rest), "{rest:?}");
     let closed = Policy::default().next(&open, &Verdict::Success, later);
     assert!(!closed.is_half_open(later));
-    assert_eq!(closed.streaks, Default::default());
+    assert_eq!(closed.streaks, Streaks::default());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use super::{
     Arc, AtomicBool, AtomicI64, AtomicU32, Auto, Budget, Counters, Effect, Entry, Fingerprint, HashMap, Health,
-    KeyConfig, Mutex, Ordering, Policy, Pool, Record, Schedule, Slot, SlotId, State, Tick, Timeline,
+    KeyConfig, Mutex, Ordering, Policy, Pool, Record, Schedule, Slot, SlotId, State, Streaks, Tick, Timeline,
 };
+use crate::clock::Wall;
 use crate::stats::{KeyState, KeyStats, Stats};
 
 /// What a reload changed.
@@ -149,10 +150,9 @@ impl Pool {
         let now = self.now();
         let mut state = self.state.lock();
         let mut effect = Effect::default();
-        for id in 0..state.entries.len() as SlotId {
-            if state.entries[id as usize].is_some() {
-                effect.wake |= self.intervene(&mut state, id, now, |policy, health| policy.reset(health)).wake;
-            }
+        let ids: Vec<SlotId> = state.entries.iter().flatten().map(|entry| entry.slot.id).collect();
+        for id in ids {
+            effect.wake |= self.intervene(&mut state, id, now, Policy::reset).wake;
         }
         effect
     }
@@ -189,51 +189,22 @@ impl Pool {
         Effect { wake: self.journaled && state.mark_dirty(id), disabled: is_disabled && !was_disabled }
     }
 
-    /// A picture of all keys, in the order in which they were added.
+    /// A picture of all keys, in the order in which they were added. Each row is true in itself; calls
+    /// go on between the rows, for the lock is never held for long.
     pub(crate) fn stats(&self) -> Stats {
+        const ROWS_AT_ONCE: usize = 128;
         let wall = self.timeline.wall();
         let now = self.now();
-        let time = self.timeline.time_of(now);
-        let state = self.state.lock();
-        let keys = state.entries.iter().flatten().map(|entry| {
-            let mut counters = entry.stored;
-            counters.add(&entry.writing);
-            counters.add(&entry.pending);
-            counters.successes += entry.slot.quiet_successes.load(Ordering::SeqCst);
-            let health = entry.health.moved(|instant| wall.wall_of(instant));
-            let limited = entry.budget.ready_at(now);
-            let key_state = if health.disabled {
-                KeyState::Disabled
-            } else if entry.health.is_cooling(time) {
-                KeyState::CoolingDown
-            } else if limited > now {
-                KeyState::Limited { until: wall.wall_of(self.timeline.time_of(limited)) }
-            } else if entry.is_busy() {
-                KeyState::Busy
-            } else if entry.health.is_half_open(time) {
-                KeyState::HalfOpen
-            } else {
-                KeyState::Available
-            };
-            KeyStats {
-                masked: entry.slot.key.masked(),
-                fingerprint: entry.slot.key.fingerprint(),
-                label: entry.config.label.clone(),
-                group: entry.config.group.clone(),
-                state: key_state,
-                health,
-                limits: entry.config.limits,
-                used_in_minute: entry.budget.used_in_minute(now),
-                used_today: entry.budget.used_today(now),
-                calls: unsigned(counters.calls),
-                successes: unsigned(counters.successes),
-                failures: unsigned(counters.failures),
-                throttled: unsigned(counters.throttled),
-                in_flight: entry.slot.in_flight.load(Ordering::Relaxed),
-                last_used: entry.last_used.map(|tick| wall.past_wall_of(tick)),
+        let mut keys = Vec::new();
+        for start in (0..).step_by(ROWS_AT_ONCE) {
+            let state = self.state.lock();
+            let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
+            keys.extend(rows.map(|entry| entry.row(&self.timeline, wall, now)));
+            if start + ROWS_AT_ONCE >= state.entries.len() {
+                break;
             }
-        });
-        Stats { keys: keys.collect() }
+        }
+        Stats { keys }
     }
 }
 
@@ -251,7 +222,8 @@ impl Entry {
         let (mut epoch, mut stored, mut last_used) = (0, Counters::default(), None);
         if let Some(record) = record {
             let wall = timeline.wall();
-            health = record.state.health.moved(|instant| wall.time_of_wall(instant));
+            let now = timeline.time_of(timeline.now());
+            health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(now);
             health.set_weight(config.weight);
             epoch = record.state.epoch;
             stored = record.counters;
@@ -277,13 +249,57 @@ impl Entry {
     }
 }
 
+impl Entry {
+    fn row(&self, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
+        let mut counters = self.stored;
+        counters.add(&self.writing);
+        counters.add(&self.pending);
+        counters.successes += self.slot.quiet_successes.load(Ordering::SeqCst);
+        KeyStats {
+            masked: self.slot.key.masked(),
+            fingerprint: self.slot.key.fingerprint(),
+            label: self.config.label.clone(),
+            group: self.config.group.clone(),
+            state: self.key_state(timeline, wall, now),
+            health: self.health.moved(|instant| wall.wall_of(instant)),
+            limits: self.config.limits,
+            used_in_minute: self.budget.used_in_minute(now),
+            used_today: self.budget.used_today(now),
+            calls: unsigned(counters.calls),
+            successes: unsigned(counters.successes),
+            failures: unsigned(counters.failures),
+            throttled: unsigned(counters.throttled),
+            in_flight: self.slot.in_flight.load(Ordering::Relaxed),
+            last_used: self.last_used.map(|tick| wall.past_wall_of(tick)),
+        }
+    }
+
+    fn key_state(&self, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {
+        let time = timeline.time_of(now);
+        let limited = self.budget.ready_at(now);
+        if self.health.disabled {
+            KeyState::Disabled
+        } else if self.health.is_cooling(time) {
+            KeyState::CoolingDown
+        } else if limited > now {
+            KeyState::Limited { until: wall.wall_of(timeline.time_of(limited)) }
+        } else if self.is_busy() {
+            KeyState::Busy
+        } else if self.health.is_half_open(time) {
+            KeyState::HalfOpen
+        } else {
+            KeyState::Available
+        }
+    }
+}
+
 /// The health of a key that an operator enables: usable now, with the share that it had.
 fn enabled(health: &Health) -> Health {
     Health {
         disabled: false,
         cooldown_until: None,
         consecutive_errors: 0,
-        streaks: Default::default(),
+        streaks: Streaks::default(),
         ..health.clone()
     }
 }

@@ -49,6 +49,7 @@ impl Journal for Pool {
     fn merge(&self, records: &[Record]) {
         let wall = self.timeline.wall();
         let now = self.now();
+        let time = self.timeline.time_of(now);
         let mut state = self.state.lock();
         for record in records {
             let Some(id) = state.index.get(&record.fingerprint).copied() else {
@@ -63,7 +64,7 @@ impl Journal for Pool {
             let serial = state.serial;
             let entry = state.entry_mut(id);
             entry.stored = record.counters;
-            let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant));
+            let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
             let mut health = entry.health.clone();
             if record.state.epoch > entry.epoch {
                 entry.epoch = record.state.epoch;

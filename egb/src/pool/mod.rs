@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::clock::{Tick, Timeline, next_midnight};
 use crate::config::KeyConfig;
-use crate::health::Health;
+use crate::health::{Health, Streaks};
 use crate::key::{Fingerprint, Key};
 use crate::limits::Budget;
 use crate::outcome::{Failure, Verdict};
@@ -428,13 +428,16 @@ impl State {
 
 impl Entry {
     fn set_health(&mut self, health: Health, policy: &Policy) {
+        if health.streaks.circuit == 0 {
+            self.probe = None;
+        }
         self.health = health;
         self.refresh_serene(policy);
     }
 
     fn refresh_serene(&self, policy: &Policy) {
         // The instant matters only to a circuit, and one with a circuit is never serene.
-        let unmoved = self.health.streaks == Default::default()
+        let unmoved = self.health.streaks == Streaks::default()
             && policy.next(&self.health, &Verdict::Success, std::time::SystemTime::UNIX_EPOCH) == self.health;
         let serene = unmoved && !self.health.disabled && self.concurrency().is_none() && self.probe.is_none();
         self.slot.serene.store(serene, Ordering::Release);

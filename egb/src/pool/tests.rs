@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
@@ -99,7 +100,7 @@ fn several_keys_are_distinct_and_too_few_leave_the_order_as_it_was() {
     let bench = Bench::new(keys(3));
     let all = bench.pool.checkout_many(3, &[]).ok().unwrap();
     let order: Vec<SlotId> = all.slots.iter().map(|slot| slot.id).collect();
-    assert_eq!(HashMap::<_, _>::from_iter(order.iter().map(|id| (id, ()))).len(), 3);
+    assert_eq!(order.iter().collect::<HashSet<_>>().len(), 3);
     assert!(bench.pool.checkout_many(4, &[]).is_err());
     let again: Vec<SlotId> = (0..3).map(|_| bench.call(&Verdict::Success)).collect();
     assert_eq!(again, order);
@@ -379,6 +380,31 @@ fn a_restart_goes_on_where_it_stopped() {
     assert_eq!(bench.call(&Verdict::Success), 3);
 }
 
+#[test]
+fn a_wall_clock_that_was_set_back_blocks_no_key_for_ever() {
+    let failed = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
+    let records = vec![record("test-key-0", |state| {
+        let throttled = Failure::status(429).with_retry_after(60 * SECOND);
+        state.health = Policy::default().next(&state.health, &Verdict::Failure(throttled), failed);
+    })];
+    let bench = Bench::restored(keys(1), records);
+    assert_eq!(bench.state(0), KeyState::CoolingDown);
+    bench.clock.advance(61 * SECOND);
+    assert_eq!(bench.state(0), KeyState::Available);
+}
+
+#[test]
+fn a_probe_in_auto_success_mode_that_is_not_contradicted_closes_the_circuit() {
+    let bench = Bench::new(keys(1));
+    open_circuit(&bench);
+    bench.pool.fetch().ok().unwrap();
+    assert!(bench.pool.fetch().is_err(), "the probe is out");
+    bench.clock.advance(PROBE_TIMEOUT);
+    bench.pool.fetch().ok().unwrap();
+    bench.pool.fetch().ok().unwrap();
+    assert_eq!(bench.state(0), KeyState::Available);
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Take,
@@ -386,7 +412,7 @@ enum Op {
     End(usize, Verdict),
     Fetch,
     Advance(u64),
-    Reload(Vec<usize>),
+    Reload(Vec<u32>),
     Reset,
     Drain,
 }
@@ -407,7 +433,7 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (any::<prop::sample::Index>(), verdict).prop_map(|(at, verdict)| Op::End(at.index(1000), verdict)),
         2 => Just(Op::Fetch),
         3 => (0..200_u64).prop_map(Op::Advance),
-        1 => prop::collection::vec(0..6_usize, 1..6).prop_map(Op::Reload),
+        1 => prop::collection::vec(0..6_u32, 1..6).prop_map(Op::Reload),
         1 => Just(Op::Reset),
         1 => Just(Op::Drain),
     ]
@@ -416,8 +442,8 @@ fn op() -> impl Strategy<Value = Op> {
 proptest! {
     #[test]
     fn the_books_balance_whatever_happens(ops in prop::collection::vec(op(), 1..150)) {
-        let config = |n: usize| {
-            let config = KeyConfig::new(format!("test-key-{n}")).weight(1.0 + n as f64);
+        let config = |n: u32| {
+            let config = KeyConfig::new(format!("test-key-{n}")).weight(1.0 + f64::from(n));
             match n {
                 0 => config.concurrency(2),
                 1 => config.rpm(3),
