@@ -1,14 +1,21 @@
 //! What operators do to a pool: fill it, reload it, reset, enable and disable keys, look at it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
-use super::{
-    Arc, AtomicBool, AtomicI64, AtomicU32, Auto, Budget, Counters, Effect, Entry, Fingerprint, HashMap, Health,
-    KeyConfig, Mutex, Ordering, Policy, Pool, Record, Schedule, Slot, SlotId, State, Streaks, Tick, Timeline,
-};
-use crate::clock::Wall;
-use crate::stats::{KeyState, KeyStats, Stats};
+use parking_lot::Mutex;
+
+use super::entry::Entry;
+use super::state::State;
+use super::{Effect, Pool};
+use crate::clock::{Tick, Timeline};
+use crate::config::KeyConfig;
+use crate::health::{Health, Streaks};
+use crate::key::Fingerprint;
+use crate::policy::Policy;
+use crate::schedule::{Schedule, SlotId};
+use crate::stats::Stats;
+use crate::store::Record;
 
 /// What a reload changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -208,91 +215,6 @@ impl Pool {
     }
 }
 
-impl Entry {
-    fn new(id: SlotId, config: KeyConfig, record: Option<Record>, policy: &Policy, timeline: &Timeline) -> Self {
-        let slot = Slot {
-            id,
-            key: config.key.clone(),
-            serene: AtomicBool::new(false),
-            dirty: AtomicBool::new(false),
-            in_flight: AtomicU32::new(0),
-            quiet_successes: AtomicI64::new(0),
-        };
-        let mut health = Health::new(config.weight);
-        let (mut epoch, mut stored, mut last_used) = (0, Counters::default(), None);
-        if let Some(record) = record {
-            let wall = timeline.wall();
-            let now = timeline.time_of(timeline.now());
-            health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(now);
-            health.set_weight(config.weight);
-            epoch = record.state.epoch;
-            stored = record.counters;
-            last_used = record.state.last_used.map(|used| timeline.tick_of(wall.time_of_wall(used)));
-        }
-        let budget = Budget::new(config.limits);
-        let entry = Self {
-            slot: Arc::new(slot),
-            config,
-            budget,
-            health,
-            epoch,
-            last_used,
-            cooling_since: 0,
-            probe: None,
-            auto: Auto::default(),
-            stored,
-            writing: Counters::default(),
-            pending: Counters::default(),
-        };
-        entry.refresh_serene(policy);
-        entry
-    }
-}
-
-impl Entry {
-    fn row(&self, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
-        let mut counters = self.stored;
-        counters.add(&self.writing);
-        counters.add(&self.pending);
-        counters.successes += self.slot.quiet_successes.load(Ordering::SeqCst);
-        KeyStats {
-            masked: self.slot.key.masked(),
-            fingerprint: self.slot.key.fingerprint(),
-            label: self.config.label.clone(),
-            group: self.config.group.clone(),
-            state: self.key_state(timeline, wall, now),
-            health: self.health.moved(|instant| wall.wall_of(instant)),
-            limits: self.config.limits,
-            used_in_minute: self.budget.used_in_minute(now),
-            used_today: self.budget.used_today(now),
-            calls: unsigned(counters.calls),
-            successes: unsigned(counters.successes),
-            failures: unsigned(counters.failures),
-            throttled: unsigned(counters.throttled),
-            in_flight: self.slot.in_flight.load(Ordering::Relaxed),
-            last_used: self.last_used.map(|tick| wall.past_wall_of(tick)),
-        }
-    }
-
-    fn key_state(&self, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {
-        let time = timeline.time_of(now);
-        let limited = self.budget.ready_at(now);
-        if self.health.disabled {
-            KeyState::Disabled
-        } else if self.health.is_cooling(time) {
-            KeyState::CoolingDown
-        } else if limited > now {
-            KeyState::Limited { until: wall.wall_of(timeline.time_of(limited)) }
-        } else if self.is_busy() {
-            KeyState::Busy
-        } else if self.health.is_half_open(time) {
-            KeyState::HalfOpen
-        } else {
-            KeyState::Available
-        }
-    }
-}
-
 /// The health of a key that an operator enables: usable now, with the share that it had.
 fn enabled(health: &Health) -> Health {
     Health {
@@ -302,10 +224,6 @@ fn enabled(health: &Health) -> Health {
         streaks: Streaks::default(),
         ..health.clone()
     }
-}
-
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
 }
 
 /// An order-preserving stamp of an instant.

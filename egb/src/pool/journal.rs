@@ -1,10 +1,12 @@
 //! The pool's side of the writer: hands changes out, takes them back, takes over those of others.
 
 use std::collections::hash_map::Entry as MapEntry;
+use std::sync::atomic::Ordering;
 
-use super::{Counters, Entry, Ordering, Pool, Record};
+use super::Pool;
+use super::entry::Entry;
 use crate::clock::Wall;
-use crate::store::{Change, Journal, SharedState};
+use crate::store::{Change, Counters, Journal, Record, SharedState};
 
 impl Journal for Pool {
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {

@@ -1,33 +1,29 @@
 //! The keys of one balancer with their health, and which of them may be used: checkout and settle,
 //! each one short critical section. Knows nothing of SQL, HTTP or the registry.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::clock::{Tick, Timeline, next_midnight};
-use crate::config::KeyConfig;
-use crate::health::{Health, Streaks};
+use self::entry::Auto;
+pub(crate) use self::entry::Slot;
+use self::state::State;
+use crate::clock::{Tick, Timeline};
 use crate::key::{Fingerprint, Key};
-use crate::limits::Budget;
 use crate::outcome::{Failure, Verdict};
 use crate::policy::Policy;
-use crate::schedule::{Schedule, SlotId};
-use crate::store::{Counters, Record};
+use crate::schedule::SlotId;
 
 mod admin;
+mod entry;
 mod journal;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use admin::Reloaded;
-
-/// A half-open key whose probe has not ended by then may be probed again: a call that hangs must not
-/// keep the key out for ever.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// All keys that one balancer knows.
 pub(crate) struct Pool {
@@ -36,62 +32,6 @@ pub(crate) struct Pool {
     /// Whether changes are kept for a store. Without one nobody would ever collect them.
     journaled: bool,
     state: Mutex<State>,
-}
-
-struct State {
-    schedule: Schedule,
-    /// By slot; `None` is vacant.
-    entries: Vec<Option<Entry>>,
-    vacant: Vec<SlotId>,
-    index: HashMap<Fingerprint, SlotId>,
-    /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
-    serial: u64,
-    disabled: usize,
-    dirty: Vec<SlotId>,
-    /// Last changes of keys that were removed.
-    farewells: Vec<crate::store::Change>,
-    /// What the store knows of keys that are not in the pool.
-    strangers: HashMap<Fingerprint, Record>,
-}
-
-/// The part of a key's state that a running call holds on to.
-pub(crate) struct Slot {
-    pub(crate) id: SlotId,
-    pub(crate) key: Key,
-    /// A success changes nothing but the count: it needs no lock.
-    serene: AtomicBool,
-    dirty: AtomicBool,
-    in_flight: AtomicU32,
-    /// Successes that were counted without the lock and not yet collected.
-    quiet_successes: AtomicI64,
-}
-
-struct Entry {
-    slot: Arc<Slot>,
-    config: KeyConfig,
-    budget: Budget,
-    health: Health,
-    /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
-    epoch: u64,
-    last_used: Option<Tick>,
-    /// The last checkout before the present cooldown began: verdicts up to it are late.
-    cooling_since: u64,
-    /// The checkout that probes the half-open key.
-    probe: Option<u64>,
-    auto: Auto,
-    /// On disk, by all processes.
-    stored: Counters,
-    /// Handed to the writer and not yet confirmed.
-    writing: Counters,
-    /// Not yet handed to the writer.
-    pending: Counters,
-}
-
-/// Keys fetched in auto-success mode and not reported since.
-#[derive(Default)]
-struct Auto {
-    open: u32,
-    last_fetch: u64,
 }
 
 /// One successful checkout.
@@ -306,160 +246,5 @@ fn soften(verdict: &Verdict, lone: Lone) -> Verdict {
             Verdict::Failure(softened)
         }
         _ => verdict.clone(),
-    }
-}
-
-impl State {
-    fn entry_mut(&mut self, id: SlotId) -> &mut Entry {
-        self.entries[id as usize].as_mut().expect("the schedule and the index hold occupied slots only")
-    }
-
-    /// The id of a slot that is still in the pool; it may have been removed while a call held it.
-    fn id_of(&self, slot: &Arc<Slot>) -> Option<SlotId> {
-        let entry = self.entries.get(slot.id as usize)?.as_ref()?;
-        Arc::ptr_eq(&entry.slot, slot).then_some(slot.id)
-    }
-
-    fn next_serial(&mut self) -> u64 {
-        self.serial += 1;
-        self.serial
-    }
-
-    /// The key that is due, none of `excluded`; those keep their place.
-    fn pop(&mut self, now: Tick, excluded: &[SlotId]) -> Option<SlotId> {
-        let id = self.schedule.pop(now)?;
-        if !excluded.contains(&id) {
-            return Some(id);
-        }
-        let next = self.pop(now, excluded);
-        self.schedule.put_back(id);
-        next
-    }
-
-    /// The `count` keys that are due, or none at all.
-    fn pop_many(&mut self, count: usize, now: Tick, excluded: &[SlotId]) -> Result<Vec<SlotId>, Shortage> {
-        let mut popped = Vec::with_capacity(count.min(self.index.len()));
-        while popped.len() < count {
-            // A popped key is in no list, so the next pop finds another one.
-            let Some(id) = self.pop(now, excluded) else {
-                // In reverse, so that each finds its old neighbours.
-                popped.iter().rev().for_each(|&id| self.schedule.put_back(id));
-                return Err(self.shortage(now));
-            };
-            popped.push(id);
-        }
-        Ok(popped)
-    }
-
-    /// Books one use of a popped key.
-    fn use_key(
-        &mut self,
-        id: SlotId,
-        serial: u64,
-        now: Tick,
-        timeline: &Timeline,
-        journaled: bool,
-    ) -> (Arc<Slot>, bool) {
-        let entry = self.entry_mut(id);
-        entry.last_used = Some(now);
-        entry.pending.calls += 1;
-        if entry.health.streaks.circuit > 0 && entry.health.is_half_open(timeline.time_of(now)) {
-            entry.probe = Some(serial);
-        }
-        entry.budget.take(now, || timeline.tick_of(next_midnight(timeline.time_of(now))));
-        let slot = Arc::clone(&entry.slot);
-        let wake = journaled && self.mark_dirty(id);
-        (slot, wake)
-    }
-
-    /// Puts a key that was popped and used where it belongs now.
-    fn settle_place(&mut self, id: SlotId, now: Tick) {
-        let entry = self.entry_mut(id);
-        let busy = entry.is_busy();
-        let ready = if entry.probe.is_some() { now.plus(PROBE_TIMEOUT) } else { entry.budget.ready_at(now) };
-        if !busy && ready <= now {
-            self.schedule.requeue(id);
-            return;
-        }
-        self.schedule.mark_used(id);
-        if busy { self.schedule.hold(id) } else { self.schedule.park(id, ready) }
-    }
-
-    /// Puts a key where its changed state wants it.
-    fn place(&mut self, id: SlotId, now: Tick, timeline: &Timeline) {
-        let entry = self.entry_mut(id);
-        let weight = entry.health.effective;
-        let cooldown = entry.health.cooldown_until.map_or(Tick::ZERO, |until| timeline.tick_of(until));
-        let probe = if entry.probe.is_some() { now.plus(PROBE_TIMEOUT) } else { Tick::ZERO };
-        let ready = cooldown.max(probe).max(entry.budget.ready_at(now));
-        let out = entry.health.disabled || entry.is_busy();
-        self.schedule.set_weight(id, weight);
-        if out {
-            self.schedule.hold(id);
-        } else if ready > now {
-            self.schedule.park(id, ready);
-        } else {
-            self.schedule.put_back(id);
-        }
-    }
-
-    fn mark_dirty(&mut self, id: SlotId) -> bool {
-        let first = self.dirty.is_empty();
-        let slot = &self.entry_mut(id).slot;
-        if slot.dirty.swap(true, Ordering::SeqCst) {
-            return false;
-        }
-        self.dirty.push(id);
-        first
-    }
-
-    fn shortage(&self, now: Tick) -> Shortage {
-        let total = self.index.len();
-        let parked = self.schedule.parked_len();
-        Shortage {
-            total,
-            disabled: self.disabled,
-            parked,
-            busy: total.saturating_sub(self.disabled + parked + self.schedule.queued_len()),
-            next_due: self.schedule.next_due().map(|due| due.since(now)),
-        }
-    }
-}
-
-impl Entry {
-    fn set_health(&mut self, health: Health, policy: &Policy) {
-        if health.streaks.circuit == 0 {
-            self.probe = None;
-        }
-        self.health = health;
-        self.refresh_serene(policy);
-    }
-
-    fn refresh_serene(&self, policy: &Policy) {
-        // The instant matters only to a circuit, and one with a circuit is never serene.
-        let unmoved = self.health.streaks == Streaks::default()
-            && policy.next(&self.health, &Verdict::Success, std::time::SystemTime::UNIX_EPOCH) == self.health;
-        let serene = unmoved && !self.health.disabled && self.concurrency().is_none() && self.probe.is_none();
-        self.slot.serene.store(serene, Ordering::Release);
-    }
-
-    fn concurrency(&self) -> Option<u32> {
-        self.config.limits.concurrency.map(std::num::NonZero::get)
-    }
-
-    /// Whether the key serves as many calls as it may.
-    fn is_busy(&self) -> bool {
-        self.concurrency().is_some_and(|limit| self.slot.in_flight.load(Ordering::Acquire) >= limit)
-    }
-
-    fn count(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Success => self.pending.successes += 1,
-            Verdict::Neutral => {}
-            Verdict::Failure(failure) => {
-                self.pending.failures += 1;
-                self.pending.throttled += i64::from(failure.status_code() == Some(429));
-            }
-        }
     }
 }

@@ -3,11 +3,14 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
+use super::state::PROBE_TIMEOUT;
 use super::*;
 use crate::clock::ManualClock;
+use crate::config::KeyConfig;
+use crate::health::Health;
 use crate::outcome::Reason;
 use crate::stats::KeyState;
-use crate::store::{Change, Journal, SharedState};
+use crate::store::{Change, Counters, Journal, Record, SharedState};
 
 const SECOND: Duration = Duration::from_secs(1);
 
