@@ -148,6 +148,10 @@ impl Lease {
         self.balancer.settle(slots, self.serial, verdict, lone)
     }
 
+    pub(crate) fn balancer(&self) -> &Balancer {
+        &self.balancer
+    }
+
     pub(crate) fn held(&self) -> Held {
         self.held.clone()
     }

@@ -76,6 +76,7 @@ mod key;
 mod keyfile;
 mod lease;
 mod limits;
+mod macros_rt;
 mod outcome;
 mod policy;
 mod pool;
@@ -84,11 +85,18 @@ mod schedule;
 mod stats;
 mod store;
 
+#[doc(hidden)]
+pub mod __private {
+    //! For the code that `#[balanced]` expands to.
+    pub use crate::macros_rt::*;
+}
+
 pub use balancer::Balancer;
 pub use builder::BalancerBuilder;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::KeyConfig;
 pub use context::{EnterGuard, Scoped};
+pub use egb_macros::{StatusCode, balanced};
 pub use error::Error;
 pub use health::{Health, LastFailure};
 pub use key::{Fingerprint, Key};

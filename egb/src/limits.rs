@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::clock::Tick;
 
+#[cfg(test)]
+mod tests;
+
 /// What a provider allows one key. A limit that is `None` doesn't exist; the default is no limit.
 ///
 /// egb uses a key only while it stays below all of its limits, whatever the provider would answer
@@ -34,7 +37,7 @@ pub struct Limits {
     pub concurrency: Option<NonZeroU32>,
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Calls reach the server 20 to 200 ms after they got their key: two that are a minute apart here
 /// may be this much closer there.
@@ -86,7 +89,8 @@ impl Budget {
         minute.max(day)
     }
 
-    /// Changes the limits; what was used stays used, as far as a limit counted it.
+    /// Changes the limits. What was used stays used, as far as a limit counted it: a lower one
+    /// forgets older uses than it needs.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         let Ledger { minute, day } = self.0.take().map(|ledger| *ledger).unwrap_or_default();
         let ledger = Ledger {

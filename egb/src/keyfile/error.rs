@@ -36,7 +36,7 @@ pub struct KeysFileError {
 #[non_exhaustive]
 pub enum KeysFileErrorKind {
     /// There is no such file.
-    #[error("there is no such file; check the path, or create the file with one key a line")]
+    #[error("does not exist; check the path, or create the file with one key a line")]
     NotFound,
     /// The path is a directory.
     #[error("is a directory; give the path of a file with one key a line")]
@@ -110,11 +110,11 @@ impl fmt::Display for KeysFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = match &self.origin {
             Origin::File(path) => {
-                write!(f, "keys file {}: ", path.display())?;
+                write!(f, "keys file {} ", path.display())?;
                 "line"
             }
             Origin::Variable(name) => {
-                write!(f, "environment variable {name}: ")?;
+                write!(f, "environment variable {name} ")?;
                 "entry"
             }
         };

@@ -63,11 +63,13 @@ impl HttpError {
     /// A status below 400 is no contradiction: some APIs send errors under a 200.
     ///
     /// ```
+    /// # #[cfg(feature = "http")] {
     /// let mut headers = http::HeaderMap::new();
     /// headers.insert("retry-after", http::HeaderValue::from_static("30"));
     /// let error = egb::HttpError::from_parts(503, &headers, b"busy");
     /// assert_eq!(error.status(), 503);
     /// assert_eq!(error.to_string(), "the server answered 503: busy");
+    /// # }
     /// ```
     pub fn from_parts<H>(status: u16, headers: H, body: impl AsRef<[u8]>) -> Self
     where
@@ -75,7 +77,9 @@ impl HttpError {
         H::Item: Header,
     {
         let mut limits = Headers::default();
-        headers.into_iter().for_each(|header| limits.add(header.name(), header.value()));
+        for header in headers {
+            limits.add(header.name(), header.value());
+        }
         Self::read(status, &limits, body.as_ref(), clock::system_utc())
     }
 
@@ -188,7 +192,9 @@ fn one_line(text: &str, limit: usize) -> String {
 #[cfg(feature = "http")]
 pub(crate) fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
     let mut limits = Headers::default();
-    headers.iter().for_each(|(name, value)| limits.add(name.as_str(), value.as_bytes()));
+    for (name, value) in headers {
+        limits.add(name.as_str(), value.as_bytes());
+    }
     provider::sensible(limits.wait(clock::system_utc()))
 }
 

@@ -1,49 +1,16 @@
 //! A 4-ary heap of keys that knows where each key sits, so that any of them can be taken out at once.
 //! The position lives in the key's slot. Not for keys in order of use: those sit in a level's line.
 
-use std::cmp::Ordering;
-
 use super::{Slot, SlotId};
 
 /// Four children share a cache line.
 const CHILDREN: usize = 4;
 
 /// A key and what it is ordered by; equal ones go by their slot, so that the order is total.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
     pub(super) at: u64,
     pub(super) id: SlotId,
-}
-
-impl Entry {
-    /// Both fields in one number, which compares without a branch that can't be predicted.
-    fn rank(self) -> u128 {
-        (u128::from(self.at) << 32) | u128::from(self.id)
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank().cmp(&other.rank())
-    }
-
-    fn min(self, other: Self) -> Self {
-        if other.rank() < self.rank() { other } else { self }
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-
-    fn lt(&self, other: &Self) -> bool {
-        self.rank() < other.rank()
-    }
-
-    fn le(&self, other: &Self) -> bool {
-        self.rank() <= other.rank()
-    }
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +23,11 @@ impl Heap {
 
     pub(super) fn first(&self) -> Option<Entry> {
         self.0.first().copied()
+    }
+
+    /// What the key at `position` is ordered by.
+    pub(super) fn at(&self, position: usize) -> u64 {
+        self.0[position].at
     }
 
     /// Makes room for `len` keys, so that later pushes allocate nothing.
@@ -128,5 +100,44 @@ impl Heap {
     #[cfg(test)]
     pub(super) fn is_ordered(&self) -> bool {
         (1..self.0.len()).all(|position| self.0[(position - 1) / CHILDREN] < self.0[position])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_key_can_be_taken_out_and_the_first_is_the_least(
+            calls in vec((0_u32..300, prop::option::of(0_u64..1_000)), 1..900),
+        ) {
+            let (mut heap, mut slots, mut model) = (Heap::default(), vec![Slot::VACANT; 300], BTreeSet::new());
+            for (id, at) in calls {
+                let present = model.iter().copied().find(|&(_, other)| other == id);
+                match (present, at) {
+                    (None, Some(at)) => {
+                        heap.push(Entry { at, id }, &mut slots);
+                        model.insert((at, id));
+                    }
+                    (Some(entry), None) => {
+                        heap.remove(slots[id as usize].position(), &mut slots);
+                        model.remove(&entry);
+                    }
+                    _ => {}
+                }
+                prop_assert!(heap.is_ordered());
+                prop_assert_eq!(heap.len(), model.len());
+                prop_assert_eq!(heap.first().map(|first| (first.at, first.id)), model.first().copied());
+            }
+            for &(at, id) in &model {
+                prop_assert_eq!(heap.entries()[slots[id as usize].position()], Entry { at, id });
+            }
+        }
     }
 }

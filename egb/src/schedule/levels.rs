@@ -25,7 +25,7 @@ pub(super) struct Level {
 
 #[derive(Debug)]
 pub(super) struct Levels {
-    levels: Vec<Level>,
+    all: Vec<Level>,
     /// Consulted only when a weight changes.
     by_interval: HashMap<u64, LevelId>,
     free: Vec<LevelId>,
@@ -36,15 +36,15 @@ pub(super) struct Levels {
 
 impl Levels {
     pub(super) fn new() -> Self {
-        Self { levels: Vec::new(), by_interval: HashMap::new(), free: Vec::new(), heads: Tournament::new(), len: 0 }
+        Self { all: Vec::new(), by_interval: HashMap::new(), free: Vec::new(), heads: Tournament::new(), len: 0 }
     }
 
     pub(super) fn get(&self, level: LevelId) -> &Level {
-        &self.levels[level as usize]
+        &self.all[level as usize]
     }
 
     pub(super) fn get_mut(&mut self, level: LevelId) -> &mut Level {
-        &mut self.levels[level as usize]
+        &mut self.all[level as usize]
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,10 +88,10 @@ impl Levels {
             *self.get_mut(level) = fresh;
             level
         } else {
-            self.levels.push(fresh);
-            self.heads.grow(self.levels.len());
+            self.all.push(fresh);
+            self.heads.grow(self.all.len());
             // One level per key at most, and slot ids are 32 bits.
-            LevelId::try_from(self.levels.len() - 1).unwrap_or(NONE)
+            LevelId::try_from(self.all.len() - 1).unwrap_or(NONE)
         };
         self.by_interval.insert(interval, level);
         level
@@ -110,7 +110,7 @@ impl Levels {
     /// Lines up a key at the end where it belongs; false when its place is neither end.
     pub(super) fn line_up(&mut self, id: SlotId, slots: &mut [Slot]) -> bool {
         let Slot { last_use, level: level_id, .. } = slots[id as usize];
-        let level = &mut self.levels[level_id as usize];
+        let level = &mut self.all[level_id as usize];
         let order = (last_use, id);
         let order_of = |other: SlotId| (slots[other as usize].last_use, other);
         let (before, after) = if level.head == NONE {
@@ -142,7 +142,7 @@ impl Levels {
     /// Takes a key out of its line.
     pub(super) fn unlink(&mut self, id: SlotId, slots: &mut [Slot]) {
         let Slot { level: level_id, before, after, .. } = slots[id as usize];
-        let level = &mut self.levels[level_id as usize];
+        let level = &mut self.all[level_id as usize];
         if after == NONE {
             level.tail = before;
         } else {
@@ -161,15 +161,21 @@ impl Levels {
 
     /// Makes all times earlier by `shift`.
     pub(super) fn shift_back(&mut self, shift: u64) {
-        for level in &mut self.levels {
+        for level in &mut self.all {
             level.last_use = level.last_use.saturating_sub(shift);
         }
         self.heads.shift_back(shift);
     }
 
+    /// Levels in memory, in use or free.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.all.len()
+    }
+
     #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = (LevelId, &Level)> {
-        (0..).zip(&self.levels).filter(|(id, _)| !self.free.contains(id))
+        (0..).zip(&self.all).filter(|(id, _)| !self.free.contains(id))
     }
 }
 

@@ -20,10 +20,12 @@ use rand::{RngExt, SeedableRng};
 
 use self::heap::{Entry, Heap};
 use self::levels::Levels;
+use self::slot::{Place, Slot};
 use crate::clock::Tick;
 
 mod heap;
 mod levels;
+mod slot;
 #[cfg(test)]
 mod tests;
 mod tournament;
@@ -35,9 +37,9 @@ type LevelId = u32;
 /// No slot.
 const NONE: SlotId = SlotId::MAX;
 
-/// The interval of weight 1. With these bounds weights from 1e-6 to 4e9 keep their proportion, to
-/// 1e-9 around weight 1000; those beyond count as the bound.
-const UNIT: f64 = (1_u64 << 40) as f64;
+/// The interval of weight 1: 2^40. With these bounds weights from 1e-6 to 4e9 keep their proportion (at
+/// weight 1000 to within 1e-9), as long as all together stay below 1e12; those beyond count as the bound.
+const UNIT: f64 = 1_099_511_627_776.0;
 const MIN_INTERVAL: u64 = 1 << 8;
 const MAX_INTERVAL: u64 = 1 << 60;
 
@@ -49,46 +51,6 @@ const SET_BACK_AT: u64 = 1 << 62;
 /// So many parked keys come back at a pick at most: when a million become free in one instant, no
 /// single pick pays for all of them.
 const RETURNS_PER_POP: usize = 8;
-
-/// Where a slot's key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// There is none.
-    Vacant,
-    /// Popped; the caller decides.
-    Out,
-    /// In its level's line.
-    Line,
-    /// Queued as well, in the heap of those that belong in the middle of a line.
-    Heap,
-    /// Not before an instant.
-    Parked,
-    /// Not until the caller says.
-    Held,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    last_use: u64,
-    level: LevelId,
-    /// The neighbour towards the head of the line; in a heap, the position.
-    before: u32,
-    after: SlotId,
-    place: Place,
-}
-
-impl Slot {
-    const VACANT: Self = Self { last_use: 0, level: NONE, before: NONE, after: NONE, place: Place::Vacant };
-
-    fn position(&self) -> usize {
-        self.before as usize
-    }
-
-    fn set_position(&mut self, position: usize) {
-        // A heap holds a slot once, and slot ids are 32 bits.
-        self.before = u32::try_from(position).unwrap_or(NONE);
-    }
-}
 
 /// The order in which keys are used.
 ///
@@ -183,13 +145,18 @@ impl Schedule {
         Some(id)
     }
 
-    /// Takes this key out ahead of its turn; false when it isn't queued.
-    pub(crate) fn pop_this(&mut self, id: SlotId) -> bool {
-        let is_queued = self.is_queued(id);
-        if is_queued {
+    /// Takes this key out ahead of its turn, if it may be used now: if it is queued, or parked and
+    /// its instant has come.
+    pub(crate) fn pop_this(&mut self, id: SlotId, now: Tick) -> bool {
+        let may_be_used = match self.place(id) {
+            Place::Line | Place::Heap => true,
+            Place::Parked => self.timers.at(self.slots[id as usize].position()) <= now.0,
+            Place::Vacant | Place::Out | Place::Held => false,
+        };
+        if may_be_used {
             self.take(id);
         }
-        is_queued
+        may_be_used
     }
 
     /// The key is used now and goes to the end of its line. Keys popped together are requeued in the
@@ -245,18 +212,20 @@ impl Schedule {
         if place == Place::Vacant || self.level_of(id).interval == interval {
             return;
         }
-        let was_queued = self.pop_this(id);
-        let is_active = was_queued || place == Place::Out;
+        let was_queued = self.is_queued(id);
+        if was_queued {
+            self.take(id);
+        }
         let old = self.slots[id as usize].level;
         let new = self.levels.join(interval);
-        if is_active {
+        if !matches!(place, Place::Parked | Place::Held) {
             self.levels.deactivate(old);
             self.levels.activate(new);
         }
         self.levels.leave(old);
         let slot = &mut self.slots[id as usize];
         slot.level = new;
-        // A key used ahead of its turn is stamped later than now, by its old interval at most.
+        // A key used ahead of its turn is stamped later than now.
         slot.last_use = slot.last_use.min(self.now);
         self.levels.get_mut(new).note_use(slot.last_use);
         if was_queued {
@@ -379,8 +348,8 @@ impl Schedule {
         // The next turn of the others bounds now: one used ahead of them must not make them late.
         self.now = self.now.max(turn.min(self.first().map_or(u64::MAX, |first| first.at)));
         // Keys that became free together, and so are all late, are spread over an interval again; else
-        // they would be used in one go for ever after. None falls behind by more than an interval.
-        let paced = turn.max(level.last_use + level.gap).min(self.now + level.interval);
+        // they would be used in one go for ever after. None falls behind by more than a turn.
+        let paced = turn.max(level.last_use + level.gap).min(self.now + 2 * level.interval);
         let last_use = paced.max(self.now).max(level.last_use + 1);
         self.levels.get_mut(level_id).last_use = last_use;
         self.slots[id as usize].last_use = last_use;

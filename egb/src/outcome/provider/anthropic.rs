@@ -35,12 +35,8 @@ fn status_of(kind: &str) -> Option<u16> {
         "authentication_error" => 401,
         "billing_error" => 402,
         "permission_error" => 403,
-        "not_found_error" => 404,
-        "request_too_large" => 413,
         "rate_limit_error" => 429,
-        "api_error" => 500,
-        "timeout_error" => 504,
-        "overloaded_error" => 529,
+        "api_error" | "timeout_error" | "overloaded_error" => 500,
         _ => return None,
     })
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{Reading, Reason, Seen, wait};
 
 /// Per-minute windows ask for no more. Where a longer one is shut, such a wait is not meant for it.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Whether an error object is Google's: it has a canonical status or typed details, or is one of the
 /// Interactions API, which has a code and nothing of what OpenAI adds to it.
@@ -41,7 +41,10 @@ pub(super) fn read(seen: &Seen<'_>) -> Reading {
             Reading::without_wait(Reason::Model)
         }
         429 => quota(seen, name),
-        _ => Reading { retry_after: retry_delay(seen).or(seen.wait), ..seen.by_status() },
+        _ => {
+            let by_status = seen.by_status();
+            Reading { retry_after: retry_delay(seen).or(by_status.retry_after), ..by_status }
+        }
     }
 }
 
@@ -142,17 +145,14 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 /// or of an Interactions API code.
 fn status_of(name: &str) -> Option<u16> {
     Some(match name.to_ascii_lowercase().as_str() {
-        "invalid_argument" | "failed_precondition" | "out_of_range" | "invalid_request" | "parameter_unknown" => 400,
+        "invalid_argument" | "failed_precondition" | "invalid_request" | "parameter_unknown" => 400,
         "unauthenticated" | "authentication" => 401,
         "permission_denied" => 403,
         "not_found" | "model_not_found" => 404,
-        "already_exists" | "aborted" => 409,
         "resource_exhausted" | "rate_limit_exceeded" | "quota_exceeded" => 429,
         "cancelled" => 499,
-        "unknown" | "internal" | "data_loss" => 500,
-        "unimplemented" => 501,
+        "unknown" | "internal" | "data_loss" | "unimplemented" | "deadline_exceeded" => 500,
         "unavailable" => 503,
-        "deadline_exceeded" => 504,
         _ => return None,
     })
 }

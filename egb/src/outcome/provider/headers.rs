@@ -74,10 +74,11 @@ mod tests {
 
     fn wait_in_ms(headers: &[(&str, &str)]) -> Option<u128> {
         let mut read = Headers::default();
-        headers.iter().for_each(|(name, value)| read.add(name, value.as_bytes()));
-        // 2026-11-23T12:00:00Z.
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_435_200);
-        read.wait(now).map(|wait| wait.as_millis())
+        for (name, value) in headers {
+            read.add(name, value.as_bytes());
+        }
+        let now: jiff::Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        read.wait(now.try_into().unwrap()).map(|wait| wait.as_millis())
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) use redact::{cut, redact};
 pub(super) const READ_AT_MOST: usize = 64 * 1024;
 
 /// No wait is believed that is longer: an hour too many in a server's clock must not cost a key for years.
-const LONGEST_WAIT: Duration = Duration::from_secs(31 * 24 * 3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(31 * 24);
 
 /// Errors inside errors: JSON in a message. Seen two deep.
 const DEPTH: usize = 3;

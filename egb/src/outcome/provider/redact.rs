@@ -122,7 +122,8 @@ fn gap_to_value(word: &str, after: &str) -> Option<usize> {
     for scheme in SCHEMES {
         if after.get(gap..gap + scheme.len()).is_some_and(|text| text.eq_ignore_ascii_case(scheme)) {
             let behind = gap + scheme.len();
-            return Some(behind + white(&after[behind..])).filter(|gap| *gap > behind);
+            let white = white(&after[behind..]);
+            return Some(if white > 0 { behind + white } else { gap });
         }
     }
     Some(gap)
@@ -183,6 +184,7 @@ mod tests {
             ("Authorization: Bearer abc.def", "Authorization: Bearer [redacted]"),
             ("authorization=basic  abcdef==", "authorization=basic  [redacted]"),
             ("Authorization: abcdef", "Authorization: [redacted]"),
+            ("key=basic1 key=bearer", "key=[redacted] key=[redacted]"),
             ("with bearer abcdef here", "with bearer [redacted] here"),
             (r#"{"x-api-key": "short", "a": 1}"#, r#"{"x-api-key": "[redacted]", "a": 1}"#),
             (r#"{\"api_key\":\"short\"}"#, r#"{\"api_key\":\"[redacted]\"}"#),

@@ -67,7 +67,7 @@ pub(super) fn in_sentence(message: &str) -> Option<Duration> {
     let found = ["retry in ", "try again in ", "retry after "].map(|lead| Some((message.rfind(lead)?, lead)));
     let (at, lead) = found.into_iter().flatten().max()?;
     let mut words = message[at + lead.len()..].split_whitespace();
-    let word = words.next()?.trim_end_matches(['.', ',', ';', ')']);
+    let word = words.next()?.trim_end_matches(['.', ',']);
     match seconds(word) {
         Some(number) => words.next()?.starts_with("second").then_some(number),
         None => span(word),
@@ -173,6 +173,8 @@ mod tests {
         assert_eq!(wait("1700000060", now), Some(Duration::from_secs(60)));
         assert_eq!(wait("1700000060500", now), Some(Duration::from_millis(60_500)));
         assert_eq!(wait("1699999999", now), None);
+        assert_eq!(wait("1000000000", NOW + Duration::from_secs(999_999_940)), Some(Duration::from_secs(60)));
+        assert_eq!(wait("100000000000", NOW + Duration::from_secs(99_999_940)), Some(Duration::from_secs(60)));
         assert_eq!(wait("999999999", now), Some(Duration::from_secs(999_999_999)));
     }
 
@@ -184,6 +186,8 @@ mod tests {
             ("Limit 3. Please try again in 6m0s. Visit https://example.com", "6m0s"),
             ("Please retry after 26 seconds.", "26s"),
             ("Please retry in 1s. Please retry in 2s", "2s"),
+            ("Please try again in 1s, or retry in 2s, at the latest", "2s"),
+            ("Please retry in 1s. Please try again in 2s", "2s"),
         ] {
             assert_eq!(in_sentence(text), super::span(span), "{text}");
         }

@@ -1,0 +1,90 @@
+//! The function under the attribute: its signature parsed, its body left as the tokens it is.
+//!
+//! Braces and tokens of the body keep their spans: re-made braces would change which edition's rules
+//! hold for temporaries in the body's last expression.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Signature, Token, Visibility};
+
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) defaultness: Option<Token![default]>,
+    pub(crate) sig: Signature,
+    pub(crate) body: Body,
+}
+
+pub(crate) enum Body {
+    Block(Group),
+    /// A method without one, in a trait.
+    Semicolon(Token![;]),
+}
+
+const NO_FUNCTION: &str = "`#[balanced]` belongs on a function or method with a body";
+
+impl Function {
+    pub(crate) fn parse(item: TokenStream) -> syn::Result<Self> {
+        syn::parse2(item)
+    }
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        refuse_other_items(input)?;
+        let defaultness = input.parse()?;
+        let sig = input.parse()?;
+        let body = match input.parse()? {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                Body::Block(hoist_inner_attributes(group, &mut attrs)?)
+            }
+            TokenTree::Punct(punct) if punct.as_char() == ';' => Body::Semicolon(Token![;](punct.span())),
+            other => return Err(syn::Error::new_spanned(other, NO_FUNCTION)),
+        };
+        Ok(Self { attrs, vis, defaultness, sig, body })
+    }
+}
+
+/// A word for what the user may have meant, where the parser would only miss a `fn`.
+fn refuse_other_items(input: ParseStream<'_>) -> syn::Result<()> {
+    let item = if input.peek(Token![struct]) {
+        "a struct"
+    } else if input.peek(Token![enum]) {
+        "an enum"
+    } else if input.peek(Token![impl]) {
+        return Err(input.error(format!("{NO_FUNCTION}, not on an impl block; put it on each method")));
+    } else if input.peek(Token![trait]) {
+        "a trait"
+    } else if input.peek(Token![mod]) {
+        "a module"
+    } else if input.peek(Token![static]) {
+        "a static"
+    } else if input.peek(Token![type]) {
+        "a type"
+    } else if input.peek(Token![let]) {
+        "a closure"
+    } else {
+        return Ok(());
+    };
+    Err(input.error(format!("{NO_FUNCTION}, not on {item}")))
+}
+
+/// `#![..]` at the head of a body are the function's attributes; code is put before the body's own.
+fn hoist_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> syn::Result<Group> {
+    let starts_with_attribute = |tokens: &TokenStream| {
+        let mut tokens = tokens.clone().into_iter();
+        let is = |token: Option<TokenTree>, char| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == char);
+        is(tokens.next(), '#') && is(tokens.next(), '!')
+    };
+    if !starts_with_attribute(&body.stream()) {
+        return Ok(body);
+    }
+    let split = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse::<TokenStream>()?));
+    let (inner, rest) = syn::parse::Parser::parse2(split, body.stream())?;
+    attrs.extend(inner.into_iter().map(|attr| Attribute { style: syn::AttrStyle::Outer, ..attr }));
+    let mut hoisted = Group::new(Delimiter::Brace, rest);
+    hoisted.set_span(body.span());
+    Ok(hoisted)
+}

@@ -1,0 +1,375 @@
+//! What is to be expanded: the checked function and its options. Every mistake that can be seen
+//! without types is found here.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    Attribute, Expr, ExprLit, FnArg, GenericArgument, Lit, Pat, PatType, PathArguments, ReceiverKind, ReturnType,
+    Signature, Type, TypeParamBound,
+};
+
+use super::function::{Body, Function};
+use super::generics::{drop_lifetimes_of, without_lifetimes};
+use super::options::Options;
+use crate::mistakes::Mistakes;
+
+pub(crate) struct Model {
+    pub(crate) function: Function,
+    pub(crate) options: Options,
+    pub(crate) key: KeyParam,
+    pub(crate) args: Vec<Arg>,
+    pub(crate) shape: Shape,
+    pub(crate) output: Output,
+}
+
+/// The parameter that the attribute fills.
+pub(crate) struct KeyParam {
+    pub(crate) ident: Ident,
+    pub(crate) mutable: bool,
+    pub(crate) ty: Type,
+}
+
+/// Another parameter, as far as the body is concerned.
+pub(crate) enum Arg {
+    /// `name: T` or `mut name: T`.
+    Plain { ident: Ident, mutable: bool, ty: Type, cfg: Vec<Attribute> },
+    /// `pattern: T`: the signature gets a name, the body takes it apart.
+    Pattern { hidden: Ident, pattern: Pat, ty: Type, cfg: Vec<Attribute> },
+}
+
+/// Where the body is.
+pub(crate) enum Shape {
+    Sync(Group),
+    Async(Group),
+    /// What `#[async_trait]` makes of an async fn: `Box::pin(async move { .. })`.
+    Boxed {
+        before: TokenStream,
+        block: Group,
+    },
+}
+
+/// What an attempt returns.
+pub(crate) struct Output {
+    /// With `_` for each `impl Trait`.
+    pub(crate) ty: Type,
+    pub(crate) is_opaque: bool,
+}
+
+impl Model {
+    /// `Err` is what to emit in place of the expansion: a function that callers can still call.
+    pub(crate) fn check(
+        mut function: Function,
+        options: Options,
+        mistakes: &mut Mistakes,
+    ) -> Result<Self, TokenStream> {
+        let original = function.tokens();
+        check_kind(&function, mistakes);
+        let (key, args) = take_parameters(&mut function.sig, mistakes);
+        if let Some(key) = &key {
+            check_key_type(key, &options, mistakes);
+            drop_lifetimes_of(&key.ty, &mut function.sig);
+        }
+        check_receiver(&function.sig, &options, mistakes);
+        let shape = match &function.body {
+            Body::Semicolon(semicolon) => {
+                let message = "a method without a body has nothing to give a key to; \
+                               put `#[balanced]` on the methods of the impls";
+                mistakes.at(semicolon, message);
+                None
+            }
+            Body::Block(block) => Some(shape_of(&function.sig, block)),
+        };
+        let output = shape.as_ref().and_then(|shape| output_of(&function.sig, shape, mistakes));
+        match (key, shape, output) {
+            (Some(key), Some(shape), Some(output)) if function.is_expandable() => Ok(Self {
+                key: KeyParam { ty: without_lifetimes(key.ty), ..key },
+                function,
+                options,
+                args,
+                shape,
+                output,
+            }),
+            (None, ..) => Err(original),
+            _ => Err(function.without_body()),
+        }
+    }
+}
+
+impl Function {
+    fn tokens(&self) -> TokenStream {
+        let Self { attrs, vis, defaultness, sig, body } = self;
+        let body = match body {
+            Body::Block(block) => block.to_token_stream(),
+            Body::Semicolon(semicolon) => semicolon.to_token_stream(),
+        };
+        quote!(#(#attrs)* #vis #defaultness #sig #body)
+    }
+
+    /// The function with a body of any type, for when its own would only raise echoes.
+    fn without_body(&self) -> TokenStream {
+        let Self { attrs, vis, defaultness, sig, body } = self;
+        let attrs = attrs.iter().filter(|attr| !is_balanced(attr));
+        let body = match body {
+            Body::Block(_) => quote!({ loop {} }),
+            Body::Semicolon(semicolon) => semicolon.to_token_stream(),
+        };
+        quote!(#(#attrs)* #vis #defaultness #sig #body)
+    }
+
+    /// Whether an expansion could type-check at all.
+    fn is_expandable(&self) -> bool {
+        self.sig.constness.is_none() && self.sig.variadic.is_none() && !self.attrs.iter().any(is_balanced)
+    }
+}
+
+fn is_balanced(attr: &Attribute) -> bool {
+    attr.path().segments.last().is_some_and(|last| last.ident == "balanced")
+}
+
+fn check_kind(function: &Function, mistakes: &mut Mistakes) {
+    let sig = &function.sig;
+    if let Some(constness) = &sig.constness {
+        mistakes.at(constness, "a const fn can't choose a key, which happens at run time; drop the `const`");
+    }
+    if let Some(abi) = &sig.abi {
+        mistakes.at(abi, "an extern fn can't leave out a parameter that its callers pass; write a wrapper around it");
+    }
+    if let Some(variadic) = &sig.variadic {
+        mistakes.at(variadic, "a variadic function can't be balanced; write a wrapper around it");
+    }
+    if let Some(twice) = function.attrs.iter().find(|attr| is_balanced(attr)) {
+        mistakes.at(twice, "`#[balanced]` stands here twice; keep one");
+    }
+}
+
+/// Takes the key's parameter out of the signature, and gives patterns a name there.
+fn take_parameters(sig: &mut Signature, mistakes: &mut Mistakes) -> (Option<KeyParam>, Vec<Arg>) {
+    let mut key: Option<KeyParam> = None;
+    let mut args = Vec::new();
+    for (position, input) in std::mem::take(&mut sig.inputs).into_iter().enumerate() {
+        let mut typed = match input {
+            FnArg::Receiver(_) => {
+                sig.inputs.push(input);
+                continue;
+            }
+            FnArg::Typed(typed) => typed,
+        };
+        if let Some(param) = as_key(&typed) {
+            if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
+                mistakes.at(cfg, "the key's parameter can't be conditional; put the `cfg` on the function");
+            }
+            match &key {
+                None => key = Some(param),
+                Some(first) => {
+                    let message = format!("the key has a parameter already: `{}`; keep one", first.ident);
+                    mistakes.at(&typed.pat, message);
+                }
+            }
+            continue;
+        }
+        args.extend(name_argument(&mut typed, position));
+        sig.inputs.push(FnArg::Typed(typed));
+    }
+    if key.is_none() {
+        let message = "no parameter takes the key; add `key: &egb::Key`, or `keys: [egb::Key; N]` for several";
+        mistakes.at_span(sig.paren_token.span.join(), message);
+    }
+    (key, args)
+}
+
+/// A parameter named `key` or `keys`, or with a `_` before it.
+fn as_key(typed: &PatType) -> Option<KeyParam> {
+    let Pat::Ident(pattern) = &*typed.pat else { return None };
+    let name = pattern.ident.to_string();
+    let is_key = matches!(name.trim_start_matches("r#").trim_start_matches('_'), "key" | "keys");
+    (is_key && pattern.by_ref.is_none() && pattern.subpat.is_none()).then(|| KeyParam {
+        ident: pattern.ident.clone(),
+        mutable: pattern.mutability.is_some(),
+        ty: peel(&typed.ty).clone(),
+    })
+}
+
+/// Leaves a plain name in the signature. `None` for `_`, which nobody asks for.
+fn name_argument(typed: &mut PatType, position: usize) -> Option<Arg> {
+    let cfg: Vec<Attribute> = typed.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
+    let ty = (*typed.ty).clone();
+    match &mut *typed.pat {
+        Pat::Wild(_) => None,
+        Pat::Ident(plain) if plain.by_ref.is_none() && plain.subpat.is_none() => {
+            let mutable = plain.mutability.take().is_some();
+            Some(Arg::Plain { ident: plain.ident.clone(), mutable, ty, cfg })
+        }
+        pattern => {
+            let hidden = format_ident!("__arg{position}", span = Span::mixed_site());
+            let name = Pat::Verbatim(hidden.to_token_stream());
+            let pattern = std::mem::replace(pattern, name);
+            Some(Arg::Pattern { hidden, pattern, ty, cfg })
+        }
+    }
+}
+
+fn check_key_type(key: &KeyParam, options: &Options, mistakes: &mut Mistakes) {
+    let count = options.keys.as_ref().map_or(Some(1), literal);
+    let several = is_several(&key.ty);
+    if let Type::Array(array) = &key.ty
+        && let (Some(count), Some(len)) = (count, literal(&array.len))
+        && count != len
+    {
+        let message = format!("`keys = {count}` hands over {count}; write `[{}; {count}]`", show(&array.elem));
+        mistakes.at(&array.len, message);
+    }
+    if let Type::Reference(reference) = &key.ty
+        && let Some(mutability) = &reference.mutability
+    {
+        mistakes.at(mutability, "a key can't be changed; take `&egb::Key`");
+    }
+    if let Some(count @ 2..) = count
+        && !several
+    {
+        let message = format!(
+            "`keys = {count}` hands over {count}; take `keys: [egb::Key; {count}]`, `&[egb::Key]` or `Vec<egb::Key>`"
+        );
+        mistakes.at(&key.ty, message);
+    }
+}
+
+/// Whether the type looks like one that holds several keys.
+fn is_several(ty: &Type) -> bool {
+    match ty {
+        Type::Array(_) | Type::Slice(_) => true,
+        Type::Reference(reference) => matches!(peel(&reference.elem), Type::Slice(_)),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| !last.arguments.is_none()),
+        _ => false,
+    }
+}
+
+fn literal(expr: &Expr) -> Option<u32> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
+        Expr::Group(group) => literal(&group.expr),
+        _ => None,
+    }
+}
+
+fn show(ty: &Type) -> String {
+    ty.to_token_stream().to_string().replace(" :: ", "::")
+}
+
+/// Callers through `macro_rules!` wrap types in invisible groups.
+pub(crate) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        other => other,
+    }
+}
+
+fn check_receiver(sig: &Signature, options: &Options, mistakes: &mut Mistakes) {
+    if let (Some(FnArg::Receiver(receiver)), true) = (sig.inputs.first(), options.retries()) {
+        let by_value = matches!(receiver.kind, ReceiverKind::Value);
+        if by_value {
+            let message = "a retry would need `self` again, which the first attempt uses up; \
+                           take `&self` or `&mut self`, or drop `retries`";
+            mistakes.at(receiver, message);
+        }
+    }
+}
+
+impl Options {
+    /// Whether there can be a second attempt.
+    pub(crate) fn retries(&self) -> bool {
+        self.retries.as_ref().is_some_and(|retries| literal(retries) != Some(0))
+    }
+}
+
+fn shape_of(sig: &Signature, block: &Group) -> Shape {
+    if sig.asyncness.is_some() {
+        return Shape::Async(block.clone());
+    }
+    boxed(block).unwrap_or_else(|| Shape::Sync(block.clone()))
+}
+
+/// `{ Box::pin(async move { .. }) }`
+fn boxed(block: &Group) -> Option<Shape> {
+    let mut before: Vec<TokenTree> = block.stream().into_iter().collect();
+    let Some(TokenTree::Group(argument)) = before.pop() else { return None };
+    let path: String = before.iter().map(ToString::to_string).collect();
+    if argument.delimiter() != Delimiter::Parenthesis || !path.ends_with("Box::pin") {
+        return None;
+    }
+    let future: Vec<TokenTree> = argument.stream().into_iter().collect();
+    match &future[..] {
+        [TokenTree::Ident(first), TokenTree::Ident(second), TokenTree::Group(block)]
+            if first == "async" && second == "move" && block.delimiter() == Delimiter::Brace =>
+        {
+            Some(Shape::Boxed { before: before.into_iter().collect(), block: block.clone() })
+        }
+        _ => None,
+    }
+}
+
+fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes) -> Option<Output> {
+    let ReturnType::Type(_, written) = &sig.output else {
+        let message = "a balanced function returns a `Result`: egb learns from it how the call went; \
+                       add `-> Result<.., E>`";
+        mistakes.at(&sig.ident, message);
+        return None;
+    };
+    let mut ty = (**written).clone();
+    if let Shape::Boxed { .. } = shape {
+        ty = future_output(&ty)?;
+    } else if is_impl_future(&ty) {
+        let message = "`#[balanced]` must see the `await`: write `async fn name(..) -> Result<..>` \
+                       in place of `fn name(..) -> impl Future`";
+        mistakes.at(&ty, message);
+        return None;
+    }
+    let mut opaque = Opaque(false);
+    opaque.visit_type_mut(&mut ty);
+    Some(Output { ty, is_opaque: opaque.0 })
+}
+
+fn is_impl_future(ty: &Type) -> bool {
+    let Type::ImplTrait(opaque) = peel(ty) else { return false };
+    opaque.bounds.iter().any(|bound| {
+        matches!(bound, TypeParamBound::Trait(bound)
+            if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
+    })
+}
+
+/// The `T` of `Pin<Box<dyn Future<Output = T> + ..>>`.
+fn future_output(ty: &Type) -> Option<Type> {
+    match peel(ty) {
+        Type::Path(path) => {
+            let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => future_output(ty),
+                _ => None,
+            })
+        }
+        Type::TraitObject(object) => object.bounds.iter().find_map(|bound| {
+            let TypeParamBound::Trait(bound) = bound else { return None };
+            let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
+                _ => None,
+            })
+        }),
+        _ => None,
+    }
+}
+
+/// Replaces `impl Trait`, which can't stand in a body, with `_`.
+struct Opaque(bool);
+
+impl VisitMut for Opaque {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if matches!(ty, Type::ImplTrait(_)) {
+            self.0 = true;
+            *ty = Type::Verbatim(quote!(_));
+            return;
+        }
+        visit_mut::visit_type_mut(self, ty);
+    }
+}

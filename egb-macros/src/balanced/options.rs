@@ -1,0 +1,163 @@
+//! The options in the parentheses of `#[balanced(..)]`.
+
+use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Token};
+
+use crate::mistakes::{Mistakes, did_you_mean};
+
+/// Every option, in the order of the documentation.
+const KNOWN: [&str; 5] = ["keys", "balancer", "retries", "classify", "crate"];
+
+/// The options as given; `None` is the default.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) keys: Option<Expr>,
+    pub(crate) balancer: Option<Balancer>,
+    pub(crate) retries: Option<Expr>,
+    pub(crate) classify: Option<Path>,
+    pub(crate) krate: Option<Path>,
+}
+
+/// Where the balancer comes from, if it is not the global one.
+pub(crate) enum Balancer {
+    /// Registered under a name.
+    Named(LitStr),
+    /// Any expression that is, or dereferences to, a `Balancer`.
+    Given(Expr),
+}
+
+impl Options {
+    /// Reads what can be read; each mistake leaves its option at the default.
+    pub(crate) fn parse(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
+        let mut options = Self::default();
+        let parse = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                options.parse_one(input, mistakes)?;
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        };
+        let parsed = parse.parse2(tokens);
+        mistakes.take(parsed);
+        options
+    }
+
+    /// `Err` only when the rest can't be read.
+    fn parse_one(&mut self, input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<()> {
+        let name = input.call(Ident::parse_any)?;
+        let known = KNOWN.iter().find(|known| name == **known);
+        if known.is_none() {
+            mistakes.at(&name, unknown(&name.to_string()));
+        }
+        if !input.peek(Token![=]) {
+            if known.is_some() {
+                mistakes.at(&name, format!("`{name}` needs a value: {}", example(&name.to_string())));
+            }
+            // `name(..)` or a bare name.
+            while !input.is_empty() && !input.peek(Token![,]) {
+                input.parse::<proc_macro2::TokenTree>()?;
+            }
+            return Ok(());
+        }
+        input.parse::<Token![=]>()?;
+        let value: Expr = input.call(value_of)?;
+        match known {
+            Some(&"keys") => set(&mut self.keys, &name, count(value, &name, 1), mistakes),
+            Some(&"retries") => set(&mut self.retries, &name, count(value, &name, 0), mistakes),
+            Some(&"balancer") => set(&mut self.balancer, &name, Ok(balancer(value)), mistakes),
+            Some(&"classify") => set(&mut self.classify, &name, path(value, &name), mistakes),
+            Some(&"crate") => set(&mut self.krate, &name, path(value, &name).and_then(absolute), mistakes),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn value_of(input: ParseStream<'_>) -> syn::Result<Expr> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(input.error("a value is missing after `=`"));
+    }
+    Expr::parse(input)
+}
+
+fn set<T>(option: &mut Option<T>, name: &Ident, value: syn::Result<T>, mistakes: &mut Mistakes) {
+    if option.is_some() {
+        mistakes.at(name, format!("`{name}` is given twice; keep one"));
+    } else {
+        *option = mistakes.take(value);
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let known = KNOWN.join("`, `");
+    match did_you_mean(name, &KNOWN) {
+        Some(meant) => format!("unknown option `{name}`; did you mean `{meant}`?"),
+        None => format!("unknown option `{name}`; there are `{known}`"),
+    }
+}
+
+fn example(name: &str) -> &'static str {
+    match name {
+        "keys" => "`keys = 2`",
+        "retries" => "`retries = 3`",
+        "balancer" => "`balancer = \"name\"` or `balancer = self.pool`",
+        "classify" => "`classify = path::to::function`",
+        _ => "`crate = ::path::to::egb`",
+    }
+}
+
+/// A whole number; other expressions are left to the compiler.
+fn count(value: Expr, name: &Ident, least: u32) -> syn::Result<Expr> {
+    if let Expr::Lit(ExprLit { lit, .. }) = &value {
+        let number = match lit {
+            Lit::Int(int) => int.base10_parse::<u32>().ok(),
+            _ => None,
+        };
+        match number {
+            Some(number) if number >= least => {}
+            Some(_) => return Err(syn::Error::new_spanned(&value, format!("`{name}` is at least {least}"))),
+            None => {
+                let message = format!("`{name}` is a whole number from {least}: {}", example(&name.to_string()));
+                return Err(syn::Error::new_spanned(&value, message));
+            }
+        }
+    }
+    if let Expr::Unary(negative) = &value
+        && matches!(negative.op, syn::UnOp::Neg(_))
+    {
+        return Err(syn::Error::new_spanned(&value, format!("`{name}` is at least {least}")));
+    }
+    Ok(value)
+}
+
+fn balancer(value: Expr) -> Balancer {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Balancer::Named(name),
+        other => Balancer::Given(other),
+    }
+}
+
+fn path(value: Expr, name: &Ident) -> syn::Result<Path> {
+    match value {
+        Expr::Path(path) if path.qself.is_none() => Ok(path.path),
+        other => {
+            let message = format!("`{name}` takes a path: {}", example(&name.to_string()));
+            Err(syn::Error::new_spanned(other, message))
+        }
+    }
+}
+
+/// A path that means the same wherever the function stands.
+fn absolute(path: Path) -> syn::Result<Path> {
+    let first = path.segments.first().map(|segment| segment.ident.to_string());
+    if path.leading_colon.is_some() || first.as_deref() == Some("crate") {
+        return Ok(path);
+    }
+    let shown = path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::");
+    let message = format!("a relative path means another thing in each module; write `::{shown}` or `crate::{shown}`");
+    Err(syn::Error::new_spanned(path, message))
+}

@@ -1,0 +1,156 @@
+//! The bodies that the Gemini API answers with: successes and errors as they were seen in the field.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::quota::{Exceeded, Window};
+
+/// An error answer: its status and body.
+pub(crate) type Failure = (u16, Value);
+
+const SERVICE: &str = "generativelanguage.googleapis.com";
+
+fn error(code: u16, status: &str, message: &str, details: Value) -> Failure {
+    let mut error = json!({ "code": code, "message": message, "status": status });
+    if details.as_array().is_some_and(|details| !details.is_empty()) {
+        error["details"] = details;
+    }
+    (code, json!({ "error": error }))
+}
+
+fn error_info(reason: &str, metadata: Value) -> Value {
+    json!({
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": "googleapis.com",
+        "metadata": metadata,
+    })
+}
+
+pub(crate) fn answer(model: &str, prompt: &str) -> Value {
+    let text = format!("You said: {prompt}");
+    let tokens = |text: &str| text.split_whitespace().count();
+    json!({
+        "candidates": [{
+            "content": { "parts": [{ "text": text }], "role": "model" },
+            "finishReason": "STOP",
+            "index": 0,
+        }],
+        "usageMetadata": {
+            "promptTokenCount": tokens(prompt),
+            "candidatesTokenCount": tokens(&text),
+            "totalTokenCount": tokens(prompt) + tokens(&text),
+        },
+        "modelVersion": model,
+    })
+}
+
+pub(crate) fn models(names: &[&str]) -> Value {
+    let models: Vec<Value> = names
+        .iter()
+        .map(|name| json!({ "name": format!("models/{name}"), "supportedGenerationMethods": ["generateContent"] }))
+        .collect();
+    json!({ "models": models })
+}
+
+pub(crate) fn key_missing() -> Failure {
+    let message = "Method doesn't allow unregistered callers (callers without established identity). \
+                   Please use API Key or other form of API consumer identity to call this API.";
+    error(403, "PERMISSION_DENIED", message, json!([]))
+}
+
+pub(crate) fn key_unknown() -> Failure {
+    invalid_key("API Key not found. Please pass a valid API key.")
+}
+
+pub(crate) fn key_revoked() -> Failure {
+    invalid_key("API key not valid. Please pass a valid API key.")
+}
+
+fn invalid_key(message: &str) -> Failure {
+    let details = json!([
+        error_info("API_KEY_INVALID", json!({ "service": SERVICE })),
+        { "@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": message },
+    ]);
+    error(400, "INVALID_ARGUMENT", message, details)
+}
+
+pub(crate) fn key_leaked() -> Failure {
+    let message = "Your API key was reported as leaked. Please use another API key.";
+    error(403, "PERMISSION_DENIED", message, json!([]))
+}
+
+/// Google echoes the whole key here.
+pub(crate) fn key_suspended(key: &str) -> Failure {
+    let message = format!("Permission denied: Consumer 'api_key:{key}' has been suspended.");
+    let metadata = json!({
+        "service": SERVICE,
+        "consumer": "projects/000000000000",
+        "containerInfo": format!("api_key:{key}"),
+    });
+    error(403, "PERMISSION_DENIED", &message, json!([error_info("CONSUMER_SUSPENDED", metadata)]))
+}
+
+pub(crate) fn service_disabled() -> Failure {
+    let message = "Generative Language API has not been used in project 000000000000 before or it is disabled.";
+    let metadata = json!({ "service": SERVICE, "consumer": "projects/000000000000" });
+    error(403, "PERMISSION_DENIED", message, json!([error_info("SERVICE_DISABLED", metadata)]))
+}
+
+pub(crate) fn quota_exceeded(model: &str, exceeded: Exceeded) -> Failure {
+    let Exceeded { window, limit, retry_delay } = exceeded;
+    let metric = format!("{SERVICE}/generate_content_free_tier_requests");
+    let quota_id = match window {
+        Window::Minute => "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+        Window::Day => "GenerateRequestsPerDayPerProjectPerModel-FreeTier",
+    };
+    let message = format!(
+        "You exceeded your current quota, please check your plan and billing details. \n* Quota exceeded for \
+         metric: {metric}, limit: {limit}, model: {model}\nPlease retry in {}s.",
+        retry_delay.as_secs_f64()
+    );
+    let details = json!([
+        {
+            "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+            "violations": [{
+                "quotaMetric": metric,
+                "quotaId": quota_id,
+                "quotaDimensions": { "location": "global", "model": model },
+                "quotaValue": limit.to_string(),
+            }],
+        },
+        {
+            "@type": "type.googleapis.com/google.rpc.Help",
+            "links": [{
+                "description": "Learn more about Gemini API quotas",
+                "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
+            }],
+        },
+        { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": seconds(retry_delay) },
+    ]);
+    error(429, "RESOURCE_EXHAUSTED", &message, details)
+}
+
+/// A protobuf `Duration` in JSON: seconds with up to nine digits after the point.
+fn seconds(duration: Duration) -> String {
+    format!("{}.{:09}s", duration.as_secs(), duration.subsec_nanos())
+}
+
+pub(crate) fn overloaded() -> Failure {
+    error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.", json!([]))
+}
+
+pub(crate) fn malformed(description: &str) -> Failure {
+    let details = json!([{
+        "@type": "type.googleapis.com/google.rpc.BadRequest",
+        "fieldViolations": [{ "description": description }],
+    }]);
+    error(400, "INVALID_ARGUMENT", &format!("Invalid JSON payload received. {description}"), details)
+}
+
+pub(crate) fn not_found(model: &str) -> Failure {
+    let message =
+        format!("models/{model} is not found for API version v1beta, or is not supported for generateContent.");
+    error(404, "NOT_FOUND", &message, json!([]))
+}
