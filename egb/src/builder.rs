@@ -144,7 +144,7 @@ impl BalancerBuilder {
         let mut store = Sqlite::open(&path).map_err(Arc::new)?;
         let records = store.load().map_err(Arc::new)?;
         let pool = Arc::new(Pool::new(configs, records, self.policy, timeline, seed, true));
-        let writer = Writer::spawn(store, pool.clone());
+        let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
         Ok(Balancer::new(pool, self.sources, Some(writer)))
     }
 }

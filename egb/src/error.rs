@@ -1,5 +1,6 @@
 //! The errors of egb itself: what could not be set up, and why no key could be given.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use crate::store::StoreError;
 ///
 /// In a `#[balanced]` function it reaches the caller through `E: From<egb::Error>`. It says nothing
 /// about any key: its verdict is neutral.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` prints the message as well, for that is what a `main` that returns the error shows.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// So many keys are disabled that the others are too few.
@@ -122,6 +125,12 @@ pub enum Error {
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] Arc<StoreError>),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

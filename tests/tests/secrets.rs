@@ -123,6 +123,11 @@ async fn no_key_in_any_log_debug_error_or_file() {
             seen.push_str(&with_sources(&unreachable));
         })
         .await;
+    // Without a retry that hides it: the answer that echoes its key.
+    let suspended = Balancer::builder().key(&*keys[3]).build().unwrap();
+    server.outage(false);
+    let error = suspended.scope(async { generate(&url, "hello").await }).await.unwrap_err();
+    seen.push_str(&with_sources(&error));
     write!(seen, "{balancer:?}{:?}{:#?}", balancer.lease(), balancer.stats()).unwrap();
     balancer.flush().unwrap();
 

@@ -7,15 +7,27 @@ use std::time::SystemTime;
 use crate::health::Health;
 use crate::key::Fingerprint;
 
+mod ack;
+#[cfg(all(test, unix))]
+mod crash_tests;
+mod exit;
+mod row;
+mod schema;
 mod sqlite;
+#[cfg(test)]
+mod testing;
 mod writer;
 
+pub(crate) use ack::Ack;
 pub(crate) use sqlite::Sqlite;
-pub(crate) use writer::{Ack, Journal, Writer};
+pub(crate) use writer::{Journal, Writer};
 
 /// A place that keeps the state of keys. Called by one thread, the writer's; [`load`](Store::load)
 /// once before it.
 pub(crate) trait Store: fmt::Debug + Send + 'static {
+    /// What errors name it by.
+    fn path(&self) -> &Path;
+
     /// The state of every key known to the store.
     fn load(&mut self) -> Result<Vec<Record>, StoreError>;
 
@@ -23,7 +35,8 @@ pub(crate) trait Store: fmt::Debug + Send + 'static {
     /// On `Err` none is applied.
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError>;
 
-    /// The records that other processes changed since the last `load` or `changes_by_others`.
+    /// The records that other processes changed since the last `load` or `changes_by_others`, as they
+    /// are now. One that this store wrote to later is among them; one that only it wrote is not.
     fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError>;
 }
 
@@ -79,6 +92,11 @@ pub enum StoreErrorKind {
     /// The file belongs to another program.
     #[error("this SQLite database was not made by egb; choose another path for the state")]
     Foreign,
+    /// The Python tool easy-gemini-balance made the file.
+    #[error(
+        "this database was made by the Python tool, and egb does not import it yet; choose another path for the state"
+    )]
+    PythonTool,
     /// The file is damaged, or not a database at all.
     #[error("not a usable SQLite database ({0}); restore it from a backup, or move it away and egb starts a new one")]
     Corrupt(#[source] rusqlite::Error),
@@ -90,12 +108,26 @@ pub enum StoreErrorKind {
         /// The newest version that this egb can read.
         known: i64,
     },
+    /// Another program holds the database.
+    #[error("the database stays locked ({0}); end the program that holds it, or choose another path for the state")]
+    Locked(#[source] rusqlite::Error),
     /// The folder does not exist, is read-only, the disk is full, ..
     #[error("can't use the database: {0}; check that the folder exists, may be written and has room")]
     Unusable(#[source] rusqlite::Error),
-    /// The file or its folder could not be made.
-    #[error("can't make the database: {0}; check that the folder exists and may be written")]
+    /// The file could not be made.
+    #[error("can't make the database: {0}; give the path of a file in a folder that exists and may be written")]
     Io(#[source] std::io::Error),
+    /// The operating system gave no thread to write with.
+    #[error("can't start the thread that writes the database: {0}; allow the process more threads")]
+    Thread(#[source] std::io::Error),
+    /// The disk did not answer in time.
+    #[error("the disk does not answer; the state stays in memory and is written when it does")]
+    Slow,
+    /// The thread that writes has ended.
+    #[error(
+        "the thread that writes the database has ended; what changed since is lost with this process, build the balancer anew"
+    )]
+    Stopped,
 }
 
 impl StoreError {

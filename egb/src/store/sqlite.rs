@@ -1,20 +1,334 @@
-//! stub
-use super::*;
+//! The state of keys in an SQLite file that several processes share. Writes what it is told; when and
+//! in which groups is the writer's business.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{self, Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
+
+use super::row::{self, Reader};
+use super::schema::{self, Refusal};
+use super::{Change, Record, Store, StoreError, StoreErrorKind};
+use crate::clock::{Clock, SystemClock};
+use crate::key::Fingerprint;
+
+/// How long another process may hold the database before an attempt fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The change to WAL does not heed the busy timeout when two processes try it at once.
+const WAL_ATTEMPTS: u32 = 100;
+const WAL_PAUSE: Duration = Duration::from_millis(50);
+
+/// Closing a file drops the locks that SQLite holds on it elsewhere in this process
+/// (<https://www.sqlite.org/howtocorrupt.html>, 2.2): so none is opened while one is being made.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// An open database.
 #[derive(Debug)]
-pub(crate) struct Sqlite;
-impl Sqlite {
-    pub(crate) fn open(_: &Path) -> Result<Self, StoreError> {
-        Ok(Self)
-    }
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    connection: Connection,
+    clock: Arc<dyn Clock>,
+    /// The revision up to which everything is known: given out, in `touched`, or written by this store.
+    seen: i64,
+    /// Keys that others changed up to `seen` and that were not given out yet.
+    touched: BTreeSet<Fingerprint>,
+    /// `PRAGMA data_version` at the last look: it changes when another connection commits.
+    data_version: Option<i64>,
 }
-impl Store for Sqlite {
-    fn load(&mut self) -> Result<Vec<Record>, StoreError> {
-        Ok(vec![])
+
+impl Sqlite {
+    /// Opens the database, and makes it (readable by its owner alone) when there is none.
+    ///
+    /// On an error the file is as it was.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let fail = |kind| StoreError::new(path, kind);
+        // Absolute, for SQLite gives some relative names a meaning of their own (":memory:").
+        let file = path::absolute(path).map_err(|error| fail(StoreErrorKind::Io(error)))?;
+        let origin = make(&file).map_err(|error| fail(StoreErrorKind::Io(error)))?;
+        let connection = connect(&file).map_err(|refusal| match refusal {
+            Refusal::Kind(kind) => fail(kind),
+            Refusal::Sqlite(error) => fail(kind_of(error)),
+        })?;
+        if origin == Origin::Found {
+            warn_if_readable_by_others(&file);
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            clock: Arc::new(SystemClock::new()),
+            seen: 0,
+            touched: BTreeSet::new(),
+            data_version: None,
+        })
     }
-    fn apply(&mut self, _: &[Change]) -> Result<(), StoreError> {
+
+    /// Takes the times at which rows are added and updated from `clock`.
+    #[cfg(test)]
+    fn with_clock(self, clock: impl Clock) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    fn error(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::new(&self.path, kind_of(error))
+    }
+
+    fn load_all(&mut self) -> rusqlite::Result<Vec<Record>> {
+        let data_version = data_version(&self.connection)?;
+        let transaction = self.connection.transaction()?;
+        let last = last_revision(&transaction)?;
+        let mut reader = Reader::default();
+        let records = select(&transaction, &mut reader, schema::SELECT_ALL, [])?;
+        transaction.commit()?;
+        warn_if_repaired(&self.path, &reader);
+        self.seen = last;
+        self.touched.clear();
+        self.data_version = Some(data_version);
+        Ok(records)
+    }
+
+    fn apply_all(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
+        let now = self.clock.utc();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let revision: i64 = transaction.prepare_cached(schema::NEXT_REVISION)?.query_one([], |row| row.get(0))?;
+        // What others wrote since the last look gets a new revision by the writes below, which would
+        // hide it from `changes_by_others`.
+        let mut touched = Vec::new();
+        if revision > self.seen + 1 {
+            let mut names = transaction.prepare_cached(schema::SELECT_NEWER_NAMES)?;
+            let mut rows = names.query([self.seen])?;
+            while let Some(row) = rows.next()? {
+                touched.extend(row::fingerprint(row.get_ref(0)?));
+            }
+        }
+        let mut statement = transaction.prepare_cached(schema::UPSERT)?;
+        // In the order of the tables' pages, which is several times as fast for a large pool. The sort is
+        // stable: of two changes to one key the later stays the later.
+        let mut ordered: Vec<&Change> = changes.iter().collect();
+        ordered.sort_by_key(|change| change.fingerprint);
+        for change in ordered {
+            row::write(&mut statement, change, now, revision)?;
+        }
+        drop(statement);
+        transaction.commit()?;
+        self.seen = revision;
+        self.touched.extend(touched);
         Ok(())
     }
-    fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError> {
-        Ok(vec![])
+
+    fn read_others(&mut self) -> rusqlite::Result<Vec<Record>> {
+        // Before the rows: what is committed in between is looked at once more, and not missed.
+        let data_version = data_version(&self.connection)?;
+        if self.data_version == Some(data_version) && self.touched.is_empty() {
+            return Ok(Vec::new());
+        }
+        let transaction = self.connection.transaction()?;
+        let last = last_revision(&transaction)?;
+        let mut reader = Reader::default();
+        let mut records = select(&transaction, &mut reader, schema::SELECT_NEWER, [self.seen])?;
+        for record in &records {
+            self.touched.remove(&record.fingerprint);
+        }
+        for fingerprint in &self.touched {
+            records.extend(select(&transaction, &mut reader, schema::SELECT_ONE, [fingerprint.as_bytes()])?);
+        }
+        transaction.commit()?;
+        warn_if_repaired(&self.path, &reader);
+        self.seen = last;
+        self.touched.clear();
+        self.data_version = Some(data_version);
+        Ok(records)
     }
 }
+
+impl Store for Sqlite {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn load(&mut self) -> Result<Vec<Record>, StoreError> {
+        self.load_all().map_err(|error| self.error(error))
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.apply_all(changes).map_err(|error| self.error(error))
+    }
+
+    fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError> {
+        self.read_others().map_err(|error| self.error(error))
+    }
+}
+
+/// Whether a file was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Made,
+    Found,
+}
+
+/// Makes the file, for its owner alone, unless it is there. SQLite gives the files that it adds
+/// (`-wal`, `-shm`, `-journal`) the same mode.
+fn make(file: &Path) -> io::Result<Origin> {
+    let _making = MAKING.lock();
+    match fs::metadata(file) {
+        Ok(found) if found.is_file() => return Ok(Origin::Found),
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::IsADirectory, "there is something else of that name")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Ok(made) => {
+            drop(made);
+            sync_folder(file);
+            Ok(Origin::Made)
+        }
+        // Another process was faster; or this is a link to nothing, which SQLite refuses.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Origin::Found),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the name of a new file survive a power failure, where a folder can be synced.
+fn sync_folder(file: &Path) {
+    if cfg!(unix)
+        && let Some(folder) = file.parent()
+        && let Ok(folder) = fs::File::open(folder)
+    {
+        // Some file systems do not offer it; the file is none the worse.
+        let _ = folder.sync_all();
+    }
+}
+
+/// Opens a file that exists, refuses what is not egb's, and brings the rest to the newest schema.
+fn connect(file: &Path) -> Result<Connection, Refusal> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    // SQLite takes a file of one byte for an empty one, and would overwrite it.
+    if fs::metadata(file).is_ok_and(|file| file.len() == 1) {
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOTADB), None).into());
+    }
+    let mut connection =
+        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Else a look at another program's database could move its write-ahead log into it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    schema::migrate(&mut connection)?;
+    check(&connection)?;
+    write_ahead(&connection)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(connection)
+}
+
+/// Finds damage before it is built upon: reading the table alone would not see that of its index.
+fn check(connection: &Connection) -> rusqlite::Result<()> {
+    let verdict: String = connection.query_one("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(verdict)))
+}
+
+/// Switches to a write-ahead log, with which readers and the writer do not wait for each other.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mut attempts = 1..WAL_ATTEMPTS;
+    loop {
+        let mode: rusqlite::Result<String> =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match mode {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                tracing::warn!(
+                    target: "egb",
+                    "the database has no write-ahead log here (journal mode {mode}); keep it on a local disk"
+                );
+                return Ok(());
+            }
+            Err(error) if is_busy(&error) && attempts.next().is_some() => thread::sleep(WAL_PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn kind_of(error: rusqlite::Error) -> StoreErrorKind {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Locked(error),
+        // `Unknown`, and an error that is not SQLite's but about what it returned: a table, a column or
+        // a row that this version always has is not there.
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) | None => {
+            StoreErrorKind::Corrupt(error)
+        }
+        Some(_) => StoreErrorKind::Unusable(error),
+    }
+}
+
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_one([], |row| row.get(0))
+}
+
+fn last_revision(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached(schema::LAST_REVISION)?.query_one([], |row| row.get(0))
+}
+
+fn select(
+    connection: &Connection,
+    reader: &mut Reader,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<Record>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.extend(reader.record(row)?);
+    }
+    Ok(records)
+}
+
+fn warn_if_repaired(path: &Path, reader: &Reader) {
+    if reader.repaired > 0 {
+        tracing::warn!(
+            target: "egb",
+            path = %path.display(),
+            keys = reader.repaired,
+            "rows of the database make no sense, or come from a newer egb; safe values are used instead"
+        );
+    }
+}
+
+#[cfg(unix)]
+fn warn_if_readable_by_others(file: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(found) = fs::metadata(file) else { return };
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            target: "egb",
+            path = %file.display(),
+            mode = %format_args!("{mode:o}"),
+            "others may read or write the database; make it yours alone with chmod 600"
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_readable_by_others(_: &Path) {}
+
+#[cfg(test)]
+mod tests;

@@ -1,33 +1,347 @@
-//! stub
-use super::*;
+//! The thread that writes: groups changes into transactions, brings those of other processes in, and
+//! keeps what could not be written for later. What the changes mean is for the pool and the store.
+
+use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::ack::{self, Ack, Outcome, Promise, Sentry, Waiter};
+use super::{Change, Record, Store, StoreError, StoreErrorKind, exit};
+
+/// Changes taken at a time, so that the journal's lock is never held for long.
+const CHUNK: usize = 512;
+/// Changes in one transaction, so that a large pool does not fill memory with them.
+const MAX_BATCH: usize = 64 * CHUNK;
+
+/// Where changes come from and go to: the pool. Called by the writer's thread alone.
 pub(crate) trait Journal: Send + Sync + 'static {
+    /// Moves up to `max` pending changes to the end of `batch`; true if more are left.
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool;
+
+    /// The changes are on disk.
     fn committed(&self, batch: &[Change]);
+
+    /// The changes are not on disk: they are pending again.
     fn rejected(&self, batch: &[Change]);
+
+    /// What other processes changed.
     fn merge(&self, records: &[Record]);
 }
-pub(crate) struct Writer;
+
+/// How long things take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timing {
+    /// From the first change to the transaction that it shares with those that follow.
+    pub(super) group: Duration,
+    /// The longest time between two looks for changes by others is this and `group`.
+    pub(super) look: Duration,
+    /// The wait after a first failure; it doubles with each one up to `longest_retry`.
+    pub(super) first_retry: Duration,
+    pub(super) longest_retry: Duration,
+    /// How long a call waits for its disablement.
+    pub(super) ack: Duration,
+    /// How long `flush` and the end of a writer wait: a locked database fails well within it.
+    pub(super) flush: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            group: Duration::from_millis(100),
+            look: Duration::from_millis(400),
+            first_retry: Duration::from_millis(100),
+            longest_retry: Duration::from_secs(1),
+            ack: Duration::from_secs(5),
+            flush: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Timing {
+    /// The wait after a failure, given the one after the failure before it.
+    fn retry(self, last: Option<Duration>) -> Duration {
+        last.map_or(self.first_retry, |last| (last * 2).min(self.longest_retry))
+    }
+}
+
+thread_local! {
+    /// Set on the threads of this module, which must not wait for themselves. Has no destructor, so
+    /// that it can be read while the process exits.
+    static IS_OWN_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+pub(super) fn mark_own_thread() {
+    IS_OWN_THREAD.set(true);
+}
+
+pub(super) fn is_own_thread() -> bool {
+    IS_OWN_THREAD.get()
+}
+
+/// The handle of the thread. Dropping it writes what is pending and ends the thread.
 #[derive(Debug)]
-pub(crate) struct Ack;
-impl Ack {
-    pub(crate) fn wait(self) {}
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
 }
-impl std::future::Future for Ack {
-    type Output = ();
-    fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
-        std::task::Poll::Ready(())
+
+/// What the handle and the thread share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    path: Arc<Path>,
+    timing: Timing,
+    /// Whether the thread knows already that something is dirty.
+    is_awake: AtomicBool,
+    inbox: Mutex<Inbox>,
+    /// Rings when `inbox` has something for the thread.
+    bell: Condvar,
+    /// Rings when the thread ends.
+    ended: Condvar,
+    sentry: Arc<Sentry>,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    is_dirty: bool,
+    promises: Vec<Promise>,
+    is_stopping: bool,
+    is_over: bool,
+}
+
+impl Inbox {
+    fn is_urgent(&self) -> bool {
+        self.is_stopping || !self.promises.is_empty()
     }
 }
+
 impl Writer {
-    pub(crate) fn spawn(_: impl Store, _: Arc<dyn Journal>) -> Writer {
-        Self
+    /// Starts the thread. The store has been loaded.
+    pub(crate) fn spawn(store: impl Store, journal: Arc<dyn Journal>) -> Result<Self, StoreError> {
+        Self::spawn_with(store, journal, Timing::default())
     }
-    pub(crate) fn wake(&self) {}
+
+    pub(super) fn spawn_with(store: impl Store, journal: Arc<dyn Journal>, timing: Timing) -> Result<Self, StoreError> {
+        let path: Arc<Path> = store.path().into();
+        let shared = Arc::new(Shared {
+            path: path.clone(),
+            timing,
+            is_awake: AtomicBool::new(false),
+            inbox: Mutex::default(),
+            bell: Condvar::new(),
+            ended: Condvar::new(),
+            sentry: Sentry::new(timing.ack),
+        });
+        let worker = Worker {
+            shared: shared.clone(),
+            store,
+            journal,
+            writing: Alarm { what: "write", is_raised: false },
+            reading: Alarm { what: "read", is_raised: false },
+        };
+        let thread = thread::Builder::new()
+            .name("egb-writer".to_owned())
+            .spawn(move || worker.run())
+            .map_err(|error| StoreError::new(&path, StoreErrorKind::Thread(error)))?;
+        exit::register(&shared);
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Something is dirty: it is written soon. Cheap, and never waits.
+    pub(crate) fn wake(&self) {
+        if !self.shared.is_awake.swap(true, Ordering::SeqCst) {
+            self.shared.inbox.lock().is_dirty = true;
+            self.shared.bell.notify_one();
+        }
+    }
+
+    /// Writes what is pending at once, for a disablement.
     pub(crate) fn save(&self) -> Ack {
-        Ack
+        Ack::new(self.shared.request(), self.shared.sentry.clone())
     }
+
+    /// Writes what is pending, and returns when it is on disk.
     pub(crate) fn flush(&self) -> Result<(), Arc<StoreError>> {
-        Ok(())
+        self.shared.request().wait(self.shared.timing.flush)
     }
 }
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut inbox = self.shared.inbox.lock();
+        inbox.is_stopping = true;
+        self.shared.bell.notify_one();
+        if is_own_thread() {
+            // It can't wait for itself; it writes what is left once it gets there.
+            drop(inbox);
+            drop(self.shared.sentry.end());
+            return;
+        }
+        self.shared.ended.wait_while_for(&mut inbox, |inbox| !inbox.is_over, self.shared.timing.flush);
+        let is_over = inbox.is_over;
+        drop(inbox);
+        if !is_over {
+            let error = StoreError::new(&self.shared.path, StoreErrorKind::Slow);
+            tracing::warn!(target: "egb", %error, "the thread that writes is left behind");
+            return;
+        }
+        // Neither can have panicked in a way that is not reported already.
+        for thread in self.thread.take().into_iter().chain(self.shared.sentry.end()) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Asks the thread to write now all that is pending.
+    pub(super) fn request(&self) -> Waiter {
+        let (promise, waiter) = ack::promise(self.path.clone());
+        let mut inbox = self.inbox.lock();
+        // When the thread has ended the promise is dropped, which tells the waiter.
+        if !inbox.is_over {
+            inbox.promises.push(promise);
+            self.bell.notify_one();
+        }
+        waiter
+    }
+
+    /// Waits until there is something to do, and says for whom.
+    fn next(&self, retry: Option<Duration>) -> Call {
+        let mut inbox = self.inbox.lock();
+        if let Some(retry) = retry {
+            self.bell.wait_while_for(&mut inbox, |inbox| !inbox.is_urgent(), retry);
+        } else {
+            let is_idle = |inbox: &mut Inbox| !inbox.is_dirty && !inbox.is_urgent();
+            self.bell.wait_while_for(&mut inbox, is_idle, self.timing.look);
+            if inbox.is_dirty {
+                self.bell.wait_while_for(&mut inbox, |inbox| !inbox.is_urgent(), self.timing.group);
+            }
+        }
+        // Before anything is drained, so that no change falls between the two.
+        inbox.is_dirty = false;
+        self.is_awake.store(false, Ordering::SeqCst);
+        Call { promises: std::mem::take(&mut inbox.promises), is_last: inbox.is_stopping }
+    }
+}
+
+/// A reason for a round.
+struct Call {
+    promises: Vec<Promise>,
+    is_last: bool,
+}
+
+/// What runs on the thread.
+struct Worker<S> {
+    shared: Arc<Shared>,
+    store: S,
+    journal: Arc<dyn Journal>,
+    writing: Alarm,
+    reading: Alarm,
+}
+
+impl<S: Store> Worker<S> {
+    fn run(mut self) {
+        mark_own_thread();
+        let _end = End(self.shared.clone());
+        let timing = self.shared.timing;
+        let mut retry = None;
+        loop {
+            let call = self.shared.next(retry);
+            // First, so that what is written is joined with what others did.
+            self.read();
+            let outcome = self.write();
+            retry = outcome
+                .as_ref()
+                .err()
+                .map(|_| retry.map_or(timing.first_retry, |last: Duration| (last * 2).min(timing.longest_retry)));
+            for promise in call.promises {
+                promise.keep(&outcome);
+            }
+            if call.is_last {
+                if let Err(error) = outcome {
+                    tracing::warn!(target: "egb", %error, "the last changes could not be written and are lost");
+                }
+                return;
+            }
+        }
+    }
+
+    fn read(&mut self) {
+        match self.store.changes_by_others() {
+            Ok(records) => {
+                self.reading.clear(&self.shared.path);
+                records.chunks(CHUNK).for_each(|chunk| self.journal.merge(chunk));
+            }
+            Err(error) => self.reading.raise(&error),
+        }
+    }
+
+    /// Writes all that is pending; what can't be written is pending again.
+    fn write(&mut self) -> Outcome {
+        let mut batch = Vec::new();
+        loop {
+            batch.clear();
+            let mut has_more = true;
+            while has_more && batch.len() < MAX_BATCH {
+                has_more = self.journal.drain(&mut batch, CHUNK);
+            }
+            if batch.is_empty() {
+                return Ok(());
+            }
+            if let Err(error) = self.store.apply(&batch) {
+                self.journal.rejected(&batch);
+                self.writing.raise(&error);
+                return Err(Arc::new(error));
+            }
+            self.journal.committed(&batch);
+            self.writing.clear(&self.shared.path);
+            if !has_more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Ends the shared state with the thread, however it ends: nobody waits for it any more.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut inbox = self.0.inbox.lock();
+        inbox.is_over = true;
+        let promises = std::mem::take(&mut inbox.promises);
+        self.0.ended.notify_all();
+        drop(inbox);
+        // Dropping them wakes tasks: not under the lock.
+        drop(promises);
+    }
+}
+
+/// Tells of an outage once, and of its end.
+#[derive(Debug)]
+struct Alarm {
+    what: &'static str,
+    is_raised: bool,
+}
+
+impl Alarm {
+    fn raise(&mut self, error: &StoreError) {
+        if !std::mem::replace(&mut self.is_raised, true) {
+            let what = self.what;
+            tracing::warn!(target: "egb", %error, "can't {what} the state; it is kept in memory and tried again");
+        }
+    }
+
+    fn clear(&mut self, path: &Path) {
+        if std::mem::replace(&mut self.is_raised, false) {
+            tracing::info!(target: "egb", path = %path.display(), "can {} the state again", self.what);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! Which database this is and what is in it: the application id, the schema's versions, and how one
+//! becomes the next. Knows nothing of Rust values; those are `row.rs`'s.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, ffi};
+
+use super::StoreErrorKind;
+
+/// Marks a database as egb's: "EGB" and a zero byte (<https://www.sqlite.org/fileformat2.html#application_id>).
+pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"EGB\0");
+
+/// What brings a database from version `n` to `n + 1`. Entries are never edited, only added.
+const MIGRATIONS: [&str; KNOWN as usize] = [
+    // 1. Instants are microseconds since 1970, UTC. `revisions` has one row; each transaction takes
+    //    the next number and gives it to the rows it writes, so that others read only what is new.
+    "CREATE TABLE keys (
+        fingerprint         BLOB    NOT NULL PRIMARY KEY CHECK (length(fingerprint) = 16),
+        weight              REAL    NOT NULL,
+        effective_weight    REAL    NOT NULL,
+        disabled            INTEGER NOT NULL,
+        cooldown_until      INTEGER,
+        error_count         INTEGER NOT NULL,
+        consecutive_errors  INTEGER NOT NULL,
+        forbidden_streak    INTEGER NOT NULL,
+        throttled_streak    INTEGER NOT NULL,
+        daily_streak        INTEGER NOT NULL,
+        billing_streak      INTEGER NOT NULL,
+        server_streak       INTEGER NOT NULL,
+        circuit_streak      INTEGER NOT NULL,
+        failed_at           INTEGER,
+        failed_status       INTEGER,
+        failed_reason       TEXT,
+        epoch               INTEGER NOT NULL,
+        last_used           INTEGER,
+        calls               INTEGER NOT NULL,
+        successes           INTEGER NOT NULL,
+        failures            INTEGER NOT NULL,
+        throttled           INTEGER NOT NULL,
+        added_at            INTEGER NOT NULL,
+        updated_at          INTEGER NOT NULL,
+        revision            INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX keys_by_revision ON keys (revision);
+    CREATE TABLE revisions (last INTEGER NOT NULL) STRICT;
+    INSERT INTO revisions VALUES (0);",
+];
+
+/// The newest version that this egb can read: the number of migrations.
+const KNOWN: i64 = 1;
+
+/// The columns of a record, in the order in which `row.rs` reads and writes them.
+macro_rules! columns {
+    () => {
+        "fingerprint, weight, effective_weight, disabled, cooldown_until, error_count, consecutive_errors,
+         forbidden_streak, throttled_streak, daily_streak, billing_streak, server_streak, circuit_streak,
+         failed_at, failed_status, failed_reason, epoch, last_used, calls, successes, failures, throttled"
+    };
+}
+
+/// What a file turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+enum Identity {
+    /// Nobody's yet.
+    Empty,
+    /// egb's, with the schema's version.
+    Ours(i64),
+    /// easy-gemini-balance's.
+    PythonTool,
+    Foreign,
+}
+
+/// Why a database could not be brought to the newest version.
+pub(super) enum Refusal {
+    Kind(StoreErrorKind),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Reads whose database this is. Writes nothing. Within a transaction, or another process may make it
+/// egb's between one statement and the next.
+fn identify(connection: &Transaction<'_>) -> rusqlite::Result<Identity> {
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if application == i64::from(APPLICATION_ID) && version > 0 {
+        return Ok(Identity::Ours(version));
+    }
+    let is_empty = connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
+    if application == 0 && version == 0 && is_empty {
+        return Ok(Identity::Empty);
+    }
+    let has_its_columns = "SELECT 1 FROM pragma_table_info('api_keys') WHERE name IN ('key', 'is_available')
+                           GROUP BY NULL HAVING count(*) = 2";
+    let is_python = connection.query_row(has_its_columns, [], |_| Ok(())).optional()?.is_some();
+    Ok(if is_python { Identity::PythonTool } else { Identity::Foreign })
+}
+
+/// Refuses what is not egb's, too new or read-only, and brings the rest to the newest version. Several processes
+/// may do so at once: one migrates, the others wait for it and find it done.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Refusal> {
+    let transaction = connection.transaction()?;
+    let found = accepted(&identify(&transaction)?)?;
+    drop(transaction);
+    if connection.is_readonly("main")? {
+        let message = Some("the file can't be written".to_owned());
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), message).into());
+    }
+    if found == KNOWN {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = accepted(&identify(&transaction)?)?;
+    for (migration, next) in MIGRATIONS.iter().zip(1..).filter(|&(_, next)| next > version) {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", next)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(transaction.commit()?)
+}
+
+/// The version to start from.
+fn accepted(identity: &Identity) -> Result<i64, Refusal> {
+    match *identity {
+        Identity::Empty => Ok(0),
+        Identity::Ours(found) if found > KNOWN => Err(Refusal::Kind(StoreErrorKind::Newer { found, known: KNOWN })),
+        Identity::Ours(version) => Ok(version),
+        Identity::PythonTool => Err(Refusal::Kind(StoreErrorKind::PythonTool)),
+        Identity::Foreign => Err(Refusal::Kind(StoreErrorKind::Foreign)),
+    }
+}
+
+/// Writes what happened to one key.
+///
+/// The rule by which writers that do not know of each other are joined:
+///
+/// - counters add up (and stop at the largest number there is), `last_used` is the later one;
+/// - a higher epoch brings its health whole, a lower one brings none of it;
+/// - at the same epoch the key is disabled if either says so, rests until the later instant, and has
+///   the higher `error_count`, which so never goes back; all else of its health is the writer's.
+///
+/// On the right-hand side a bare column is the value before the write.
+pub(super) const UPSERT: &str = concat!(
+    "INSERT INTO keys (",
+    columns!(),
+    ", added_at, updated_at, revision) VALUES (
+        ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+        ?23, ?23, ?24
+    )
+    ON CONFLICT (fingerprint) DO UPDATE SET
+        weight             = iif(excluded.epoch >= epoch, excluded.weight, weight),
+        effective_weight   = iif(excluded.epoch >= epoch, excluded.effective_weight, effective_weight),
+        disabled           = CASE WHEN excluded.epoch > epoch THEN excluded.disabled
+                                  WHEN excluded.epoch = epoch THEN max(disabled, excluded.disabled)
+                                  ELSE disabled END,
+        cooldown_until     = CASE WHEN excluded.epoch > epoch THEN excluded.cooldown_until
+                                  WHEN excluded.epoch = epoch
+                                  THEN max(coalesce(cooldown_until, excluded.cooldown_until),
+                                           coalesce(excluded.cooldown_until, cooldown_until))
+                                  ELSE cooldown_until END,
+        error_count        = CASE WHEN excluded.epoch > epoch THEN excluded.error_count
+                                  WHEN excluded.epoch = epoch THEN max(error_count, excluded.error_count)
+                                  ELSE error_count END,
+        consecutive_errors = iif(excluded.epoch >= epoch, excluded.consecutive_errors, consecutive_errors),
+        forbidden_streak   = iif(excluded.epoch >= epoch, excluded.forbidden_streak, forbidden_streak),
+        throttled_streak   = iif(excluded.epoch >= epoch, excluded.throttled_streak, throttled_streak),
+        daily_streak       = iif(excluded.epoch >= epoch, excluded.daily_streak, daily_streak),
+        billing_streak     = iif(excluded.epoch >= epoch, excluded.billing_streak, billing_streak),
+        server_streak      = iif(excluded.epoch >= epoch, excluded.server_streak, server_streak),
+        circuit_streak     = iif(excluded.epoch >= epoch, excluded.circuit_streak, circuit_streak),
+        failed_at          = iif(excluded.epoch >= epoch, excluded.failed_at, failed_at),
+        failed_status      = iif(excluded.epoch >= epoch, excluded.failed_status, failed_status),
+        failed_reason      = iif(excluded.epoch >= epoch, excluded.failed_reason, failed_reason),
+        epoch              = max(epoch, excluded.epoch),
+        last_used          = max(coalesce(last_used, excluded.last_used), coalesce(excluded.last_used, last_used)),
+        calls              = min(max(calls + excluded.calls, 0), 9223372036854775807),
+        successes          = min(max(successes + excluded.successes, 0), 9223372036854775807),
+        failures           = min(max(failures + excluded.failures, 0), 9223372036854775807),
+        throttled          = min(max(throttled + excluded.throttled, 0), 9223372036854775807),
+        updated_at         = excluded.updated_at,
+        revision           = excluded.revision"
+);
+
+/// Takes the next revision.
+pub(super) const NEXT_REVISION: &str = "UPDATE revisions SET last = last + 1 RETURNING last";
+
+pub(super) const LAST_REVISION: &str = "SELECT last FROM revisions";
+
+pub(super) const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM keys");
+pub(super) const SELECT_ONE: &str = concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint = ?1");
+pub(super) const SELECT_NEWER: &str = concat!("SELECT ", columns!(), " FROM keys WHERE revision > ?1");
+pub(super) const SELECT_NEWER_NAMES: &str = "SELECT fingerprint FROM keys WHERE revision > ?1";
