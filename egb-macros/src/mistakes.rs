@@ -42,7 +42,12 @@ impl Mistakes {
 /// The known name that is meant by an unknown one, if one is near enough.
 pub(crate) fn did_you_mean<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
     let nearest = known.iter().map(|known| (distance(unknown, known), *known)).min()?;
-    (nearest.0 <= 1 + unknown.len() / 4).then_some(nearest.1)
+    if nearest.0 <= 1 + unknown.len() / 4 {
+        return Some(nearest.1);
+    }
+    // Another form of the same word: `retry`.
+    let stem = unknown.get(..4)?;
+    known.iter().find(|known| known.starts_with(stem)).copied()
 }
 
 /// Levenshtein's: insertions, deletions and replacements from one to the other.
@@ -71,6 +76,7 @@ mod tests {
         assert_eq!(did_you_mean("key", &known), Some("keys"));
         assert_eq!(did_you_mean("retires", &known), Some("retries"));
         assert_eq!(did_you_mean("balancr", &known), Some("balancer"));
+        assert_eq!(did_you_mean("retry", &known), Some("retries"));
         assert_eq!(did_you_mean("timeout", &known), None);
     }
 }

@@ -153,28 +153,6 @@ impl<T, E> Fallible for Result<T, E> {
     }
 }
 
-/// A `Result` that can hold egb's own error.
-#[diagnostic::on_unimplemented(
-    message = "a balanced function returns a `Result`, and this one returns `{Self}`",
-    label = "egb can't tell from it how the call went",
-    note = "return `Result<.., E>`; egb learns from it how the call went"
-)]
-pub trait Refusable: Sized {
-    /// The result of a call that got no key.
-    fn refused(error: Error) -> Self;
-}
-
-impl<T, E: HoldsBalanceError> Refusable for Result<T, E> {
-    fn refused(error: Error) -> Self {
-        Err(E::hold(error))
-    }
-}
-
-/// As [`Refusable::refused`], for a return type that can't be named.
-pub fn refused<R: Refusable>(error: Error) -> R {
-    R::refused(error)
-}
-
 /// An error type that egb's own error converts to.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't hold the error that egb has when there is no key to give",
@@ -193,7 +171,25 @@ impl<E: From<Error>> HoldsBalanceError for E {
     }
 }
 
-/// A `Result` whose error says how the call went.
+/// A [`Fallible`] that can hold egb's own error. A trait of its own, so that the compiler says of the
+/// return type what is missing.
+#[diagnostic::on_unimplemented(
+    message = "a balanced function returns a `Result`, and this one returns `{Self}`",
+    label = "egb can't tell from it how the call went",
+    note = "return `Result<.., E>`; egb learns from it how the call went"
+)]
+pub trait Refusable {
+    /// The result of a call that got no key.
+    fn refused(error: Error) -> Self;
+}
+
+impl<T, E: HoldsBalanceError> Refusable for Result<T, E> {
+    fn refused(error: Error) -> Self {
+        Err(E::hold(error))
+    }
+}
+
+/// A [`Fallible`] whose error says how the call went; as [`Refusable`].
 #[diagnostic::on_unimplemented(
     message = "a balanced function returns a `Result`, and this one returns `{Self}`",
     label = "egb can't tell from it how the call went",

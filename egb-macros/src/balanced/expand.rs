@@ -157,15 +157,12 @@ impl<'a> Expansion<'a> {
         self.model.options.keys.as_ref().map_or_else(|| quote!(1), ToTokens::to_token_stream)
     }
 
-    /// `[Key; N]` where the numbers are not both literals, which were compared already.
+    /// `[Key; N]` has the length of `keys = N`, whatever constants the two are.
     fn array_check(&self) -> Option<TokenStream> {
         let Type::Array(array) = &self.model.key.ty else { return None };
         let (len, count) = (&array.len, self.count());
-        Some(quote! {
-            const {
-                ::core::assert!(#len == #count, "`keys = ..` and the length of the array of keys differ");
-            }
-        })
+        let span = len.span().resolved_at(Span::mixed_site());
+        Some(quote_spanned!(span=> let _: [(); #len] = [(); #count];))
     }
 
     /// Everything between a lease and its verdict.
@@ -247,10 +244,14 @@ impl<'a> Expansion<'a> {
         match peel(ty) {
             Type::Reference(reference) if reference.mutability.is_some() => quote!(&mut *#ident),
             Type::Reference(_) => quote!(#ident),
+            Type::ImplTrait(_) => {
+                let private = &self.private;
+                quote!(#private::Again::again(&#ident))
+            }
             owned => {
                 let private = &self.private;
                 let span = owned.span().resolved_at(Span::mixed_site());
-                quote_spanned!(span=> #private::Again::again(&#ident))
+                quote_spanned!(span=> <#owned as #private::Again>::again(&#ident))
             }
         }
     }
@@ -274,11 +275,11 @@ impl<'a> Expansion<'a> {
         kept.into_token_stream()
     }
 
-    /// One trait bound each, written so that what is missing is said of the return type.
+    /// What is missing is said of the return type.
     fn refused(&self, error: &Ident) -> TokenStream {
         let private = &self.private;
         if self.model.output.is_opaque {
-            return quote!(#private::refused(#error));
+            return quote!(#private::Refusable::refused(#error));
         }
         let ty = &self.model.output.ty;
         let span = ty.span().resolved_at(Span::mixed_site());

@@ -66,8 +66,9 @@ impl Model {
         let original = function.tokens();
         check_kind(&function, mistakes);
         let (key, args) = take_parameters(&mut function.sig, mistakes);
+        let mut fits = true;
         if let Some(key) = &key {
-            check_key_type(key, &options, mistakes);
+            fits = check_key_type(key, &options, mistakes);
             drop_lifetimes_of(&key.ty, &mut function.sig);
         }
         check_receiver(&function.sig, &options, mistakes);
@@ -82,7 +83,7 @@ impl Model {
         };
         let output = shape.as_ref().and_then(|shape| output_of(&function.sig, shape, mistakes));
         match (key, shape, output) {
-            (Some(key), Some(shape), Some(output)) if function.is_expandable() => Ok(Self {
+            (Some(key), Some(shape), Some(output)) if fits && function.is_expandable() => Ok(Self {
                 key: KeyParam { ty: without_lifetimes(key.ty), ..key },
                 function,
                 options,
@@ -91,7 +92,7 @@ impl Model {
                 output,
             }),
             (None, ..) => Err(original),
-            _ => Err(function.without_body()),
+            (Some(key), ..) => Err(function.without_expansion(&key)),
         }
     }
 }
@@ -106,12 +107,24 @@ impl Function {
         quote!(#(#attrs)* #vis #defaultness #sig #body)
     }
 
-    /// The function with a body of any type, for when its own would only raise echoes.
-    fn without_body(&self) -> TokenStream {
+    /// The function as its callers see it, with a key that never comes: it type-checks, so that there
+    /// are no echoes.
+    fn without_expansion(&self, key: &KeyParam) -> TokenStream {
         let Self { attrs, vis, defaultness, sig, body } = self;
         let attrs = attrs.iter().filter(|attr| !is_balanced(attr));
+        let (ident, ty) = (&key.ident, without_lifetimes(key.ty.clone()));
+        let some = Ident::new("__key", Span::mixed_site());
         let body = match body {
-            Body::Block(_) => quote!({ loop {} }),
+            Body::Block(block) => {
+                let tokens = block.stream();
+                quote!({
+                    let #ident = match ::core::option::Option::None::<#ty> {
+                        ::core::option::Option::Some(#some) => #some,
+                        ::core::option::Option::None => ::core::panic!(),
+                    };
+                    #tokens
+                })
+            }
             Body::Semicolon(semicolon) => semicolon.to_token_stream(),
         };
         quote!(#(#attrs)* #vis #defaultness #sig #body)
@@ -209,7 +222,9 @@ fn name_argument(typed: &mut PatType, position: usize) -> Option<Arg> {
     }
 }
 
-fn check_key_type(key: &KeyParam, options: &Options, mistakes: &mut Mistakes) {
+/// False when the type can't be right whatever it is.
+fn check_key_type(key: &KeyParam, options: &Options, mistakes: &mut Mistakes) -> bool {
+    let mut fits = true;
     let count = options.keys.as_ref().map_or(Some(1), literal);
     let several = is_several(&key.ty);
     if let Type::Array(array) = &key.ty
@@ -218,11 +233,13 @@ fn check_key_type(key: &KeyParam, options: &Options, mistakes: &mut Mistakes) {
     {
         let message = format!("`keys = {count}` hands over {count}; write `[{}; {count}]`", show(&array.elem));
         mistakes.at(&array.len, message);
+        fits = false;
     }
     if let Type::Reference(reference) = &key.ty
         && let Some(mutability) = &reference.mutability
     {
         mistakes.at(mutability, "a key can't be changed; take `&egb::Key`");
+        fits = false;
     }
     if let Some(count @ 2..) = count
         && !several
@@ -231,7 +248,9 @@ fn check_key_type(key: &KeyParam, options: &Options, mistakes: &mut Mistakes) {
             "`keys = {count}` hands over {count}; take `keys: [egb::Key; {count}]`, `&[egb::Key]` or `Vec<egb::Key>`"
         );
         mistakes.at(&key.ty, message);
+        fits = false;
     }
+    fits
 }
 
 /// Whether the type looks like one that holds several keys.
@@ -253,7 +272,7 @@ fn literal(expr: &Expr) -> Option<u32> {
 }
 
 fn show(ty: &Type) -> String {
-    ty.to_token_stream().to_string().replace(" :: ", "::")
+    ty.to_token_stream().to_string().replace(" :: ", "::").replace(" < ", "<").replace(" >", ">").replace("& ", "&")
 }
 
 /// Callers through `macro_rules!` wrap types in invisible groups.
@@ -325,9 +344,33 @@ fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes) -> Option<
         mistakes.at(&ty, message);
         return None;
     }
+    if is_no_result(&ty) {
+        let message = format!(
+            "a balanced function returns a `Result`, from which egb learns how the call went; \
+                               write `Result<{}, E>`",
+            show(&ty)
+        );
+        mistakes.at(&ty, message);
+        return None;
+    }
     let mut opaque = Opaque(false);
     opaque.visit_type_mut(&mut ty);
     Some(Output { ty, is_opaque: opaque.0 })
+}
+
+/// Whether the type is plainly something else; any other name may be an alias of a `Result`.
+fn is_no_result(ty: &Type) -> bool {
+    const OTHERS: [&str; 19] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+        "usize", "Option", "String", "Vec",
+    ];
+    match peel(ty) {
+        Type::Path(path) if path.qself.is_none() => {
+            path.path.segments.last().is_some_and(|last| OTHERS.iter().any(|other| last.ident == other))
+        }
+        Type::Path(_) | Type::Macro(_) | Type::Infer(_) | Type::Verbatim(_) => false,
+        _ => true,
+    }
 }
 
 fn is_impl_future(ty: &Type) -> bool {

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
+use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Token};
 
 use crate::mistakes::{Mistakes, did_you_mean};
@@ -48,6 +48,10 @@ impl Options {
 
     /// `Err` only when the rest can't be read.
     fn parse_one(&mut self, input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<()> {
+        if !input.peek(Ident::peek_any) {
+            let known = KNOWN.join("`, `");
+            return Err(input.error(format!("expected an option and its value, as in `keys = 2`; there are `{known}`")));
+        }
         let name = input.call(Ident::parse_any)?;
         let known = KNOWN.iter().find(|known| name == **known);
         if known.is_none() {
@@ -64,7 +68,11 @@ impl Options {
             return Ok(());
         }
         input.parse::<Token![=]>()?;
-        let value: Expr = input.call(value_of)?;
+        if input.is_empty() || input.peek(Token![,]) {
+            mistakes.at(&name, format!("`{name}` needs a value: {}", example(&name.to_string())));
+            return Ok(());
+        }
+        let value: Expr = input.parse()?;
         match known {
             Some(&"keys") => set(&mut self.keys, &name, count(value, &name, 1), mistakes),
             Some(&"retries") => set(&mut self.retries, &name, count(value, &name, 0), mistakes),
@@ -75,13 +83,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-fn value_of(input: ParseStream<'_>) -> syn::Result<Expr> {
-    if input.is_empty() || input.peek(Token![,]) {
-        return Err(input.error("a value is missing after `=`"));
-    }
-    Expr::parse(input)
 }
 
 fn set<T>(option: &mut Option<T>, name: &Ident, value: syn::Result<T>, mistakes: &mut Mistakes) {

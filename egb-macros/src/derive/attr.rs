@@ -2,7 +2,7 @@
 
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Ident, Index, LitInt, Member, Path, Token};
+use syn::{Attribute, Ident, Index, LitInt, Member, Meta, Path, Token};
 
 use crate::mistakes::{Mistakes, did_you_mean};
 
@@ -36,7 +36,12 @@ impl StatusAttr {
         let mut found: Option<Self> = None;
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("status")) {
             let status = found.get_or_insert_default();
-            let parsed = attr.parse_args_with(|input: ParseStream<'_>| status.parse(input));
+            let parsed = match &attr.meta {
+                Meta::List(list) if !list.tokens.is_empty() => {
+                    attr.parse_args_with(|input: ParseStream<'_>| status.parse(input))
+                }
+                _ => Err(syn::Error::new_spanned(attr, format!("say where the status comes from: {FORMS}"))),
+            };
             if let Err(mistake) = parsed {
                 // What could not be read must not be reported as missing too.
                 status.source.get_or_insert(Source::None);
@@ -47,9 +52,6 @@ impl StatusAttr {
     }
 
     fn parse(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        if input.is_empty() {
-            return Err(input.error(format!("say where the status comes from: {FORMS}")));
-        }
         while !input.is_empty() {
             self.parse_one(input)?;
             if !input.is_empty() {

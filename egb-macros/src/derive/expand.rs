@@ -120,9 +120,9 @@ fn status_code(variant: &Variant<'_>, krate: &TokenStream) -> TokenStream {
     match &variant.status {
         Status::None => none(variant),
         Status::Code(code) => arm(variant, None, &quote!(::core::option::Option::Some(#code))),
-        Status::Field(member) => {
-            let span = member.span().resolved_at(Span::mixed_site());
-            let value = quote_spanned!(span=> #krate::__private::StatusField::status(#field));
+        Status::Field(member, ty) => {
+            let span = ty.span().resolved_at(Span::mixed_site());
+            let value = quote_spanned!(span=> <#ty as #krate::__private::StatusField>::status(#field));
             arm(variant, Some(member), &value)
         }
         Status::Transparent(member, ty) => forward(variant, member, ty, &quote!(status_code), krate),
@@ -130,9 +130,9 @@ fn status_code(variant: &Variant<'_>, krate: &TokenStream) -> TokenStream {
 }
 
 fn retry_after(variant: &Variant<'_>, krate: &TokenStream) -> TokenStream {
-    if let Some(member) = &variant.retry_after {
-        let (field, span) = (field(), member.span().resolved_at(Span::mixed_site()));
-        let value = quote_spanned!(span=> #krate::__private::RetryAfterField::retry_after(#field));
+    if let Some((member, ty)) = &variant.retry_after {
+        let (field, span) = (field(), ty.span().resolved_at(Span::mixed_site()));
+        let value = quote_spanned!(span=> <#ty as #krate::__private::RetryAfterField>::retry_after(#field));
         return arm(variant, Some(member), &value);
     }
     match &variant.status {

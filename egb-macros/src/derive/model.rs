@@ -16,13 +16,13 @@ pub(super) struct Variant<'a> {
     /// `None` is the struct itself.
     pub(super) ident: Option<&'a Ident>,
     pub(super) status: Status<'a>,
-    pub(super) retry_after: Option<Member>,
+    pub(super) retry_after: Option<(Member, &'a Type)>,
     pub(super) reason: Option<Ident>,
 }
 
 pub(super) enum Status<'a> {
     Code(u16),
-    Field(Member),
+    Field(Member, &'a Type),
     /// The member that holds the wrapped error, and its type.
     Transparent(Member, &'a Type),
     None,
@@ -81,7 +81,7 @@ impl<'a> Variant<'a> {
                 if retry_after.is_some() {
                     mistakes.at(mark, "another field is marked `#[retry_after]` already; keep one");
                 }
-                retry_after = Some(member(position, field.ident.as_ref()));
+                retry_after = Some((member(position, field.ident.as_ref()), &field.ty));
             }
         }
         let status = match attr.source {
@@ -89,7 +89,7 @@ impl<'a> Variant<'a> {
             // The number was checked when it was read.
             Some(Source::Code(code)) => Status::Code(code.base10_parse().unwrap_or_default()),
             Some(Source::Field(wanted)) => match find(fields, &wanted) {
-                Some(_) => Status::Field(wanted),
+                Some(field) => Status::Field(wanted, &field.ty),
                 None => {
                     let there = fields.iter().enumerate().map(|(at, field)| format!("`{}`", show(at, field)));
                     let there = there.collect::<Vec<_>>().join(", ");

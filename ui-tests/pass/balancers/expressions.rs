@@ -1,0 +1,76 @@
+use egb::{balanced, Balancer, Key};
+
+#[derive(Debug, thiserror::Error, egb::StatusCode)]
+enum E {
+    #[error("status {0}")]
+    #[status(field = 0)]
+    Status(u16),
+    #[error(transparent)]
+    #[status(transparent)]
+    Balance(#[from] egb::Error),
+}
+
+fn pool() -> Balancer {
+    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
+}
+
+fn counts(balancer: &Balancer) -> (u64, u64, u64) {
+    let stats = balancer.stats();
+    (stats.calls(), stats.successes(), stats.failures())
+}
+
+use std::sync::{Arc, LazyLock};
+
+static STATIC: LazyLock<Balancer> = LazyLock::new(pool);
+
+struct Service {
+    shared: Arc<Balancer>,
+}
+
+impl Service {
+    #[balanced(balancer = self.shared)]
+    fn field(&self, key: Key) -> Result<Key, E> {
+        Ok(key)
+    }
+
+    #[balanced(balancer = self.choose(second))]
+    fn chosen(&self, key: Key, second: bool) -> Result<(Key, bool), E> {
+        Ok((key, second))
+    }
+
+    fn choose(&self, second: bool) -> &Balancer {
+        if second { &STATIC } else { &self.shared }
+    }
+}
+
+#[balanced(balancer = STATIC)]
+fn of_static(key: Key) -> Result<Key, E> {
+    Ok(key)
+}
+
+#[balanced(balancer = by_value)]
+fn of_argument(key: Key, by_value: Balancer) -> Result<Key, E> {
+    Ok(key)
+}
+
+#[balanced(balancer = "by-name")]
+fn of_name(key: Key) -> Result<Key, E> {
+    Ok(key)
+}
+
+fn main() {
+    let service = Service { shared: Arc::new(pool()) };
+    service.field().unwrap();
+    service.chosen(false).unwrap();
+    service.chosen(true).unwrap();
+    of_static().unwrap();
+    of_argument(STATIC.clone()).unwrap();
+    assert_eq!(counts(&service.shared).0, 2);
+    assert_eq!(counts(&STATIC).0, 3);
+
+    assert!(matches!(of_name(), Err(E::Balance(egb::Error::UnknownBalancer { .. }))));
+    let named = pool();
+    let _guard = egb::register("by-name", named.clone()).unwrap();
+    of_name().unwrap();
+    assert_eq!(counts(&named).0, 1);
+}

@@ -1,0 +1,56 @@
+use egb::{balanced, Balancer, Key};
+
+#[derive(Debug, thiserror::Error, egb::StatusCode)]
+enum E {
+    #[error("status {0}")]
+    #[status(field = 0)]
+    Status(u16),
+    #[error(transparent)]
+    #[status(transparent)]
+    Balance(#[from] egb::Error),
+}
+
+fn pool() -> Balancer {
+    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
+}
+
+fn counts(balancer: &Balancer) -> (u64, u64, u64) {
+    let stats = balancer.stats();
+    (stats.calls(), stats.successes(), stats.failures())
+}
+
+struct Options {
+    depth: u32,
+}
+
+#[balanced]
+fn patterns(
+    Options { depth }: Options,
+    mut counter: u32,
+    key: Key,
+    [first, .., last]: [u32; 3],
+    _: &str,
+    r#type: u32,
+    _unused: u32,
+    #[cfg(any())] gone: Missing,
+    #[cfg(all())] here: u32,
+) -> Result<u32, E> {
+    drop(key);
+    counter += depth;
+    Ok(counter + first + last + r#type + here)
+}
+
+#[balanced]
+fn mutable_key(mut key: Key) -> Result<Key, E> {
+    let old = key;
+    key = "another".into();
+    drop(old);
+    Ok(key)
+}
+
+fn main() {
+    let balancer = pool();
+    let _entered = balancer.enter();
+    assert_eq!(patterns(Options { depth: 1 }, 10, [100, 0, 200], "", 1000, 0, 5000).unwrap(), 6311);
+    assert_eq!(mutable_key().unwrap().expose_secret(), "another");
+}
