@@ -4,6 +4,7 @@
 //! `cargo run --example quickstart`, twice: the second run remembers the first. The state lies in the
 //! folder `egb-quickstart` among the temporary files, or where `EGB_QUICKSTART_DIR` says.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -117,7 +118,7 @@ fn write_keys_file(folder: &Path) -> io::Result<PathBuf> {
     let path = folder.join("keys.txt");
     let mut text = "# key:weight, and a label to show\n".to_owned();
     for (label, weight, key) in KEYS {
-        text.push_str(&format!("{key}:{weight} label={label}\n"));
+        writeln!(text, "{key}:{weight} label={label}").expect("a string takes all");
     }
     fs::write(&path, text)?;
     Ok(path)

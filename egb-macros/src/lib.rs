@@ -14,7 +14,7 @@ mod mistakes;
 /// Hands a key to a function and learns from what it returns. See `egb::balanced`.
 #[proc_macro_attribute]
 pub fn balanced(options: TokenStream, item: TokenStream) -> TokenStream {
-    balanced::balanced(options.into(), item.into()).into()
+    balanced::balanced(options.into(), &item.into()).into()
 }
 
 /// Implements `egb::StatusCode` for an error type. See `egb::StatusCode`.

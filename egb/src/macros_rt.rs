@@ -1,4 +1,5 @@
 //! What the expansion of `#[balanced]` calls. Nothing else does, and none of it is stable.
+#![expect(clippy::missing_errors_doc, reason = "not for readers: the errors are those of the attribute's manual")]
 
 use std::future::Future;
 use std::ops::Deref;

@@ -11,15 +11,15 @@ pub(crate) type Failure = (u16, Value);
 
 const SERVICE: &str = "generativelanguage.googleapis.com";
 
-fn error(code: u16, status: &str, message: &str, details: Value) -> Failure {
-    let mut error = json!({ "code": code, "message": message, "status": status });
-    if details.as_array().is_some_and(|details| !details.is_empty()) {
-        error["details"] = details;
-    }
-    (code, json!({ "error": error }))
+fn error(code: u16, status: &str, message: &str) -> Failure {
+    (code, json!({ "error": { "code": code, "message": message, "status": status } }))
 }
 
-fn error_info(reason: &str, metadata: Value) -> Value {
+fn detailed(code: u16, status: &str, message: &str, details: &Value) -> Failure {
+    (code, json!({ "error": { "code": code, "message": message, "status": status, "details": details } }))
+}
+
+fn error_info(reason: &str, metadata: &Value) -> Value {
     json!({
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": reason,
@@ -57,7 +57,7 @@ pub(crate) fn models(names: &[&str]) -> Value {
 pub(crate) fn key_missing() -> Failure {
     let message = "Method doesn't allow unregistered callers (callers without established identity). \
                    Please use API Key or other form of API consumer identity to call this API.";
-    error(403, "PERMISSION_DENIED", message, json!([]))
+    error(403, "PERMISSION_DENIED", message)
 }
 
 pub(crate) fn key_unknown() -> Failure {
@@ -70,15 +70,15 @@ pub(crate) fn key_revoked() -> Failure {
 
 fn invalid_key(message: &str) -> Failure {
     let details = json!([
-        error_info("API_KEY_INVALID", json!({ "service": SERVICE })),
+        error_info("API_KEY_INVALID", &json!({ "service": SERVICE })),
         { "@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": message },
     ]);
-    error(400, "INVALID_ARGUMENT", message, details)
+    detailed(400, "INVALID_ARGUMENT", message, &details)
 }
 
 pub(crate) fn key_leaked() -> Failure {
     let message = "Your API key was reported as leaked. Please use another API key.";
-    error(403, "PERMISSION_DENIED", message, json!([]))
+    error(403, "PERMISSION_DENIED", message)
 }
 
 /// Google echoes the whole key here.
@@ -89,13 +89,13 @@ pub(crate) fn key_suspended(key: &str) -> Failure {
         "consumer": "projects/000000000000",
         "containerInfo": format!("api_key:{key}"),
     });
-    error(403, "PERMISSION_DENIED", &message, json!([error_info("CONSUMER_SUSPENDED", metadata)]))
+    detailed(403, "PERMISSION_DENIED", &message, &json!([error_info("CONSUMER_SUSPENDED", &metadata)]))
 }
 
 pub(crate) fn service_disabled() -> Failure {
     let message = "Generative Language API has not been used in project 000000000000 before or it is disabled.";
     let metadata = json!({ "service": SERVICE, "consumer": "projects/000000000000" });
-    error(403, "PERMISSION_DENIED", message, json!([error_info("SERVICE_DISABLED", metadata)]))
+    detailed(403, "PERMISSION_DENIED", message, &json!([error_info("SERVICE_DISABLED", &metadata)]))
 }
 
 pub(crate) fn quota_exceeded(model: &str, exceeded: Exceeded) -> Failure {
@@ -129,7 +129,7 @@ pub(crate) fn quota_exceeded(model: &str, exceeded: Exceeded) -> Failure {
         },
         { "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": seconds(retry_delay) },
     ]);
-    error(429, "RESOURCE_EXHAUSTED", &message, details)
+    detailed(429, "RESOURCE_EXHAUSTED", &message, &details)
 }
 
 /// A protobuf `Duration` in JSON: seconds with up to nine digits after the point.
@@ -138,7 +138,7 @@ fn seconds(duration: Duration) -> String {
 }
 
 pub(crate) fn overloaded() -> Failure {
-    error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.", json!([]))
+    error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
 }
 
 pub(crate) fn malformed(description: &str) -> Failure {
@@ -146,11 +146,11 @@ pub(crate) fn malformed(description: &str) -> Failure {
         "@type": "type.googleapis.com/google.rpc.BadRequest",
         "fieldViolations": [{ "description": description }],
     }]);
-    error(400, "INVALID_ARGUMENT", &format!("Invalid JSON payload received. {description}"), details)
+    detailed(400, "INVALID_ARGUMENT", &format!("Invalid JSON payload received. {description}"), &details)
 }
 
 pub(crate) fn not_found(model: &str) -> Failure {
     let message =
         format!("models/{model} is not found for API version v1beta, or is not supported for generateContent.");
-    error(404, "NOT_FOUND", &message, json!([]))
+    error(404, "NOT_FOUND", &message)
 }

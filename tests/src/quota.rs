@@ -95,7 +95,7 @@ mod tests {
     fn the_minute_slides() {
         let mut usage = Usage::default();
         let quota = Quota::per_minute(2);
-        assert_eq!(usage.book(quota, 0 * SECOND), Ok(()));
+        assert_eq!(usage.book(quota, Duration::ZERO), Ok(()));
         assert_eq!(usage.book(quota, 40 * SECOND), Ok(()));
         let refused = usage.book(quota, 59 * SECOND).unwrap_err();
         assert_eq!((refused.window, refused.retry_delay), (Window::Minute, SECOND));

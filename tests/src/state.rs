@@ -117,7 +117,7 @@ impl State {
             return Err(body::not_found(model));
         }
         if let Some(until) = known.throttled_until.filter(|&until| until > now) {
-            let exceeded = Exceeded { window: Window::Minute, limit: 1, retry_delay: until - now };
+            let exceeded = Exceeded { window: Window::Minute, limit: 1, retry_delay: until.saturating_sub(now) };
             return Err(body::quota_exceeded(model, exceeded));
         }
         known.usage.book(known.quota, now).map_err(|exceeded| body::quota_exceeded(model, exceeded))?;

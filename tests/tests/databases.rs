@@ -56,7 +56,7 @@ fn the_order_of_use_goes_on_after_a_restart() {
     let db = dir.path().join("keys.db");
     let clock = ManualClock::new();
     let build = || {
-        let keys = (0..6).map(|n| key(n));
+        let keys = (0..6).map(key);
         Balancer::builder().keys(keys).db(&db).clock(clock.clone()).build().unwrap()
     };
     let balancer = build();

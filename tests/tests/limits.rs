@@ -9,8 +9,8 @@ use common::{ApiError, ask};
 use egb::{Balancer, Error, Key, ManualClock, balanced};
 use egb_tests::{FakeGemini, Quota, ServerClock};
 
-const KEYS: usize = 8;
-const PER_MINUTE: usize = 10;
+const KEYS: u32 = 8;
+const PER_MINUTE: u32 = 10;
 const MODEL: &str = "gemini-2.5-flash";
 
 #[balanced(retries = 3)]
@@ -35,7 +35,7 @@ impl Clocks {
     }
 }
 
-fn key(n: usize) -> String {
+fn key(n: u32) -> String {
     format!("AIzaSyFAKE_limited_key_number_{n}")
 }
 
@@ -44,7 +44,7 @@ impl Bench {
         let clocks = Clocks(ManualClock::new(), ServerClock::new());
         let mut server = FakeGemini::builder().clock(clocks.1.clone());
         for n in 0..KEYS {
-            server = server.key_with(key(n), Quota::per_minute(PER_MINUTE));
+            server = server.key_with(key(n), Quota::per_minute(PER_MINUTE as usize));
         }
         let server = server.start().await.unwrap();
         let url = server.generate_url(MODEL);
@@ -70,13 +70,13 @@ fn poisson(mean: Duration, count: usize) -> Vec<Duration> {
 
 /// 95 % of what all keys can serve.
 fn mean_gap() -> Duration {
-    Duration::from_secs(60).div_f64((KEYS * PER_MINUTE) as f64 * 0.95)
+    Duration::from_secs(60).div_f64(f64::from(KEYS * PER_MINUTE) * 0.95)
 }
 
 #[tokio::test]
 async fn with_the_limits_given_the_server_never_says_429() {
     let bench = Bench::new().await;
-    let balancer = bench.balancer().rpm(u32::try_from(PER_MINUTE).unwrap()).build().unwrap();
+    let balancer = bench.balancer().rpm(PER_MINUTE).build().unwrap();
     let mut waited = 0;
     for gap in poisson(mean_gap(), 800) {
         bench.clocks.advance(gap);

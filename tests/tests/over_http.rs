@@ -5,6 +5,7 @@ mod common;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use common::{ApiError, ask};
 use egb::{Balancer, Error, Failure, HttpError, Key, KeyState, KeyStats, Reason, StatusCode, Verdict, balanced};
 use egb_tests::{FakeGemini, FakeGeminiBuilder};
@@ -157,15 +158,6 @@ async fn an_ok_response_counts_by_its_status_and_is_retried_like_an_error() {
     assert_eq!(raw(&api, good).await.unwrap().status(), 429, "no other key is left");
 }
 
-/// What a user writes for an error type that is not theirs.
-fn by_message(result: &Result<String, String>) -> Verdict {
-    match result {
-        Ok(_) => Verdict::Success,
-        Err(message) if message.contains("RESOURCE_EXHAUSTED") => Failure::status(429).into(),
-        Err(_) => Verdict::Neutral,
-    }
-}
-
 #[derive(Debug)]
 struct Text(String);
 
@@ -175,11 +167,16 @@ impl From<Error> for Text {
     }
 }
 
-fn of_text(result: &Result<String, Text>) -> Verdict {
-    by_message(&result.as_ref().map(Clone::clone).map_err(|text| text.0.clone()))
+/// What a user writes for an error type that is not theirs.
+fn by_message(result: &Result<String, Text>) -> Verdict {
+    match result {
+        Ok(_) => Verdict::Success,
+        Err(Text(message)) if message.contains("RESOURCE_EXHAUSTED") => Failure::status(429).into(),
+        Err(_) => Verdict::Neutral,
+    }
 }
 
-#[balanced(balancer = api.balancer, classify = of_text, retries = 1)]
+#[balanced(balancer = api.balancer, classify = by_message, retries = 1)]
 async fn foreign(key: Key, api: &Api) -> Result<String, Text> {
     ask(&api.client, &api.url, &key, "hello").await.map_err(|error| Text(error.to_string()))
 }
@@ -197,27 +194,26 @@ async fn a_classify_function_judges_errors_that_say_nothing_themselves() {
     assert_eq!(api.key(GOOD).failures, 0, "neutral, as the function said");
 }
 
+/// The error that is in every chain of sources below.
+fn into_known(error: ApiError) -> HttpError {
+    let ApiError::Api(error) = error else { panic!("{error}") };
+    error
+}
+
+#[balanced(balancer = api.balancer, retries = 1)]
+async fn with_anyhow(key: Key, api: &Api) -> anyhow::Result<String> {
+    let answer = ask(&api.client, &api.url, &key, "hello").await;
+    answer.map_err(into_known).context("asking Gemini")
+}
+
+#[balanced(balancer = api.balancer, retries = 1)]
+async fn with_box(key: Key, api: &Api) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(ask(&api.client, &api.url, &key, "hello").await.map_err(into_known)?)
+}
+
 #[tokio::test]
 async fn anyhow_and_boxed_errors_are_read_through_their_sources() {
     let api = Api::new(FakeGemini::builder().revoked(BAD).key(GOOD), &[BAD, GOOD]).await;
-
-    #[balanced(balancer = api.balancer, retries = 1)]
-    async fn with_anyhow(key: Key, api: &Api) -> anyhow::Result<String> {
-        use anyhow::Context as _;
-        let answer = ask(&api.client, &api.url, &key, "hello").await;
-        Ok(answer.map_err(into_known).context("asking Gemini")?)
-    }
-
-    #[balanced(balancer = api.balancer, retries = 1)]
-    async fn with_box(key: Key, api: &Api) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(ask(&api.client, &api.url, &key, "hello").await.map_err(into_known)?)
-    }
-
-    fn into_known(error: ApiError) -> HttpError {
-        let ApiError::Api(error) = error else { panic!("{error}") };
-        error
-    }
-
     with_anyhow(&api).await.unwrap();
     with_anyhow(&api).await.unwrap();
     assert_eq!(api.key(BAD).state, KeyState::Disabled);

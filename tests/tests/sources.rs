@@ -1,6 +1,7 @@
 //! Where keys come from, what a balancer refuses, and what its errors say.
 
 use std::error::Error as _;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ fn text(error: &Error) -> String {
     let mut text = format!("{error} / {error:?}");
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(&format!(" / {error}"));
+        write!(text, " / {error}").unwrap();
         source = error.source();
     }
     assert!(!text.contains(&SECRET[4..14]), "an error shows a key: {text}");

@@ -14,7 +14,7 @@ mod generics;
 mod model;
 mod options;
 
-pub(crate) fn balanced(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn balanced(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let options = Options::parse(options, &mut mistakes);
     let function = match Function::parse(item.clone()) {

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
+use syn::token::Where;
 use syn::{GenericParam, Member, Type, WhereClause};
 
 use super::model::{Model, Status, Variant};
@@ -72,7 +74,7 @@ fn with_bounds(model: &Model<'_>, clause: Option<WhereClause>, krate: &TokenStre
         if let Status::Transparent(_, ty) = &variant.status
             && mentions(ty.to_token_stream(), &params)
         {
-            let empty = || WhereClause { where_token: Default::default(), predicates: Default::default() };
+            let empty = || WhereClause { where_token: Where::default(), predicates: Punctuated::default() };
             clause.get_or_insert_with(empty).predicates.push(syn::parse_quote!(#ty: #krate::StatusCode));
         }
     }

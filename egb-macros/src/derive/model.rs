@@ -88,16 +88,17 @@ impl<'a> Variant<'a> {
             None | Some(Source::None) => Status::None,
             // The number was checked when it was read.
             Some(Source::Code(code)) => Status::Code(code.base10_parse().unwrap_or_default()),
-            Some(Source::Field(wanted)) => match find(fields, &wanted) {
-                Some(field) => Status::Field(wanted, &field.ty),
-                None => {
+            Some(Source::Field(wanted)) => {
+                if let Some(field) = find(fields, &wanted) {
+                    Status::Field(wanted, &field.ty)
+                } else {
                     let there = fields.iter().enumerate().map(|(at, field)| format!("`{}`", show(at, field)));
                     let there = there.collect::<Vec<_>>().join(", ");
                     let there = if there.is_empty() { "it has none".to_owned() } else { format!("there are {there}") };
                     mistakes.at(&wanted, format!("no field has this name; {there}"));
                     Status::None
                 }
-            },
+            }
             Some(Source::Transparent(at)) => transparent(fields, &at, mistakes),
         };
         Self { ident, status, retry_after, reason: attr.reason }

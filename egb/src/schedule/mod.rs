@@ -147,6 +147,7 @@ impl Schedule {
 
     /// Takes this key out ahead of its turn, if it may be used now: if it is queued, or parked and
     /// its instant has come.
+    #[cfg_attr(not(test), expect(dead_code, reason = "sessions that stick to a key will use it"))]
     pub(crate) fn pop_this(&mut self, id: SlotId, now: Tick) -> bool {
         let may_be_used = match self.place(id) {
             Place::Line | Place::Heap => true,
@@ -262,6 +263,7 @@ impl Schedule {
     }
 
     /// Keys that come back when the caller says.
+    #[cfg(test)]
     pub(crate) fn held_len(&self) -> usize {
         self.held
     }
@@ -270,10 +272,12 @@ impl Schedule {
         matches!(self.place(id), Place::Line | Place::Heap)
     }
 
+    #[cfg(test)]
     pub(crate) fn is_parked(&self, id: SlotId) -> bool {
         self.place(id) == Place::Parked
     }
 
+    #[cfg(test)]
     pub(crate) fn is_held(&self, id: SlotId) -> bool {
         self.place(id) == Place::Held
     }

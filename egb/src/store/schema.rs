@@ -8,11 +8,13 @@ use super::StoreErrorKind;
 /// Marks a database as egb's: "EGB" and a zero byte (<https://www.sqlite.org/fileformat2.html#application_id>).
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"EGB\0");
 
-/// What brings a database from version `n` to `n + 1`. Entries are never edited, only added.
-const MIGRATIONS: [&str; KNOWN as usize] = [
-    // 1. Instants are microseconds since 1970, UTC. `revisions` has one row; each transaction takes
-    //    the next number and gives it to the rows it writes, so that others read only what is new.
-    "CREATE TABLE keys (
+/// What brings a database to each version from the one before. Entries are never edited, only added.
+const MIGRATIONS: &[(i64, &str)] = &[
+    // Instants are microseconds since 1970, UTC. `revisions` has one row; each transaction takes
+    // the next number and gives it to the rows it writes, so that others read only what is new.
+    (
+        1,
+        "CREATE TABLE keys (
         fingerprint         BLOB    NOT NULL PRIMARY KEY CHECK (length(fingerprint) = 16),
         weight              REAL    NOT NULL,
         effective_weight    REAL    NOT NULL,
@@ -42,10 +44,11 @@ const MIGRATIONS: [&str; KNOWN as usize] = [
     CREATE INDEX keys_by_revision ON keys (revision);
     CREATE TABLE revisions (last INTEGER NOT NULL) STRICT;
     INSERT INTO revisions VALUES (0);",
+    ),
 ];
 
-/// The newest version that this egb can read: the number of migrations.
-const KNOWN: i64 = 1;
+/// The newest version that this egb can read.
+const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// The columns of a record, in the order in which `row.rs` reads and writes them.
 macro_rules! columns {
@@ -113,7 +116,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Refusal> {
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = accepted(&identify(&transaction)?)?;
-    for (migration, next) in MIGRATIONS.iter().zip(1..).filter(|&(_, next)| next > version) {
+    for (next, migration) in MIGRATIONS.iter().filter(|&(next, _)| *next > version) {
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", next)?;
     }

@@ -254,10 +254,7 @@ impl<S: Store> Worker<S> {
             // First, so that what is written is joined with what others did.
             self.read();
             let outcome = self.write();
-            retry = outcome
-                .as_ref()
-                .err()
-                .map(|_| retry.map_or(timing.first_retry, |last: Duration| (last * 2).min(timing.longest_retry)));
+            retry = outcome.is_err().then(|| timing.retry(retry));
             for promise in call.promises {
                 promise.keep(&outcome);
             }

@@ -4,7 +4,7 @@ use egb::{Error, HttpError, Key, StatusCode};
 use serde_json::json;
 
 #[derive(Debug, thiserror::Error, StatusCode)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     #[error(transparent)]
     #[status(transparent)]
     Api(#[from] HttpError),
@@ -17,7 +17,7 @@ pub enum ApiError {
 }
 
 /// Asks the fake Gemini API with this key.
-pub async fn ask(client: &reqwest::Client, url: &str, key: &Key, prompt: &str) -> Result<String, ApiError> {
+pub(crate) async fn ask(client: &reqwest::Client, url: &str, key: &Key, prompt: &str) -> Result<String, ApiError> {
     let body = json!({ "contents": [{ "parts": [{ "text": prompt }] }] });
     let response = client.post(url).header("x-goog-api-key", key.expose_secret()).json(&body).send().await?;
     let (status, headers) = (response.status(), response.headers().clone());

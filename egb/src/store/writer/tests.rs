@@ -20,7 +20,7 @@ const FAST: Timing =
 
 #[derive(Default)]
 struct Pending {
-    pending: Mutex<VecDeque<Change>>,
+    waiting: Mutex<VecDeque<Change>>,
     committed: Mutex<Vec<Change>>,
     merged: Mutex<Vec<Record>>,
     longest_chunk: Mutex<usize>,
@@ -29,18 +29,18 @@ struct Pending {
 impl Pending {
     fn with(changes: impl IntoIterator<Item = Change>) -> Arc<Self> {
         let journal = Self::default();
-        journal.pending.lock().extend(changes);
+        journal.waiting.lock().extend(changes);
         Arc::new(journal)
     }
 
     fn add(&self, change: Change) {
-        self.pending.lock().push_back(change);
+        self.waiting.lock().push_back(change);
     }
 }
 
 impl Journal for Pending {
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
-        let mut pending = self.pending.lock();
+        let mut pending = self.waiting.lock();
         let count = pending.len().min(max);
         batch.extend(pending.drain(..count));
         !pending.is_empty()
@@ -49,7 +49,7 @@ impl Journal for Pending {
         self.committed.lock().extend_from_slice(batch);
     }
     fn rejected(&self, batch: &[Change]) {
-        self.pending.lock().extend(batch.iter().cloned());
+        self.waiting.lock().extend(batch.iter().cloned());
     }
     fn merge(&self, records: &[Record]) {
         self.merged.lock().extend_from_slice(records);
@@ -229,7 +229,7 @@ fn changes_by_others_are_brought_in_before_own_ones_are_taken() {
             self.0.rejected(batch);
         }
         fn merge(&self, records: &[Record]) {
-            self.0.pending.lock().retain(|change| records.iter().all(|other| other.fingerprint != change.fingerprint));
+            self.0.waiting.lock().retain(|change| records.iter().all(|other| other.fingerprint != change.fingerprint));
         }
     }
     let Bench { mut store, view } = bench();
@@ -408,7 +408,9 @@ fn with_sqlite_all_of_it_is_in_the_file() {
     let open = || super::super::Sqlite::open(&path).unwrap();
     let (one, two) = (Pending::with((0..2_000).map(change)), Pending::with([]));
     let mut stores = [open(), open()];
-    stores.iter_mut().for_each(|store| drop(store.load().unwrap()));
+    for store in &mut stores {
+        store.load().unwrap();
+    }
     let [first, second] = stores;
     let writers = [
         Writer::spawn_with(first, one.clone(), FAST).unwrap(),
