@@ -6,6 +6,9 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rand::TryRng;
+use rand::rngs::SysRng;
+
 use crate::balancer::Balancer;
 use crate::clock::{Clock, SystemClock, Timeline};
 use crate::config::KeyConfig;
@@ -136,7 +139,8 @@ impl BalancerBuilder {
         let configs = self.sources.read()?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let timeline = Timeline::new(clock);
-        let seed = rand::random();
+        // Without the system's randomness the clock tells processes apart.
+        let seed = SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed());
         let Some(path) = self.db else {
             let pool = Pool::new(configs, Vec::new(), self.policy, timeline, seed, false);
             return Ok(Balancer::new(Arc::new(pool), self.sources, None));

@@ -150,6 +150,11 @@ impl Timeline {
         Self { start_monotonic: clock.monotonic(), start_utc: clock.utc(), clock }
     }
 
+    /// A number that differs between processes that start apart.
+    pub(crate) fn seed(&self) -> u64 {
+        nanos(self.start_utc.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+    }
+
     pub(crate) fn now(&self) -> Tick {
         Tick(nanos(self.clock.monotonic().saturating_sub(self.start_monotonic)))
     }

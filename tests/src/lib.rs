@@ -27,3 +27,8 @@ pub use clock::ServerClock;
 pub use quota::Quota;
 pub use server::{FakeGemini, FakeGeminiBuilder};
 pub use state::{Received, Request};
+
+/// The README's examples compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
