@@ -152,7 +152,7 @@ pub fn key() -> Result<Key, Error> {
 ///
 /// As for [`key`], and [`Error::TooFewKeys`] when the pool is smaller than `count`.
 pub fn keys(count: usize) -> Result<Vec<Key>, Error> {
-    match context::held_keys(count) {
+    match context::held_keys(count).filter(|keys| !keys.is_empty()) {
         Some(keys) => Ok(keys),
         None => current()?.keys(count),
     }

@@ -50,6 +50,12 @@ fn plain_keys_take_turns_and_count_as_successes() {
 }
 
 #[test]
+fn processes_that_start_together_do_not_all_begin_with_the_same_key() {
+    let first = pool(100).key().unwrap();
+    assert!((0..20).any(|_| pool(100).key().unwrap() != first), "twenty starts with one key in a hundred");
+}
+
+#[test]
 fn several_plain_keys_are_distinct() {
     let balancer = pool(3);
     let keys = balancer.keys(3).unwrap();
@@ -152,6 +158,7 @@ fn inside_a_call_key_is_the_key_of_that_call() {
         .with_keys(2, |keys| {
             assert_eq!(egb::key()?, keys[0]);
             assert_eq!(egb::keys(2)?, keys);
+            assert!(egb::keys(0).is_err());
             Ok::<_, Error>(())
         })
         .unwrap();

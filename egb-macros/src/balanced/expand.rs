@@ -28,8 +28,9 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{FnArg, Path, ReceiverKind, Type};
 
-use super::model::{Arg, Model, Shape, peel};
+use super::model::{Arg, Model, Shape};
 use super::options::Balancer;
+use super::tokens::peel;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let function = &model.function;

@@ -11,8 +11,11 @@ use crate::mistakes::Mistakes;
 mod expand;
 mod function;
 mod generics;
+mod key;
 mod model;
 mod options;
+mod output;
+mod tokens;
 
 pub(crate) fn balanced(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();

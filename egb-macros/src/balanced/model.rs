@@ -3,15 +3,14 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
-use syn::visit_mut::{self, VisitMut};
-use syn::{
-    Attribute, Expr, ExprLit, FnArg, GenericArgument, Lit, Pat, PatType, PathArguments, ReceiverKind, ReturnType,
-    Signature, Type, TypeParamBound,
-};
+use syn::{Attribute, FnArg, Pat, PatType, ReceiverKind, Signature, Type};
 
 use super::function::{Body, Function};
 use super::generics::{drop_lifetimes_of, without_lifetimes};
+use super::key::{KeyParam, as_key, check_key_type};
 use super::options::Options;
+use super::output::{Output, output_of};
+use super::tokens::literal;
 use crate::mistakes::Mistakes;
 
 pub(crate) struct Model {
@@ -21,13 +20,6 @@ pub(crate) struct Model {
     pub(crate) args: Vec<Arg>,
     pub(crate) shape: Shape,
     pub(crate) output: Output,
-}
-
-/// The parameter that the attribute fills.
-pub(crate) struct KeyParam {
-    pub(crate) ident: Ident,
-    pub(crate) mutable: bool,
-    pub(crate) ty: Type,
 }
 
 /// Another parameter, as far as the body is concerned.
@@ -47,13 +39,6 @@ pub(crate) enum Shape {
         before: TokenStream,
         block: Group,
     },
-}
-
-/// What an attempt returns.
-pub(crate) struct Output {
-    /// With `_` for each `impl Trait`.
-    pub(crate) ty: Type,
-    pub(crate) is_opaque: bool,
 }
 
 impl Model {
@@ -191,18 +176,6 @@ fn take_parameters(sig: &mut Signature, mistakes: &mut Mistakes) -> (Option<KeyP
     (key, args)
 }
 
-/// A parameter named `key` or `keys`, or with a `_` before it.
-fn as_key(typed: &PatType) -> Option<KeyParam> {
-    let Pat::Ident(pattern) = &*typed.pat else { return None };
-    let name = pattern.ident.to_string();
-    let is_key = matches!(name.trim_start_matches("r#").trim_start_matches('_'), "key" | "keys");
-    (is_key && pattern.by_ref.is_none() && pattern.subpat.is_none()).then(|| KeyParam {
-        ident: pattern.ident.clone(),
-        mutable: pattern.mutability.is_some(),
-        ty: peel(&typed.ty).clone(),
-    })
-}
-
 /// Leaves a plain name in the signature. `None` for `_`, which nobody asks for.
 fn name_argument(typed: &mut PatType, position: usize) -> Option<Arg> {
     let cfg: Vec<Attribute> = typed.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect();
@@ -219,68 +192,6 @@ fn name_argument(typed: &mut PatType, position: usize) -> Option<Arg> {
             let pattern = std::mem::replace(pattern, name);
             Some(Arg::Pattern { hidden, pattern, ty, cfg })
         }
-    }
-}
-
-/// False when the type can't be right whatever it is.
-fn check_key_type(key: &KeyParam, options: &Options, mistakes: &mut Mistakes) -> bool {
-    let mut fits = true;
-    let count = options.keys.as_ref().map_or(Some(1), literal);
-    let several = is_several(&key.ty);
-    if let Type::Array(array) = &key.ty
-        && let (Some(count), Some(len)) = (count, literal(&array.len))
-        && count != len
-    {
-        let message = format!("`keys = {count}` hands over {count}; write `[{}; {count}]`", show(&array.elem));
-        mistakes.at(&array.len, message);
-        fits = false;
-    }
-    if let Type::Reference(reference) = &key.ty
-        && let Some(mutability) = &reference.mutability
-    {
-        mistakes.at(mutability, "a key can't be changed; take `&egb::Key`");
-        fits = false;
-    }
-    if let Some(count @ 2..) = count
-        && !several
-    {
-        let message = format!(
-            "`keys = {count}` hands over {count}; take `keys: [egb::Key; {count}]`, `&[egb::Key]` or `Vec<egb::Key>`"
-        );
-        mistakes.at(&key.ty, message);
-        fits = false;
-    }
-    fits
-}
-
-/// Whether the type looks like one that holds several keys.
-fn is_several(ty: &Type) -> bool {
-    match ty {
-        Type::Array(_) | Type::Slice(_) => true,
-        Type::Reference(reference) => matches!(peel(&reference.elem), Type::Slice(_)),
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| !last.arguments.is_none()),
-        _ => false,
-    }
-}
-
-fn literal(expr: &Expr) -> Option<u32> {
-    match expr {
-        Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => int.base10_parse().ok(),
-        Expr::Group(group) => literal(&group.expr),
-        _ => None,
-    }
-}
-
-fn show(ty: &Type) -> String {
-    ty.to_token_stream().to_string().replace(" :: ", "::").replace(" < ", "<").replace(" >", ">").replace("& ", "&")
-}
-
-/// Callers through `macro_rules!` wrap types in invisible groups.
-pub(crate) fn peel(ty: &Type) -> &Type {
-    match ty {
-        Type::Group(group) => peel(&group.elem),
-        Type::Paren(paren) => peel(&paren.elem),
-        other => other,
     }
 }
 
@@ -325,94 +236,5 @@ fn boxed(block: &Group) -> Option<Shape> {
             Some(Shape::Boxed { before: before.into_iter().collect(), block: block.clone() })
         }
         _ => None,
-    }
-}
-
-fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes) -> Option<Output> {
-    let ReturnType::Type(_, written) = &sig.output else {
-        let message = "a balanced function returns a `Result`: egb learns from it how the call went; \
-                       add `-> Result<.., E>`";
-        mistakes.at(&sig.ident, message);
-        return None;
-    };
-    let mut ty = (**written).clone();
-    if let Shape::Boxed { .. } = shape {
-        ty = future_output(&ty)?;
-    } else if is_impl_future(&ty) {
-        let message = "`#[balanced]` must see the `await`: write `async fn name(..) -> Result<..>` \
-                       in place of `fn name(..) -> impl Future`";
-        mistakes.at(&ty, message);
-        return None;
-    }
-    if is_no_result(&ty) {
-        let message = format!(
-            "a balanced function returns a `Result`, from which egb learns how the call went; \
-                               write `Result<{}, E>`",
-            show(&ty)
-        );
-        mistakes.at(&ty, message);
-        return None;
-    }
-    let mut opaque = Opaque(false);
-    opaque.visit_type_mut(&mut ty);
-    Some(Output { ty, is_opaque: opaque.0 })
-}
-
-/// Whether the type is plainly something else; any other name may be an alias of a `Result`.
-fn is_no_result(ty: &Type) -> bool {
-    const OTHERS: [&str; 19] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
-        "usize", "Option", "String", "Vec",
-    ];
-    match peel(ty) {
-        Type::Path(path) if path.qself.is_none() => {
-            path.path.segments.last().is_some_and(|last| OTHERS.iter().any(|other| last.ident == other))
-        }
-        Type::Path(_) | Type::Macro(_) | Type::Infer(_) | Type::Verbatim(_) => false,
-        _ => true,
-    }
-}
-
-fn is_impl_future(ty: &Type) -> bool {
-    let Type::ImplTrait(opaque) = peel(ty) else { return false };
-    opaque.bounds.iter().any(|bound| {
-        matches!(bound, TypeParamBound::Trait(bound)
-            if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
-    })
-}
-
-/// The `T` of `Pin<Box<dyn Future<Output = T> + ..>>`.
-fn future_output(ty: &Type) -> Option<Type> {
-    match peel(ty) {
-        Type::Path(path) => {
-            let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
-            arguments.args.iter().find_map(|argument| match argument {
-                GenericArgument::Type(ty) => future_output(ty),
-                _ => None,
-            })
-        }
-        Type::TraitObject(object) => object.bounds.iter().find_map(|bound| {
-            let TypeParamBound::Trait(bound) = bound else { return None };
-            let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else { return None };
-            arguments.args.iter().find_map(|argument| match argument {
-                GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
-                _ => None,
-            })
-        }),
-        _ => None,
-    }
-}
-
-/// Replaces `impl Trait`, which can't stand in a body, with `_`.
-struct Opaque(bool);
-
-impl VisitMut for Opaque {
-    fn visit_type_mut(&mut self, ty: &mut Type) {
-        if matches!(ty, Type::ImplTrait(_)) {
-            self.0 = true;
-            *ty = Type::Verbatim(quote!(_));
-            return;
-        }
-        visit_mut::visit_type_mut(self, ty);
     }
 }

@@ -1,14 +1,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use proptest::prelude::*;
-
 use super::state::PROBE_TIMEOUT;
 use super::*;
 use crate::clock::ManualClock;
 use crate::config::KeyConfig;
 use crate::health::Health;
-use crate::outcome::Reason;
 use crate::stats::KeyState;
 use crate::store::{Change, Counters, Journal, Record, SharedState};
 
@@ -63,6 +60,8 @@ fn keys(count: usize) -> impl Iterator<Item = KeyConfig> {
 fn throttled(seconds: u64) -> Verdict {
     Verdict::Failure(Failure::status(429).with_retry_after(Duration::from_secs(seconds)))
 }
+
+mod books;
 
 #[test]
 fn a_key_that_cools_down_comes_back_by_itself_and_is_first() {
@@ -406,102 +405,4 @@ fn a_probe_in_auto_success_mode_that_is_not_contradicted_closes_the_circuit() {
     bench.pool.fetch().ok().unwrap();
     bench.pool.fetch().ok().unwrap();
     assert_eq!(bench.state(0), KeyState::Available);
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Take,
-    TakeMany(usize),
-    End(usize, Verdict),
-    Fetch,
-    Advance(u64),
-    Reload(Vec<u32>),
-    Reset,
-    Drain,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let verdict = prop_oneof![
-        4 => Just(Verdict::Success),
-        1 => Just(Verdict::Neutral),
-        1 => Just(Verdict::status(401)),
-        1 => Just(Verdict::status(403)),
-        2 => Just(Verdict::status(429)),
-        3 => Just(Verdict::status(503)),
-        1 => Just(Verdict::Failure(Failure::new(Reason::Network))),
-    ];
-    prop_oneof![
-        8 => Just(Op::Take),
-        1 => (1..4_usize).prop_map(Op::TakeMany),
-        8 => (any::<prop::sample::Index>(), verdict).prop_map(|(at, verdict)| Op::End(at.index(1000), verdict)),
-        2 => Just(Op::Fetch),
-        3 => (0..200_u64).prop_map(Op::Advance),
-        1 => prop::collection::vec(0..6_u32, 1..6).prop_map(Op::Reload),
-        1 => Just(Op::Reset),
-        1 => Just(Op::Drain),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn the_books_balance_whatever_happens(ops in prop::collection::vec(op(), 1..150)) {
-        let config = |n: u32| {
-            let config = KeyConfig::new(format!("test-key-{n}")).weight(1.0 + f64::from(n));
-            match n {
-                0 => config.concurrency(2),
-                1 => config.rpm(3),
-                _ => config,
-            }
-        };
-        let bench = Bench::new((0..4).map(config));
-        let mut open: Vec<(Arc<Slot>, u64, Lone)> = Vec::new();
-        for op in ops {
-            match op {
-                Op::Take => if let Ok(taken) = bench.pool.checkout(&[]) {
-                    open.push((taken.slots, taken.serial, Lone::One));
-                },
-                Op::TakeMany(count) => if let Ok(taken) = bench.pool.checkout_many(count, &[]) {
-                    open.extend(taken.slots.into_iter().map(|slot| (slot, taken.serial, Lone::OneOfMany)));
-                },
-                Op::End(at, verdict) => if !open.is_empty() {
-                    let (slot, serial, lone) = open.swap_remove(at % open.len());
-                    bench.pool.settle(&slot, serial, &verdict, lone);
-                },
-                Op::Fetch => drop(bench.pool.fetch()),
-                Op::Advance(seconds) => bench.clock.advance(Duration::from_secs(seconds)),
-                Op::Reload(mut wanted) => {
-                    wanted.sort_unstable();
-                    wanted.dedup();
-                    bench.pool.reload(wanted.into_iter().map(config).collect());
-                }
-                Op::Reset => drop(bench.pool.reset()),
-                Op::Drain => {
-                    let batch = bench.drain();
-                    bench.pool.committed(&batch);
-                }
-            }
-            let stats = bench.pool.stats();
-            let state = bench.pool.state.lock();
-            prop_assert_eq!(state.disabled, stats.disabled());
-            let listed = state.schedule.queued_len() + state.schedule.parked_len();
-            prop_assert!(listed + state.disabled <= stats.total());
-            for key in &stats.keys {
-                prop_assert!(key.calls >= key.successes + key.failures);
-            }
-            let mine = |id: SlotId| open.iter().filter(|(slot, ..)| state.id_of(slot) == Some(id)).count();
-            for entry in state.entries.iter().flatten() {
-                prop_assert_eq!(entry.slot.in_flight.load(Ordering::Relaxed) as usize, mine(entry.slot.id));
-                if let Some(limit) = entry.concurrency() {
-                    prop_assert!(entry.slot.in_flight.load(Ordering::Relaxed) <= limit);
-                }
-            }
-        }
-        for (slot, serial, lone) in open {
-            bench.pool.settle(&slot, serial, &Verdict::Neutral, lone);
-        }
-        bench.pool.reset();
-        bench.clock.advance(120 * SECOND);
-        let total = bench.pool.stats().total();
-        prop_assert!(bench.pool.checkout_many(total, &[]).is_ok(), "every key comes back");
-    }
 }

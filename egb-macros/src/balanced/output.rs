@@ -1,0 +1,106 @@
+//! What the function returns: a `Result` under some name, or plainly something else.
+
+use quote::quote;
+use syn::visit_mut::{self, VisitMut};
+use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
+
+use super::model::Shape;
+use super::tokens::{peel, show};
+use crate::mistakes::Mistakes;
+
+/// What an attempt returns.
+pub(crate) struct Output {
+    /// With `_` for each `impl Trait`.
+    pub(crate) ty: Type,
+    pub(crate) is_opaque: bool,
+}
+
+/// `None`, and a mistake, when no expansion could make sense of it.
+pub(super) fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes) -> Option<Output> {
+    let ReturnType::Type(_, written) = &sig.output else {
+        let message = "a balanced function returns a `Result`: egb learns from it how the call went; \
+                       add `-> Result<.., E>`";
+        mistakes.at(&sig.ident, message);
+        return None;
+    };
+    let mut ty = (**written).clone();
+    if let Shape::Boxed { .. } = shape {
+        ty = future_output(&ty)?;
+    } else if is_impl_future(&ty) {
+        let message = "`#[balanced]` must see the `await`: write `async fn name(..) -> Result<..>` \
+                       in place of `fn name(..) -> impl Future`";
+        mistakes.at(&ty, message);
+        return None;
+    }
+    if is_no_result(&ty) {
+        let message = format!(
+            "a balanced function returns a `Result`, from which egb learns how the call went; \
+                               write `Result<{}, E>`",
+            show(&ty)
+        );
+        mistakes.at(&ty, message);
+        return None;
+    }
+    let mut opaque = Opaque(false);
+    opaque.visit_type_mut(&mut ty);
+    Some(Output { ty, is_opaque: opaque.0 })
+}
+
+/// Whether the type is plainly something else; any other name may be an alias of a `Result`.
+fn is_no_result(ty: &Type) -> bool {
+    const OTHERS: [&str; 19] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+        "usize", "Option", "String", "Vec",
+    ];
+    match peel(ty) {
+        Type::Path(path) if path.qself.is_none() => {
+            path.path.segments.last().is_some_and(|last| OTHERS.iter().any(|other| last.ident == other))
+        }
+        Type::Path(_) | Type::Macro(_) | Type::Infer(_) | Type::Verbatim(_) => false,
+        _ => true,
+    }
+}
+
+fn is_impl_future(ty: &Type) -> bool {
+    let Type::ImplTrait(opaque) = peel(ty) else { return false };
+    opaque.bounds.iter().any(|bound| {
+        matches!(bound, TypeParamBound::Trait(bound)
+            if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
+    })
+}
+
+/// The `T` of `Pin<Box<dyn Future<Output = T> + ..>>`.
+fn future_output(ty: &Type) -> Option<Type> {
+    match peel(ty) {
+        Type::Path(path) => {
+            let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => future_output(ty),
+                _ => None,
+            })
+        }
+        Type::TraitObject(object) => object.bounds.iter().find_map(|bound| {
+            let TypeParamBound::Trait(bound) = bound else { return None };
+            let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
+                _ => None,
+            })
+        }),
+        _ => None,
+    }
+}
+
+/// Replaces `impl Trait`, which can't stand in a body, with `_`.
+struct Opaque(bool);
+
+impl VisitMut for Opaque {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if matches!(ty, Type::ImplTrait(_)) {
+            self.0 = true;
+            *ty = Type::Verbatim(quote!(_));
+            return;
+        }
+        visit_mut::visit_type_mut(self, ty);
+    }
+}
