@@ -89,7 +89,7 @@ async fn main() -> anyhow::Result<()> {
     print_table(&balancer, &server);
     for key in &remembered {
         let requests = received(&server, key);
-        println!("{} was {} when this run began: {requests} requests to it in this run.", name(key), describe(key));
+        println!("{} was {} when this run began: {requests} requests with it since.", name(key), describe(key));
     }
     println!("\nThe state is in {}. It knows keys by fingerprint, not by text.", db.display());
     if is_second_run {
@@ -160,7 +160,7 @@ fn finished(call: Finished, bar: &ProgressBar) -> usize {
 fn print_table(balancer: &Balancer, server: &FakeGemini) {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
-    table.set_header(["key", "label", "weight", "requests now", "calls", "ok", "failed", "429", "health", "state"]);
+    table.set_header(["key", "label", "weight", "now", "calls", "failed", "health", "state"]);
     let number = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
     for key in balancer.stats().keys {
         table.add_row([
@@ -169,14 +169,12 @@ fn print_table(balancer: &Balancer, server: &FakeGemini) {
             number(format!("{:.1}", key.health.weight())),
             number(received(server, &key).to_string()),
             number(key.calls.to_string()),
-            number(key.successes.to_string()),
             number(key.failures.to_string()),
-            number(key.throttled.to_string()),
             number(format!("{:.0} %", 100.0 * key.health.factor())),
             Cell::new(describe(&key)),
         ]);
     }
-    println!("{table}");
+    println!("{table}\n(now: what the server received in this run; calls and failures are over all runs)");
 }
 
 /// What the server received with this key in this run.
@@ -198,7 +196,7 @@ fn describe(key: &KeyStats) -> String {
         KeyState::Disabled => "disabled".to_owned(),
         KeyState::CoolingDown => {
             let left = key.health.cooldown_until().and_then(|until| until.elapsed().err());
-            format!("cooling down, {} s left", left.map_or(0, |left| left.duration().as_secs()))
+            format!("cooling {} s", left.map_or(0, |left| left.duration().as_secs()))
         }
         KeyState::HalfOpen => "to be probed".to_owned(),
         KeyState::Available => "available".to_owned(),
