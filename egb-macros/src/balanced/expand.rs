@@ -30,6 +30,7 @@ use syn::{FnArg, Path, ReceiverKind, Type};
 
 use super::model::{Arg, Model, Shape};
 use super::options::Balancer;
+use super::pattern::borrowing;
 use super::tokens::peel;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -149,7 +150,14 @@ impl<'a> Expansion<'a> {
             }
             Some(Balancer::Given(balancer)) => {
                 let span = balancer.span().resolved_at(Span::mixed_site());
-                quote_spanned!(span=> #private::given(&#balancer))
+                let given = quote_spanned!(span=> #private::given(&#balancer));
+                self.model.args.iter().fold(given, |given, arg| match arg {
+                    Arg::Pattern { hidden, pattern, .. } => match borrowing(pattern, balancer.to_token_stream()) {
+                        Some(pattern) => quote!(match &#hidden { #pattern => #given }),
+                        None => given,
+                    },
+                    Arg::Plain { .. } => given,
+                })
             }
         }
     }

@@ -15,6 +15,7 @@ mod key;
 mod model;
 mod options;
 mod output;
+mod pattern;
 mod tokens;
 
 pub(crate) fn balanced(options: TokenStream, item: &TokenStream) -> TokenStream {
