@@ -12,7 +12,9 @@
 //!                 { the body as it was }
 //!             }).await
 //!         };
-//!         match retry.next_async(lease, verdict(&outcome)).await {
+//!         let (next, saving) = retry.next_async(lease, &verdict(&outcome));
+//!         if let Some(ack) = saving { ack.await; }
+//!         match next {
 //!             Some(next) => lease = next,
 //!             None => return outcome,
 //!         }
@@ -63,6 +65,16 @@ fn ours(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
+/// A disablement is on disk before the function goes on.
+fn saved() -> TokenStream {
+    let (saving, ack) = (ours("__saving"), ours("__ack"));
+    quote! {
+        if let ::core::option::Option::Some(#ack) = #saving {
+            #ack.await;
+        }
+    }
+}
+
 impl<'a> Expansion<'a> {
     fn new(model: &'a Model) -> Self {
         let krate: Option<&Path> = model.options.krate.as_ref();
@@ -84,7 +96,7 @@ impl<'a> Expansion<'a> {
     fn body(&self) -> TokenStream {
         let Self { private, lease, retry, outcome, .. } = self;
         let error = ours("__error");
-        let next = ours("__next");
+        let (next, saving) = (ours("__next"), ours("__saving"));
         let site = self.site();
         let picked = self.picked();
         let count = self.count();
@@ -100,23 +112,25 @@ impl<'a> Expansion<'a> {
         };
         let Some(retries) = self.model.options.retries.as_ref().filter(|_| self.model.options.retries()) else {
             let end = if self.is_async() {
-                quote!(#private::end_async(#lease, &#verdict).await)
+                let saved = saved();
+                quote!(let #saving = #private::end_async(#lease, &#verdict); #saved)
             } else {
-                quote!(#private::end(#lease, &#verdict))
+                quote!(#private::end(#lease, &#verdict);)
             };
             return quote! {
                 #site
                 #array_check
                 let #lease = #acquire;
                 let #outcome = #attempt;
-                #end;
+                #end
                 #outcome
             };
         };
         let advance = if self.is_async() {
-            quote!(#retry.next_async(#lease, &#verdict).await)
+            let saved = saved();
+            quote!(let (#next, #saving) = #retry.next_async(#lease, &#verdict); #saved)
         } else {
-            quote!(#retry.next(#lease, &#verdict))
+            quote!(let #next = #retry.next(#lease, &#verdict);)
         };
         quote! {
             #site
@@ -125,7 +139,8 @@ impl<'a> Expansion<'a> {
             let mut #retry = #private::Retry::new(#retries);
             loop {
                 let #outcome = #attempt;
-                match #advance {
+                #advance
+                match #next {
                     ::core::option::Option::Some(#next) => #lease = #next,
                     ::core::option::Option::None => break #outcome,
                 }
