@@ -75,6 +75,9 @@ impl VisitMut for Borrow<'_> {
 
     fn visit_field_pat_mut(&mut self, field: &mut FieldPat) {
         self.visit_pat_mut(&mut field.pat);
-        field.colon_token.get_or_insert_default();
+        // `Struct { pool }` stays short; `Struct { size }` became `Struct { size: _ }`.
+        if !matches!(*field.pat, Pat::Ident(_)) {
+            field.colon_token.get_or_insert_default();
+        }
     }
 }
