@@ -1,11 +1,13 @@
 //! The options in the parentheses of `#[balanced(..)]`.
 
 use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Token};
+use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Token};
 
 use crate::mistakes::{Mistakes, did_you_mean};
+use crate::tokens::{literal, mentions, peel_expr};
 
 /// Every option, in the order of the documentation.
 const KNOWN: [&str; 5] = ["keys", "balancer", "retries", "classify", "crate"];
@@ -16,8 +18,32 @@ pub(crate) struct Options {
     pub(crate) keys: Option<Expr>,
     pub(crate) balancer: Option<Balancer>,
     pub(crate) retries: Option<Expr>,
-    pub(crate) classify: Option<Path>,
+    pub(crate) classify: Option<ExprPath>,
     pub(crate) krate: Option<Path>,
+    /// Those that were named, rightly or not.
+    named: Vec<Ident>,
+}
+
+impl Options {
+    /// Whether there can be a second attempt.
+    pub(crate) fn retries(&self) -> bool {
+        self.retries.as_ref().is_some_and(|retries| literal(retries) != Some(0))
+    }
+
+    /// `::egb::__private`
+    pub(crate) fn private(&self) -> TokenStream {
+        self.krate.as_ref().map_or_else(|| quote!(::egb::__private), |path| quote!(#path::__private))
+    }
+
+    /// Whether the value of an option reads this name.
+    pub(crate) fn mention(&self, name: &Ident) -> bool {
+        let balancer = match &self.balancer {
+            Some(Balancer::Given(balancer)) => Some(balancer),
+            _ => None,
+        };
+        let values = [balancer, self.keys.as_ref(), self.retries.as_ref()];
+        values.into_iter().flatten().any(|value| mentions(value.to_token_stream(), &|ident| ident == name))
+    }
 }
 
 /// Where the balancer comes from, if it is not the global one.
@@ -72,24 +98,21 @@ impl Options {
             mistakes.at(&name, format!("`{name}` needs a value: {}", example(&name.to_string())));
             return Ok(());
         }
-        let value: Expr = input.parse()?;
+        let value = peel_expr(input.parse()?);
+        if self.named.contains(&name) {
+            mistakes.at(&name, format!("`{name}` is given twice; keep one"));
+            return Ok(());
+        }
+        self.named.push(name.clone());
         match known {
-            Some(&"keys") => set(&mut self.keys, &name, count(value, &name, 1), mistakes),
-            Some(&"retries") => set(&mut self.retries, &name, count(value, &name, 0), mistakes),
-            Some(&"balancer") => set(&mut self.balancer, &name, Ok(balancer(value)), mistakes),
-            Some(&"classify") => set(&mut self.classify, &name, path(value, &name), mistakes),
-            Some(&"crate") => set(&mut self.krate, &name, path(value, &name).and_then(absolute), mistakes),
+            Some(&"keys") => self.keys = mistakes.take(count(value, &name, 1)),
+            Some(&"retries") => self.retries = mistakes.take(count(value, &name, 0)),
+            Some(&"balancer") => self.balancer = Some(balancer(value)),
+            Some(&"classify") => self.classify = mistakes.take(path(value, &name)),
+            Some(&"crate") => self.krate = mistakes.take(path(value, &name).and_then(absolute)),
             _ => {}
         }
         Ok(())
-    }
-}
-
-fn set<T>(option: &mut Option<T>, name: &Ident, value: syn::Result<T>, mistakes: &mut Mistakes) {
-    if option.is_some() {
-        mistakes.at(name, format!("`{name}` is given twice; keep one"));
-    } else {
-        *option = mistakes.take(value);
     }
 }
 
@@ -142,9 +165,9 @@ fn balancer(value: Expr) -> Balancer {
     }
 }
 
-fn path(value: Expr, name: &Ident) -> syn::Result<Path> {
+fn path(value: Expr, name: &Ident) -> syn::Result<ExprPath> {
     match value {
-        Expr::Path(path) if path.qself.is_none() => Ok(path.path),
+        Expr::Path(path) => Ok(path),
         other => {
             let message = format!("`{name}` takes a path: {}", example(&name.to_string()));
             Err(syn::Error::new_spanned(other, message))
@@ -153,9 +176,10 @@ fn path(value: Expr, name: &Ident) -> syn::Result<Path> {
 }
 
 /// A path that means the same wherever the function stands.
-fn absolute(path: Path) -> syn::Result<Path> {
+fn absolute(path: ExprPath) -> syn::Result<Path> {
+    let path = path.path;
     let first = path.segments.first().map(|segment| segment.ident.to_string());
-    if path.leading_colon.is_some() || first.as_deref() == Some("crate") {
+    if path.leading_colon.is_some() || matches!(first.as_deref(), Some("crate" | "$crate")) {
         return Ok(path);
     }
     let shown = path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::");
