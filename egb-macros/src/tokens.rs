@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Expr, ExprLit, Lit, Type};
+use syn::{Expr, ExprLit, Lit, Path, Type};
 
 /// Callers through `macro_rules!` wrap types in invisible groups.
 pub(crate) fn peel(ty: &Type) -> &Type {
@@ -42,4 +42,15 @@ pub(crate) fn mentions(tokens: TokenStream, is_wanted: &impl Fn(&Ident) -> bool)
 /// The type as its author would write it.
 pub(crate) fn show(ty: &Type) -> String {
     ty.to_token_stream().to_string().replace(" :: ", "::").replace(" < ", "<").replace(" >", ">").replace("& ", "&")
+}
+
+/// A path that means the same wherever the function stands.
+pub(crate) fn absolute(path: Path) -> syn::Result<Path> {
+    let first = path.segments.first().map(|segment| segment.ident.to_string());
+    if path.leading_colon.is_some() || matches!(first.as_deref(), Some("crate" | "$crate")) {
+        return Ok(path);
+    }
+    let shown = path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::");
+    let message = format!("a relative path means another thing in each module; write `::{shown}` or `crate::{shown}`");
+    Err(syn::Error::new_spanned(path, message))
 }

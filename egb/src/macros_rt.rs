@@ -228,7 +228,7 @@ pub fn classified(verdict: Verdict) -> Verdict {
     verdict
 }
 
-/// Judges the `Ok` of a result: by its status if its type has one, else as a success. The first `verdict`
+/// Judges the `Ok` of a result: by its status if its type has one, else as a success. The first `ok_verdict`
 /// is found when `T: StatusCode`; when it is not, the compiler looks further, through `Deref`.
 #[derive(Debug)]
 pub struct Probe<'a, R>(&'a R, AnyOk);
@@ -246,7 +246,7 @@ impl<'a, R> Probe<'a, R> {
 
 impl<T: StatusCode, E> Probe<'_, Result<T, E>> {
     /// By the status.
-    pub fn verdict(&self) -> Verdict {
+    pub fn ok_verdict(&self) -> Verdict {
         self.0.as_ref().map_or(Verdict::Neutral, Verdict::ok)
     }
 }
@@ -260,7 +260,7 @@ impl<R> Deref for Probe<'_, R> {
 
 impl AnyOk {
     /// A success.
-    pub fn verdict(&self) -> Verdict {
+    pub fn ok_verdict(&self) -> Verdict {
         Verdict::Success
     }
 }

@@ -272,6 +272,6 @@ impl<'a> Expansion<'a> {
         }
         let ty = &self.model.output;
         let span = ty.span().resolved_at(Span::mixed_site());
-        quote_spanned!(span=> <#ty as #private::Judged>::verdict(&#outcome, || #private::Probe::new(&#outcome).verdict()))
+        quote_spanned!(span=> <#ty as #private::Judged>::verdict(&#outcome, || #private::Probe::new(&#outcome).ok_verdict()))
     }
 }

@@ -94,7 +94,10 @@ pub(super) fn check_key_type(key: &KeyParam, options: &Options, mistakes: &mut M
         && let (Some(count), Some(len)) = (count, literal(&array.len))
         && count != len
     {
-        let message = format!("`keys = {count}` hands over {count}; write `[{}; {count}]`", show(&array.elem));
+        let message = match &options.keys {
+            Some(_) => format!("`keys = {count}` hands over {count}; write `[{}; {count}]`", show(&array.elem)),
+            None => format!("one key is handed over by default; write `#[balanced(keys = {len})]`"),
+        };
         wrong(syn::Error::new_spanned(&array.len, message));
     }
     if let Type::Reference(reference) = &key.ty

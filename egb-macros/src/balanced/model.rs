@@ -39,6 +39,12 @@ impl Model {
         }
         let key = take_key(&mut function.sig, mistakes);
         let Some(key) = key else { return Err(function.tokens()) };
+        if let Type::Array(array) = &key.ty
+            && options.keys_are_wrong()
+        {
+            // Its length says what was meant.
+            options.keys = Some(array.len.clone());
+        }
         let mut fits = check_key_type(&key, &options, mistakes);
         fits &= check_borrow_of_key(&key.ty, &function.sig, mistakes);
         drop_lifetimes_of(&key.ty, &mut function.sig);

@@ -7,7 +7,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Token};
 
 use crate::mistakes::{Mistakes, did_you_mean};
-use crate::tokens::{literal, mentions, peel_expr};
+use crate::tokens::{absolute, literal, mentions, peel_expr};
 
 /// Every option, in the order of the documentation.
 const KNOWN: [&str; 5] = ["keys", "balancer", "retries", "classify", "crate"];
@@ -28,6 +28,11 @@ impl Options {
     /// Whether there can be a second attempt.
     pub(crate) fn retries(&self) -> bool {
         self.retries.as_ref().is_some_and(|retries| literal(retries) != Some(0))
+    }
+
+    /// Whether `keys` was given a value that it can't have.
+    pub(crate) fn keys_are_wrong(&self) -> bool {
+        self.keys.is_none() && self.named.iter().any(|name| name == "keys")
     }
 
     /// `::egb::__private`
@@ -75,8 +80,13 @@ impl Options {
     /// `Err` only when the rest can't be read.
     fn parse_one(&mut self, input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
-            let known = KNOWN.join("`, `");
-            return Err(input.error(format!("expected an option and its value, as in `keys = 2`; there are `{known}`")));
+            let span = input.span();
+            let meant = match input.parse::<Lit>() {
+                Ok(Lit::Str(name)) => format!("did you mean `balancer = {}`?", name.token()),
+                Ok(Lit::Int(count)) => format!("did you mean `keys = {count}`?"),
+                _ => format!("there are `{}`", KNOWN.join("`, `")),
+            };
+            return Err(syn::Error::new(span, format!("expected an option and its value, as in `keys = 2`; {meant}")));
         }
         let name = input.call(Ident::parse_any)?;
         let known = KNOWN.iter().find(|known| name == **known);
@@ -107,9 +117,9 @@ impl Options {
         match known {
             Some(&"keys") => self.keys = mistakes.take(count(value, &name, 1)),
             Some(&"retries") => self.retries = mistakes.take(count(value, &name, 0)),
-            Some(&"balancer") => self.balancer = Some(balancer(value)),
+            Some(&"balancer") => self.balancer = mistakes.take(balancer(value)),
             Some(&"classify") => self.classify = mistakes.take(path(value, &name)),
-            Some(&"crate") => self.krate = mistakes.take(path(value, &name).and_then(absolute)),
+            Some(&"crate") => self.krate = mistakes.take(path(value, &name).and_then(|path| absolute(path.path))),
             _ => {}
         }
         Ok(())
@@ -158,10 +168,13 @@ fn count(value: Expr, name: &Ident, least: u32) -> syn::Result<Expr> {
     Ok(value)
 }
 
-fn balancer(value: Expr) -> Balancer {
+fn balancer(value: Expr) -> syn::Result<Balancer> {
     match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Balancer::Named(name),
-        other => Balancer::Given(other),
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) if name.value().is_empty() => {
+            Err(syn::Error::new_spanned(name, "the name is empty; leave `balancer` out for the global balancer"))
+        }
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Ok(Balancer::Named(name)),
+        other => Ok(Balancer::Given(other)),
     }
 }
 
@@ -173,16 +186,4 @@ fn path(value: Expr, name: &Ident) -> syn::Result<ExprPath> {
             Err(syn::Error::new_spanned(other, message))
         }
     }
-}
-
-/// A path that means the same wherever the function stands.
-fn absolute(path: ExprPath) -> syn::Result<Path> {
-    let path = path.path;
-    let first = path.segments.first().map(|segment| segment.ident.to_string());
-    if path.leading_colon.is_some() || matches!(first.as_deref(), Some("crate" | "$crate")) {
-        return Ok(path);
-    }
-    let shown = path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::");
-    let message = format!("a relative path means another thing in each module; write `::{shown}` or `crate::{shown}`");
-    Err(syn::Error::new_spanned(path, message))
 }
