@@ -153,7 +153,9 @@ impl Balancer {
             Ok(_) => Verdict::Success,
             Err(error) => Verdict::error(error),
         };
-        lease.settle(&verdict).finish().await;
+        if let Some(ack) = lease.settle(&verdict).into_ack() {
+            ack.await;
+        }
         result
     }
 

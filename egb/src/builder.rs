@@ -44,7 +44,7 @@ pub struct BalancerBuilder {
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     list: Vec<Source>,
-    /// Carries default limits; its key is never used.
+    /// For keys that set no limit of their own.
     rpm: Option<u32>,
     rpd: Option<u32>,
     concurrency: Option<u32>,

@@ -79,10 +79,11 @@ impl Settled {
         }
     }
 
-    /// Waits without blocking the thread.
-    pub(crate) async fn finish(self) {
-        if let Self::Saving(ack) = self {
-            ack.await;
+    /// What async code awaits in place of it.
+    pub(crate) fn into_ack(self) -> Option<Ack> {
+        match self {
+            Self::Done => None,
+            Self::Saving(ack) => Some(ack),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::outcome::StatusCode;
 pub use crate::outcome::Verdict;
 use crate::registry;
 use crate::schedule::SlotId;
+pub use crate::store::Ack;
 
 /// The balancer of a function with `balancer = "name"`, looked up at the first call.
 #[derive(Debug)]
@@ -81,9 +82,10 @@ pub fn end(lease: Lease, verdict: &Verdict) {
     lease.settle(verdict).wait();
 }
 
-/// The async twin of [`end`].
-pub async fn end_async(lease: Lease, verdict: &Verdict) {
-    lease.settle(verdict).finish().await;
+/// The async twin of [`end`]: `Some` is to be awaited before the function returns. Not an async fn,
+/// which would keep lease and verdict in the caller's future.
+pub fn end_async(lease: Lease, verdict: &Verdict) -> Option<Ack> {
+    lease.settle(verdict).into_ack()
 }
 
 /// Runs the body of a sync function.
@@ -117,11 +119,11 @@ impl Retry {
         self.take(next)
     }
 
-    /// The async twin of [`next`](Self::next).
-    pub async fn next_async(&mut self, lease: Lease, verdict: &Verdict) -> Option<Lease> {
+    /// The async twin of [`next`](Self::next), with what is to be awaited, as of [`end_async`].
+    pub fn next_async(&mut self, lease: Lease, verdict: &Verdict) -> (Option<Lease>, Option<Ack>) {
         let next = self.prepare(&lease, verdict);
-        lease.settle(verdict).finish().await;
-        self.take(next)
+        let ack = lease.settle(verdict).into_ack();
+        (self.take(next), ack)
     }
 
     /// Where the next attempt gets its keys, and how many.

@@ -24,6 +24,13 @@ pub(crate) struct Arg {
     pub(crate) in_options: bool,
 }
 
+impl Arg {
+    /// Whether the signature always had its name.
+    pub(crate) fn is_plain(&self) -> bool {
+        plain(&self.pattern).is_some()
+    }
+}
+
 /// Whether the call can be made again; the mistakes are said.
 pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mut Mistakes) -> bool {
     let mut repeatable = true;
@@ -38,10 +45,10 @@ pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mu
             FnArg::Typed(typed) if plain(&typed.pat).is_none() => {
                 let mut bound = Bound(Vec::new());
                 bound.visit_pat(&typed.pat);
-                if let Some(name) = bound.0.into_iter().find(|name| options.mention(name)) {
+                if let Some(name) = bound.0.into_iter().find(|name| options.count_with(name)) {
                     let message = format!(
-                        "with `retries` an option can't read `{name}` out of a pattern, \
-                         which each attempt takes apart anew; give the parameter a plain name"
+                        "with `retries`, which take the pattern apart anew for each attempt, \
+                         a number of keys or retries can't be read out of it; give `{name}` a parameter of its own"
                     );
                     mistakes.at(&typed.pat, message);
                     repeatable = false;

@@ -13,7 +13,9 @@
 //!                 { the body as it was }
 //!             }).await
 //!         };
-//!         match retry.next_async(lease, verdict(&outcome)).await {
+//!         let (next, saving) = retry.next_async(lease, &verdict(&outcome));
+//!         if let Some(ack) = saving { ack.await; }
+//!         match next {
 //!             Some(next) => lease = next,
 //!             None => return outcome,
 //!         }
@@ -32,6 +34,7 @@ use syn::{Expr, ExprReference, ReceiverKind, Token, Type};
 use super::arguments::Arg;
 use super::model::Model;
 use super::options::Balancer;
+use super::pattern::borrowing;
 use super::shape::Shape;
 use crate::tokens::peel;
 
@@ -65,6 +68,16 @@ fn ours(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
+/// A disablement is on disk before the function goes on.
+fn saved() -> TokenStream {
+    let (saving, ack) = (ours("__saving"), ours("__ack"));
+    quote! {
+        if let ::core::option::Option::Some(#ack) = #saving {
+            #ack.await;
+        }
+    }
+}
+
 impl<'a> Expansion<'a> {
     fn new(model: &'a Model) -> Self {
         Self {
@@ -84,7 +97,7 @@ impl<'a> Expansion<'a> {
     fn body(&self) -> TokenStream {
         let Self { private, lease, retry, outcome, .. } = self;
         let error = ours("__error");
-        let next = ours("__next");
+        let (next, saving) = (ours("__next"), ours("__saving"));
         let site = self.site();
         let picked = self.picked();
         let count = self.count();
@@ -99,22 +112,24 @@ impl<'a> Expansion<'a> {
         };
         let Some(retries) = self.model.options.retries.as_ref().filter(|_| self.model.options.retries()) else {
             let end = if self.is_async() {
-                quote!(#private::end_async(#lease, &#verdict).await)
+                let saved = saved();
+                quote!(let #saving = #private::end_async(#lease, &#verdict); #saved)
             } else {
-                quote!(#private::end(#lease, &#verdict))
+                quote!(#private::end(#lease, &#verdict);)
             };
             return quote! {
                 #site
                 let #lease = #acquire;
                 let #outcome = #attempt;
-                #end;
+                #end
                 #outcome
             };
         };
         let advance = if self.is_async() {
-            quote!(#retry.next_async(#lease, &#verdict).await)
+            let saved = saved();
+            quote!(let (#next, #saving) = #retry.next_async(#lease, &#verdict); #saved)
         } else {
-            quote!(#retry.next(#lease, &#verdict))
+            quote!(let #next = #retry.next(#lease, &#verdict);)
         };
         quote! {
             #site
@@ -122,7 +137,8 @@ impl<'a> Expansion<'a> {
             let mut #retry = #private::Retry::new(#retries);
             loop {
                 let #outcome = #attempt;
-                match #advance {
+                #advance
+                match #next {
                     ::core::option::Option::Some(#next) => #lease = #next,
                     ::core::option::Option::None => break #outcome,
                 }
@@ -154,7 +170,14 @@ impl<'a> Expansion<'a> {
                     mutability: None,
                     expr: Box::new(balancer.clone()),
                 });
-                quote_spanned!(span=> #private::given(#borrowed))
+                let given = quote_spanned!(span=> #private::given(#borrowed));
+                // Retries have put names in the place of patterns.
+                self.model.args.iter().filter(|arg| !arg.is_plain()).fold(given, |given, Arg { name, pattern, .. }| {
+                    match borrowing(pattern, balancer.to_token_stream()) {
+                        Some(pattern) => quote!(match &#name { #pattern => #given }),
+                        None => given,
+                    }
+                })
             }
         }
     }

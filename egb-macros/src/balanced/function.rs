@@ -36,7 +36,7 @@ impl Parse for Function {
         refuse_other_items(input)?;
         let defaultness = input.parse()?;
         let sig = input.parse()?;
-        let body = match peel_block(input.parse()?) {
+        let body = match bare(input.parse()?) {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
                 Body::Block(hoist_inner_attributes(group, &mut attrs)?)
             }
@@ -47,17 +47,17 @@ impl Parse for Function {
     }
 }
 
-/// The `$body:block` of a `macro_rules!` is wrapped in an invisible group.
-fn peel_block(token: TokenTree) -> TokenTree {
-    match token {
+/// A block that a `macro_rules!` captured comes in an invisible group.
+fn bare(token: TokenTree) -> TokenTree {
+    match &token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
             let mut inner = group.stream().into_iter();
             match (inner.next(), inner.next()) {
-                (Some(only), None) => peel_block(only),
-                _ => TokenTree::Group(group),
+                (Some(only), None) => bare(only),
+                _ => token,
             }
         }
-        other => other,
+        _ => token,
     }
 }
 

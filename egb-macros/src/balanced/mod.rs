@@ -16,6 +16,7 @@ mod key;
 mod model;
 mod options;
 mod output;
+mod pattern;
 mod shape;
 
 pub(crate) fn balanced(options: TokenStream, item: &TokenStream) -> TokenStream {

@@ -126,7 +126,7 @@ fn check_kind(function: &Function, mistakes: &mut Mistakes) {
     if let Some(constness) = &sig.constness {
         mistakes.at(constness, "a const fn can't choose a key, which happens at run time; drop the `const`");
     }
-    if let Some(abi) = &sig.abi {
+    if let Some(abi) = sig.abi.as_ref().filter(|abi| abi.name.as_ref().is_none_or(|name| name.value() != "Rust")) {
         mistakes.at(abi, "an extern fn can't leave out a parameter that its callers pass; write a wrapper around it");
     }
     if let Some(variadic) = &sig.variadic {

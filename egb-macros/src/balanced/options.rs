@@ -40,15 +40,19 @@ impl Options {
         self.krate.as_ref().map_or_else(|| quote!(::egb::__private), |path| quote!(#path::__private))
     }
 
-    /// Whether the value of an option reads this name.
+    /// Whether an option reads this name.
     pub(crate) fn mention(&self, name: &Ident) -> bool {
-        let balancer = match &self.balancer {
-            Some(Balancer::Given(balancer)) => Some(balancer),
-            _ => None,
-        };
-        let values = [balancer, self.keys.as_ref(), self.retries.as_ref()];
-        values.into_iter().flatten().any(|value| mentions(value.to_token_stream(), &|ident| ident == name))
+        matches!(&self.balancer, Some(Balancer::Given(balancer)) if reads(balancer, name)) || self.count_with(name)
     }
+
+    /// Whether the number of keys or retries is computed from this name.
+    pub(crate) fn count_with(&self, name: &Ident) -> bool {
+        [&self.keys, &self.retries].into_iter().flatten().any(|count| reads(count, name))
+    }
+}
+
+fn reads(value: &Expr, name: &Ident) -> bool {
+    mentions(value.to_token_stream(), &|ident| ident == name)
 }
 
 /// Where the balancer comes from, if it is not the global one.

@@ -86,10 +86,10 @@ impl Pool {
         excluded: &[SlotId],
     ) -> Result<Checkout<Vec<Arc<Slot>>>, Shortage> {
         let now = self.now();
-        let mut slots = Vec::new();
+        let (mut popped, mut slots) = (room_for(count), room_for(count));
         let mut state = self.state.lock();
         let state = &mut *state;
-        let popped = state.pop_many(count, now, excluded)?;
+        state.pop_many(count, now, excluded, &mut popped)?;
         let serial = state.next_serial();
         let mut wake = false;
         for id in popped {
@@ -117,17 +117,18 @@ impl Pool {
     /// As [`fetch`](Self::fetch), for `count` distinct keys.
     pub(crate) fn fetch_many(&self, count: usize) -> Result<Checkout<Vec<Key>>, Shortage> {
         let now = self.now();
+        let (mut popped, mut keys) = (room_for(count), room_for(count));
         let mut state = self.state.lock();
         let state = &mut *state;
-        let popped = state.pop_many(count, now, &[])?;
+        state.pop_many(count, now, &[], &mut popped)?;
         let serial = state.next_serial();
         let mut wake = false;
-        let fetched = popped.into_iter().map(|id| {
+        for id in popped {
             let (key, first) = self.fetch_popped(state, id, serial, now);
             wake |= first;
-            key
-        });
-        Ok(Checkout { slots: fetched.collect(), serial, wake })
+            keys.push(key);
+        }
+        Ok(Checkout { slots: keys, serial, wake })
     }
 
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, now: Tick) -> (Key, bool) {
@@ -221,6 +222,11 @@ impl Pool {
         let mut state = self.state.lock();
         state.id_of(slot).is_some_and(|id| state.mark_dirty(id))
     }
+}
+
+/// Allocated before the lock is taken; an absurd `count` is refused under it.
+fn room_for<T>(count: usize) -> Vec<T> {
+    Vec::with_capacity(count.min(256))
 }
 
 /// Whether a lease held one key or several.

@@ -59,9 +59,17 @@ impl State {
         next
     }
 
-    /// The `count` keys that are due, or none at all.
-    pub(super) fn pop_many(&mut self, count: usize, now: Tick, excluded: &[SlotId]) -> Result<Vec<SlotId>, Shortage> {
-        let mut popped = Vec::with_capacity(count.min(self.index.len()));
+    /// Pops the `count` keys that are due into `popped`, or none at all.
+    pub(super) fn pop_many(
+        &mut self,
+        count: usize,
+        now: Tick,
+        excluded: &[SlotId],
+        popped: &mut Vec<SlotId>,
+    ) -> Result<(), Shortage> {
+        if count > self.index.len() {
+            return Err(self.shortage(now));
+        }
         while popped.len() < count {
             // A popped key is in no list, so the next pop finds another one.
             let Some(id) = self.pop(now, excluded) else {
@@ -71,7 +79,7 @@ impl State {
             };
             popped.push(id);
         }
-        Ok(popped)
+        Ok(())
     }
 
     /// Books one use of a popped key.

@@ -18,7 +18,7 @@ mod sqlite;
 mod testing;
 mod writer;
 
-pub(crate) use ack::Ack;
+pub use ack::Ack;
 pub(crate) use sqlite::Sqlite;
 pub(crate) use writer::{Journal, Writer};
 

@@ -53,6 +53,34 @@ fn of_argument(key: Key, by_value: Balancer) -> Result<Key, E> {
     Ok(key)
 }
 
+/// As the extractors of a web framework.
+struct State<T>(T);
+
+#[derive(Clone)]
+struct App {
+    pool: Balancer,
+    size: usize,
+}
+
+#[balanced(balancer = app.pool, retries = 1)]
+fn of_pattern(State(app): State<&App>, key: Key, (a, b): (u8, u8)) -> Result<usize, E> {
+    drop(key);
+    Ok(app.size + usize::from(a + b))
+}
+
+#[balanced(balancer = pool)]
+fn of_field(App { pool, mut size }: App, key: Key) -> Result<usize, E> {
+    drop((key, pool));
+    size += 1;
+    Ok(size)
+}
+
+impl Clone for State<&App> {
+    fn clone(&self) -> Self {
+        Self(self.0)
+    }
+}
+
 #[balanced(balancer = "by-name")]
 fn of_name(key: Key) -> Result<Key, E> {
     Ok(key)
@@ -67,6 +95,10 @@ fn main() {
     of_argument(STATIC.clone()).unwrap();
     assert_eq!(counts(&service.shared).0, 2);
     assert_eq!(counts(&STATIC).0, 3);
+    let app = App { pool: pool(), size: 5 };
+    assert_eq!(of_pattern(State(&app), (1, 2)).unwrap(), 8);
+    assert_eq!(of_field(app.clone()).unwrap(), 6);
+    assert_eq!(counts(&app.pool), (2, 2, 0));
 
     assert!(matches!(of_name(), Err(E::Balance(egb::Error::UnknownBalancer { .. }))));
     let named = pool();

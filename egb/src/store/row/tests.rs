@@ -197,6 +197,25 @@ fn what_makes_no_sense_in_a_row_is_repaired_to_something_safe() {
 }
 
 #[test]
+fn each_thing_that_makes_no_sense_is_counted() {
+    for nonsense in [
+        "weight = -1",
+        "effective_weight = 0",
+        "disabled = 2",
+        "error_count = -1",
+        "server_streak = 4294967296",
+        "failed_at = 0",
+        "failed_at = 0, failed_reason = 'server', failed_status = -1",
+        "throttled = -1",
+    ] {
+        let connection = table();
+        store(&connection, &change(0));
+        connection.execute(&format!("UPDATE keys SET {nonsense}"), []).unwrap();
+        assert_eq!(load(&connection).1, 1, "{nonsense}");
+    }
+}
+
+#[test]
 fn an_unknown_reason_without_a_status_is_taken_for_one_that_condemns_no_key() {
     let connection = table();
     store(&connection, &change(0));

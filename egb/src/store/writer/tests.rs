@@ -14,14 +14,14 @@ const SOON: Duration = Duration::from_millis(1);
 /// Nothing happens by itself.
 const STILL: Timing =
     Timing { group: NEVER, look: NEVER, first_retry: NEVER, longest_retry: NEVER, ack: LIMIT, flush: LIMIT };
-/// Everything happens at once.
-const FAST: Timing =
-    Timing { group: SOON, look: SOON, first_retry: SOON, longest_retry: SOON, ack: LIMIT, flush: LIMIT };
+/// What has to be written is written at once.
+const FAST: Timing = Timing { group: SOON, first_retry: SOON, longest_retry: SOON, ..STILL };
 
 #[derive(Default)]
 struct Pending {
     waiting: Mutex<VecDeque<Change>>,
     committed: Mutex<Vec<Change>>,
+    commit: Condvar,
     merged: Mutex<Vec<Record>>,
     longest_chunk: Mutex<usize>,
 }
@@ -47,6 +47,7 @@ impl Journal for Pending {
     }
     fn committed(&self, batch: &[Change]) {
         self.committed.lock().extend_from_slice(batch);
+        self.commit.notify_all();
     }
     fn rejected(&self, batch: &[Change]) {
         self.waiting.lock().extend(batch.iter().cloned());
@@ -274,10 +275,10 @@ fn what_failed_is_written_unasked_once_the_ground_is_good_again() {
     writer.wake();
     assert_eq!(view.applied.recv_timeout(LIMIT), Ok(1));
     view.ground.is_full.store(false, Ordering::SeqCst);
-    while journal.committed.lock().is_empty() {
-        assert_eq!(view.looked.recv_timeout(LIMIT), Ok(()));
-    }
-    assert_eq!(*journal.committed.lock(), [change(1)]);
+    let mut committed = journal.committed.lock();
+    journal.commit.wait_while_for(&mut committed, |committed| committed.is_empty(), LIMIT);
+    assert_eq!(*committed, [change(1)]);
+    drop(committed);
     drop(writer);
 }
 
@@ -354,17 +355,28 @@ fn a_disk_that_hangs_holds_no_call_for_ever() {
 
 #[test]
 fn a_panic_on_the_thread_leaves_nobody_waiting() {
-    struct Broken;
+    struct Broken(Mutex<()>, Mutex<mpsc::Sender<()>>);
     impl Journal for Broken {
         fn drain(&self, _: &mut Vec<Change>, _: usize) -> bool {
+            self.1.lock().send(()).unwrap();
+            drop(self.0.lock());
             panic!("as asked")
         }
         fn committed(&self, _: &[Change]) {}
         fn rejected(&self, _: &[Change]) {}
         fn merge(&self, _: &[Record]) {}
     }
-    let writer = Writer::spawn_with(bench().store, Arc::new(Broken), STILL).unwrap();
-    assert!(matches!(writer.flush().unwrap_err().kind(), StoreErrorKind::Stopped));
+    let (draining, is_draining) = mpsc::channel();
+    let journal = Arc::new(Broken(Mutex::new(()), Mutex::new(draining)));
+    let gate = journal.0.lock();
+    let writer = Writer::spawn_with(bench().store, journal.clone(), STILL).unwrap();
+    let in_the_round = writer.shared.request();
+    is_draining.recv_timeout(LIMIT).unwrap();
+    let after_it = writer.shared.request();
+    drop(gate);
+    for waiter in [in_the_round, after_it] {
+        assert!(matches!(waiter.wait(LIMIT).unwrap_err().kind(), StoreErrorKind::Stopped));
+    }
     assert!(matches!(writer.flush().unwrap_err().kind(), StoreErrorKind::Stopped), "nor later");
     writer.save().wait();
     writer.wake();
@@ -413,7 +425,7 @@ fn with_sqlite_all_of_it_is_in_the_file() {
     }
     let [first, second] = stores;
     let writers = [
-        Writer::spawn_with(first, one.clone(), FAST).unwrap(),
+        Writer::spawn_with(first, one.clone(), STILL).unwrap(),
         Writer::spawn_with(second, two.clone(), STILL).unwrap(),
     ];
     writers[0].flush().unwrap();
