@@ -25,9 +25,9 @@ pub(super) fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes)
             return None;
         };
         ty = output;
-    } else if is_impl_future(&ty) {
+    } else if is_impl_future(&ty) || future_output(&ty).is_some() {
         let message = "`#[balanced]` must see the `await`: write `async fn name(..) -> Result<..>` \
-                       in place of `fn name(..) -> impl Future`";
+                       in place of a function that returns a future";
         mistakes.at(&ty, message);
         return None;
     }
@@ -74,6 +74,9 @@ fn future_output(ty: &Type) -> Option<Type> {
             let last = path.path.segments.last()?;
             let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
             let is_alias = last.ident == "BoxFuture" || last.ident == "LocalBoxFuture";
+            if !is_alias && last.ident != "Pin" && last.ident != "Box" {
+                return None;
+            }
             arguments.args.iter().find_map(|argument| match argument {
                 GenericArgument::Type(ty) if is_alias => Some(ty.clone()),
                 GenericArgument::Type(ty) => future_output(ty),
