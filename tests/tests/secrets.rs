@@ -1,6 +1,8 @@
 //! No key where it should not be: everything that a run with every kind of failure writes, logs or
 //! prints is searched for the keys.
 
+mod common;
+
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::fs;
@@ -8,37 +10,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egb::{Balancer, Error, HttpError, Key, KeyConfig, StatusCode, balanced};
+use common::{ApiError, ask};
+use egb::{Balancer, Key, KeyConfig, balanced};
 use egb_tests::{FakeGemini, Quota};
 use parking_lot::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
-
-#[derive(Debug, thiserror::Error, StatusCode)]
-enum ApiError {
-    #[error(transparent)]
-    #[status(transparent)]
-    Api(#[from] HttpError),
-    #[error(transparent)]
-    #[status(transparent)]
-    Http(#[from] reqwest::Error),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] Error),
-}
 
 #[balanced(retries = 2)]
 #[tracing::instrument]
 async fn generate(key: Key, url: &str, prompt: &str) -> Result<String, ApiError> {
     tracing::info!(?key, "asking");
-    let body = serde_json::json!({ "contents": [{ "parts": [{ "text": prompt }] }] });
-    let request = reqwest::Client::new().post(url).header("x-goog-api-key", key.expose_secret()).json(&body);
-    let response = request.send().await?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let answer = response.text().await?;
-    if !status.is_success() {
-        return Err(HttpError::from_parts(status.as_u16(), &headers, &answer).into());
-    }
-    Ok(answer)
+    ask(&reqwest::Client::new(), url, &key, prompt).await
 }
 
 #[derive(Clone, Default)]

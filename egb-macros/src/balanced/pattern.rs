@@ -75,8 +75,8 @@ impl VisitMut for Borrow<'_> {
 
     fn visit_field_pat_mut(&mut self, field: &mut FieldPat) {
         self.visit_pat_mut(&mut field.pat);
-        // `Field { name }` stays as short as it was; a lint asks for it.
-        if !matches!(&*field.pat, Pat::Ident(_)) {
+        // `Struct { pool }` stays short; `Struct { size }` became `Struct { size: _ }`.
+        if !matches!(*field.pat, Pat::Ident(_)) {
             field.colon_token.get_or_insert_default();
         }
     }

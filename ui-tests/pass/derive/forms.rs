@@ -9,7 +9,11 @@ enum Everything<T: std::error::Error + 'static> {
     Fixed,
     #[error("named")]
     #[status(field = code)]
-    Named { code: u16, #[retry_after] wait: Option<Duration> },
+    Named {
+        code: u16,
+        #[retry_after]
+        wait: Option<Duration>,
+    },
     #[error("tuple")]
     #[status(field = 1)]
     Tuple(&'static str, http::StatusCode),
@@ -27,7 +31,11 @@ enum Everything<T: std::error::Error + 'static> {
     Generic(T),
     #[error("with more: {text}")]
     #[status(transparent)]
-    Source { #[source] cause: egb::HttpError, text: String },
+    Source {
+        #[source]
+        cause: egb::HttpError,
+        text: String,
+    },
     #[error("nothing")]
     #[status(none)]
     Nothing,

@@ -1,23 +1,8 @@
-use egb::{balanced, Balancer, Key};
+#[path = "../../common.rs"]
+mod common;
 
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+use common::{E, block_on, counts, pool};
+use egb::{Key, balanced};
 
 macro_rules! make {
     ($name:ident, $key:ty, $arg:ty, $out:ty, $body:expr) => {
@@ -53,7 +38,6 @@ fn main() {
     let _entered = balancer.enter();
     assert_eq!(double(2).unwrap(), 4);
     assert_eq!(length("four").unwrap(), 4);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(sum(1, "four")).unwrap(), 5);
+    assert_eq!(block_on(sum(1, "four")).unwrap(), 5);
     assert_eq!(counts(&balancer), (3, 3, 0));
 }
