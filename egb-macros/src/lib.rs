@@ -10,6 +10,7 @@ use proc_macro::TokenStream;
 mod balanced;
 mod derive;
 mod mistakes;
+mod tokens;
 
 /// Hands a key to a function and learns from what it returns. See `egb::balanced`.
 #[proc_macro_attribute]

@@ -169,7 +169,8 @@ pub use egb_macros::StatusCode;
 /// ## `keys`
 ///
 /// For one key the parameter is `key: Key`, `&Key`, `&str` or `String`; for several it is
-/// `keys: [Key; N]`, `&[Key]` or `Vec<Key>`. The number may be a constant.
+/// `keys: [Key; N]`, `&[Key]` or `Vec<Key>`. The number may be a constant. A parameter of another name
+/// takes the key when it is marked `#[key]`.
 ///
 /// ```
 /// # use egb::{Balancer, Error, Key, balanced};
@@ -180,7 +181,14 @@ pub use egb_macros::StatusCode;
 ///     Ok(keys[0] != keys[1])
 /// }
 ///
+/// // `key` is an argument like any other when another parameter has the mark.
+/// #[balanced]
+/// fn look_up(key: &str, #[key] secret: &Key) -> Result<usize, Error> {
+///     Ok(key.len() + secret.expose_secret().len())
+/// }
+///
 /// assert!(are_distinct()?);
+/// assert_eq!(look_up("name")?, 14);
 /// # Ok::<(), Error>(())
 /// ```
 ///
@@ -287,8 +295,9 @@ pub use egb_macros::StatusCode;
 /// }
 /// ```
 ///
-/// Nothing is boxed, nothing is spawned, and the future is `Send` when the body is. A panic or a dropped
-/// future ends the lease as neutral. Inside the body, however deep, [`key()`] is the key of this call.
+/// Nothing is boxed, nothing is spawned, and the future is `Send` when the body and what it returns are.
+/// A panic or a dropped future ends the lease as neutral. Inside the body, however deep, [`key()`] is the
+/// key of this call.
 ///
 /// An `Ok` that carries a status (`http::Response`, `reqwest::Response`, any `T: StatusCode`) is judged by
 /// it: `Ok(429)` is a failure, and retried like one. In a generic function that takes the bound

@@ -43,9 +43,33 @@ pub fn global() -> Result<Balancer, Error> {
     registry::current()
 }
 
-/// The balancer that an expression gives; references and smart pointers coerce.
-pub fn given(balancer: &Balancer) -> Result<Balancer, Error> {
-    Ok(balancer.clone())
+/// What `balancer = ..` takes: a balancer, or anything that dereferences to one, however deep.
+#[diagnostic::on_unimplemented(
+    message = "`balancer = ..` takes an `egb::Balancer`, and this is `{Self}`",
+    label = "no balancer",
+    note = "give a `Balancer`, a reference or smart pointer to one, or the name of a registered one: `balancer = \"name\"`"
+)]
+pub trait AsBalancer {
+    /// The balancer.
+    fn as_balancer(&self) -> &Balancer;
+}
+
+impl AsBalancer for Balancer {
+    fn as_balancer(&self) -> &Balancer {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Deref<Target: AsBalancer>> AsBalancer for P {
+    fn as_balancer(&self) -> &Balancer {
+        (**self).as_balancer()
+    }
+}
+
+/// The balancer that an expression gives.
+pub fn given(balancer: &impl AsBalancer) -> Result<Balancer, Error> {
+    Ok(balancer.as_balancer().clone())
 }
 
 /// Leases `count` keys.
@@ -140,19 +164,21 @@ impl<T: Clone> Again for T {
     note = "return `Result<.., E>`; egb learns from it how the call went"
 )]
 pub trait Fallible {
-    /// What a success returns.
-    type Ok;
     /// What a failure returns.
     type Err;
-    /// A look at it.
-    fn as_result(&self) -> Result<&Self::Ok, &Self::Err>;
+    /// A look at the failure.
+    fn error(&self) -> Option<&Self::Err>;
+    /// A failure.
+    fn from_error(error: Self::Err) -> Self;
 }
 
 impl<T, E> Fallible for Result<T, E> {
-    type Ok = T;
     type Err = E;
-    fn as_result(&self) -> Result<&T, &E> {
-        self.as_ref()
+    fn error(&self) -> Option<&E> {
+        self.as_ref().err()
+    }
+    fn from_error(error: E) -> Self {
+        Err(error)
     }
 }
 
@@ -175,37 +201,27 @@ impl<E: From<Error>> HoldsBalanceError for E {
 }
 
 /// A [`Fallible`] that can hold egb's own error. A trait of its own, so that the compiler says of the
-/// return type what is missing.
-#[diagnostic::on_unimplemented(
-    message = "a balanced function returns a `Result`, and this one returns `{Self}`",
-    label = "egb can't tell from it how the call went",
-    note = "return `Result<.., E>`; egb learns from it how the call went"
-)]
-pub trait Refusable {
+/// return type what is missing; for every `Fallible`, so that it says once of another type that it is none.
+pub trait Refusable: Fallible {
     /// The result of a call that got no key.
     fn refused(error: Error) -> Self;
 }
 
-impl<T, E: HoldsBalanceError> Refusable for Result<T, E> {
+impl<R: Fallible<Err: HoldsBalanceError>> Refusable for R {
     fn refused(error: Error) -> Self {
-        Err(E::hold(error))
+        Self::from_error(HoldsBalanceError::hold(error))
     }
 }
 
 /// A [`Fallible`] whose error says how the call went; as [`Refusable`].
-#[diagnostic::on_unimplemented(
-    message = "a balanced function returns a `Result`, and this one returns `{Self}`",
-    label = "egb can't tell from it how the call went",
-    note = "return `Result<.., E>`; egb learns from it how the call went"
-)]
 pub trait Judged: Fallible {
-    /// The verdict of the error.
-    fn error(error: &Self::Err) -> Verdict;
+    /// The verdict of the error; without one, what `ok` says.
+    fn verdict(&self, ok: impl FnOnce() -> Verdict) -> Verdict;
 }
 
-impl<T, E: StatusCode> Judged for Result<T, E> {
-    fn error(error: &E) -> Verdict {
-        Verdict::error(error)
+impl<R: Fallible<Err: StatusCode>> Judged for R {
+    fn verdict(&self, ok: impl FnOnce() -> Verdict) -> Verdict {
+        self.error().map_or_else(ok, Verdict::error)
     }
 }
 
@@ -214,30 +230,30 @@ pub fn classified(verdict: Verdict) -> Verdict {
     verdict
 }
 
-/// Judges an `Ok` value: by its status if its type has one, else as a success. The first `verdict` is
-/// found when `T: StatusCode`; when it is not, the compiler looks further, through `Deref`.
+/// Judges the `Ok` of a result: by its status if its type has one, else as a success. The first `ok_verdict`
+/// is found when `T: StatusCode`; when it is not, the compiler looks further, through `Deref`.
 #[derive(Debug)]
-pub struct Probe<'a, T: ?Sized>(&'a T, AnyOk);
+pub struct Probe<'a, R>(&'a R, AnyOk);
 
 /// An `Ok` value without a status.
 #[derive(Debug)]
 pub struct AnyOk;
 
-impl<'a, T: ?Sized> Probe<'a, T> {
-    /// Of this value.
-    pub fn new(value: &'a T) -> Self {
-        Self(value, AnyOk)
+impl<'a, R> Probe<'a, R> {
+    /// Of this result.
+    pub fn new(result: &'a R) -> Self {
+        Self(result, AnyOk)
     }
 }
 
-impl<T: StatusCode + ?Sized> Probe<'_, T> {
+impl<T: StatusCode, E> Probe<'_, Result<T, E>> {
     /// By the status.
-    pub fn verdict(&self) -> Verdict {
-        Verdict::ok(self.0)
+    pub fn ok_verdict(&self) -> Verdict {
+        self.0.as_ref().map_or(Verdict::Neutral, Verdict::ok)
     }
 }
 
-impl<T: ?Sized> Deref for Probe<'_, T> {
+impl<R> Deref for Probe<'_, R> {
     type Target = AnyOk;
     fn deref(&self) -> &AnyOk {
         &self.1
@@ -246,60 +262,60 @@ impl<T: ?Sized> Deref for Probe<'_, T> {
 
 impl AnyOk {
     /// A success.
-    pub fn verdict(&self) -> Verdict {
+    pub fn ok_verdict(&self) -> Verdict {
         Verdict::Success
     }
 }
 
-/// How a key is handed to the body.
+/// How `N` keys are handed to the body.
 #[diagnostic::on_unimplemented(
-    message = "a key can't be handed over as `{Self}`",
-    label = "not a type that takes keys",
-    note = "take `key: egb::Key`, `&egb::Key`, `&str` or `String`; several as `keys: [egb::Key; N]`, `&[egb::Key]` or `Vec<egb::Key>`"
+    message = "the key can't be handed over as `{Self}`",
+    label = "not a type for `keys = {N}`",
+    note = "take one key as `key: egb::Key`, `&egb::Key`, `&str` or `String`",
+    note = "take `keys = N` as `keys: [egb::Key; N]`, `&[egb::Key]` or `Vec<egb::Key>`"
 )]
-pub trait Inject<'l>: Sized {
+pub trait Inject<'l, const N: usize>: Sized {
     /// From the lease of this attempt.
     fn inject(lease: &'l Lease) -> Self;
 }
 
-impl<'l> Inject<'l> for &'l Key {
+impl<'l> Inject<'l, 1> for &'l Key {
     fn inject(lease: &'l Lease) -> Self {
         lease.key()
     }
 }
 
-impl Inject<'_> for Key {
+impl Inject<'_, 1> for Key {
     fn inject(lease: &Lease) -> Self {
         lease.key().clone()
     }
 }
 
-impl<'l> Inject<'l> for &'l str {
+impl<'l> Inject<'l, 1> for &'l str {
     fn inject(lease: &'l Lease) -> Self {
         lease.key().expose_secret()
     }
 }
 
-impl Inject<'_> for String {
+impl Inject<'_, 1> for String {
     fn inject(lease: &Lease) -> Self {
         lease.key().expose_secret().to_owned()
     }
 }
 
-impl<'l> Inject<'l> for &'l [Key] {
+impl<'l, const N: usize> Inject<'l, N> for &'l [Key] {
     fn inject(lease: &'l Lease) -> Self {
         lease.keys()
     }
 }
 
-impl Inject<'_> for Vec<Key> {
+impl<const N: usize> Inject<'_, N> for Vec<Key> {
     fn inject(lease: &Lease) -> Self {
         lease.keys().to_vec()
     }
 }
 
-/// The expansion has checked at compile time that the lease holds `N` keys.
-impl<const N: usize> Inject<'_> for [Key; N] {
+impl<const N: usize> Inject<'_, N> for [Key; N] {
     fn inject(lease: &Lease) -> Self {
         std::array::from_fn(|at| lease.keys()[at].clone())
     }

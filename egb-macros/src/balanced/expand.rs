@@ -6,9 +6,10 @@
 //!     let mut retry = Retry::new(2);
 //!     loop {
 //!         let outcome = {
-//!             let opts = Again::again(&opts);
+//!             let again = Again::again(&opts);
 //!             in_lease(&lease, async move {
 //!                 let key: Key = Inject::inject(&lease);
+//!                 let opts = again;
 //!                 { the body as it was }
 //!             }).await
 //!         };
@@ -28,12 +29,14 @@
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{FnArg, Path, ReceiverKind, Type};
+use syn::{Expr, ExprReference, ReceiverKind, Token, Type};
 
-use super::model::{Arg, Model, Shape};
+use super::arguments::Arg;
+use super::model::Model;
 use super::options::Balancer;
 use super::pattern::borrowing;
-use super::tokens::peel;
+use super::shape::Shape;
+use crate::tokens::peel;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let function = &model.function;
@@ -77,11 +80,9 @@ fn saved() -> TokenStream {
 
 impl<'a> Expansion<'a> {
     fn new(model: &'a Model) -> Self {
-        let krate: Option<&Path> = model.options.krate.as_ref();
-        let private = krate.map_or_else(|| quote!(::egb::__private), |path| quote!(#path::__private));
         Self {
             model,
-            private,
+            private: model.options.private(),
             lease: ours("__lease"),
             retry: ours("__retry"),
             outcome: ours("__outcome"),
@@ -100,7 +101,6 @@ impl<'a> Expansion<'a> {
         let site = self.site();
         let picked = self.picked();
         let count = self.count();
-        let array_check = self.array_check();
         let refused = self.refused(&error);
         let attempt = self.attempt();
         let verdict = self.verdict();
@@ -119,7 +119,6 @@ impl<'a> Expansion<'a> {
             };
             return quote! {
                 #site
-                #array_check
                 let #lease = #acquire;
                 let #outcome = #attempt;
                 #end
@@ -134,7 +133,6 @@ impl<'a> Expansion<'a> {
         };
         quote! {
             #site
-            #array_check
             let mut #lease = #acquire;
             let mut #retry = #private::Retry::new(#retries);
             loop {
@@ -165,13 +163,20 @@ impl<'a> Expansion<'a> {
             }
             Some(Balancer::Given(balancer)) => {
                 let span = balancer.span().resolved_at(Span::mixed_site());
-                let given = quote_spanned!(span=> #private::given(&#balancer));
-                self.model.args.iter().fold(given, |given, arg| match arg {
-                    Arg::Pattern { hidden, pattern, .. } => match borrowing(pattern, balancer.to_token_stream()) {
-                        Some(pattern) => quote!(match &#hidden { #pattern => #given }),
+                // Made as an expression, so that it keeps its precedence: `&(a as B)`.
+                let borrowed = Expr::Reference(ExprReference {
+                    attrs: Vec::new(),
+                    and_token: Token![&](span),
+                    mutability: None,
+                    expr: Box::new(balancer.clone()),
+                });
+                let given = quote_spanned!(span=> #private::given(#borrowed));
+                // Retries have put names in the place of patterns.
+                self.model.args.iter().filter(|arg| !arg.is_plain()).fold(given, |given, Arg { name, pattern, .. }| {
+                    match borrowing(pattern, balancer.to_token_stream()) {
+                        Some(pattern) => quote!(match &#name { #pattern => #given }),
                         None => given,
-                    },
-                    Arg::Plain { .. } => given,
+                    }
                 })
             }
         }
@@ -181,38 +186,26 @@ impl<'a> Expansion<'a> {
         self.model.options.keys.as_ref().map_or_else(|| quote!(1), ToTokens::to_token_stream)
     }
 
-    /// `[Key; N]` has the length of `keys = N`, whatever constants the two are.
-    fn array_check(&self) -> Option<TokenStream> {
-        let Type::Array(array) = &self.model.key.ty else { return None };
-        let (len, count) = (&array.len, self.count());
-        let span = len.span().resolved_at(Span::mixed_site());
-        Some(quote_spanned!(span=> let _: [(); #len] = [(); #count];))
-    }
-
     /// Everything between a lease and its verdict.
     fn attempt(&self) -> TokenStream {
         let Self { private, lease, held, .. } = self;
         let (again, bindings) = self.arguments();
-        let ty = &self.model.output.ty;
+        let ty = &self.model.output;
         let key = self.key();
         let body = self.user_block();
         let run = if self.is_async() {
             let capture = if self.captures_by_move() { quote!(async move) } else { quote!(async) };
-            let block = if self.model.output.is_opaque {
-                quote!(#capture { #key #bindings #body })
-            } else {
-                // Names the type of the block, for `?` and for coercions.
-                let returned = ours("__returned");
-                quote! {
-                    #capture {
-                        match ::core::option::Option::None::<#ty> {
-                            ::core::option::Option::Some(#returned) => return #returned,
-                            ::core::option::Option::None => {}
-                        }
-                        #key
-                        #bindings
-                        #body
+            // Names the type of the block, for `?` and for coercions.
+            let returned = ours("__returned");
+            let block = quote! {
+                #capture {
+                    match ::core::option::Option::None::<#ty> {
+                        ::core::option::Option::Some(#returned) => return #returned,
+                        ::core::option::Option::None => {}
                     }
+                    #key
+                    #bindings
+                    #body
                 }
             };
             quote!(#private::in_lease(#held, #block).await)
@@ -231,37 +224,23 @@ impl<'a> Expansion<'a> {
 
     /// A retry uses `&mut self`, `self: Arc<Self>` and the like again: they are borrowed then.
     fn captures_by_move(&self) -> bool {
-        if !self.model.options.retries() {
-            return true;
-        }
-        match self.model.function.sig.inputs.first() {
-            Some(FnArg::Receiver(receiver)) => {
-                matches!(&receiver.kind, ReceiverKind::Reference(_, _, None))
-            }
-            _ => true,
-        }
+        let receiver = self.model.function.sig.receiver();
+        let is_shared = receiver.is_none_or(|receiver| matches!(receiver.kind, ReceiverKind::Reference(_, _, None)));
+        is_shared || !self.model.options.retries()
     }
 
-    /// What precedes an attempt (arguments that a retry needs again), and what its body begins with.
+    /// What precedes an attempt (copies of the arguments), and what its body begins with.
     fn arguments(&self) -> (TokenStream, TokenStream) {
-        let retries = self.model.options.retries();
-        let (mut again, mut bindings) = (TokenStream::new(), TokenStream::new());
-        for arg in &self.model.args {
-            let (ident, ty, cfg) = match arg {
-                Arg::Plain { ident, ty, cfg, .. } => (ident, ty, cfg),
-                Arg::Pattern { hidden, ty, cfg, .. } => (hidden, ty, cfg),
-            };
-            if retries {
-                let value = self.once_more(ident, ty);
-                again.extend(quote!(#(#cfg)* let #ident = #value;));
-            }
-            match arg {
-                Arg::Plain { mutable: true, .. } => bindings.extend(quote!(#(#cfg)* let mut #ident = #ident;)),
-                Arg::Plain { .. } => {}
-                Arg::Pattern { pattern, .. } => bindings.extend(quote!(#(#cfg)* let #pattern = #ident;)),
+        let (mut copies, mut bindings) = (TokenStream::new(), TokenStream::new());
+        for Arg { name, again, pattern, ty, cfg, in_options } in &self.model.args {
+            let value = self.once_more(name, ty);
+            copies.extend(quote!(#(#cfg)* let #again = #value;));
+            bindings.extend(quote!(#(#cfg)* let #pattern = #again;));
+            if *in_options {
+                bindings.extend(quote!(#(#cfg)* let _ = &#name;));
             }
         }
-        (again, bindings)
+        (copies, bindings)
     }
 
     fn once_more(&self, ident: &Ident, ty: &Type) -> TokenStream {
@@ -286,26 +265,24 @@ impl<'a> Expansion<'a> {
         let (ident, ty) = (&key.ident, &key.ty);
         let mutability = key.mutable.then(|| quote!(mut));
         let span = ty.span().resolved_at(Span::mixed_site());
-        let inject = quote_spanned!(span=> <#ty as #private::Inject<'_>>::inject(#held));
+        let count = self.count();
+        let inject = quote_spanned!(span=> <#ty as #private::Inject<'_, { #count }>>::inject(#held));
         quote!(let #mutability #ident: #ty = #inject;)
     }
 
-    /// The user's braces and tokens as they are. The `let` says that the braces have their use.
+    /// The user's braces and tokens as they are. The constant says that the braces have their use: an item,
+    /// because others of the user's may follow and lints want them before statements.
     fn user_block(&self) -> TokenStream {
-        let (Shape::Sync(block) | Shape::Async(block) | Shape::Boxed { block, .. }) = &self.model.shape;
+        let block = self.model.shape.block();
         let tokens = block.stream();
-        let mut kept = Group::new(block.delimiter(), quote!(let () = (); #tokens));
+        let mut kept = Group::new(block.delimiter(), quote!(const _: () = (); #tokens));
         kept.set_span(block.span());
         kept.into_token_stream()
     }
 
     /// What is missing is said of the return type.
     fn refused(&self, error: &Ident) -> TokenStream {
-        let private = &self.private;
-        if self.model.output.is_opaque {
-            return quote!(#private::Refusable::refused(#error));
-        }
-        let ty = &self.model.output.ty;
+        let (private, ty) = (&self.private, &self.model.output);
         let span = ty.span().resolved_at(Span::mixed_site());
         quote_spanned!(span=> <#ty as #private::Refusable>::refused(#error))
     }
@@ -316,22 +293,8 @@ impl<'a> Expansion<'a> {
             let span = classify.span().resolved_at(Span::mixed_site());
             return quote_spanned!(span=> #private::classified(#classify(&#outcome)));
         }
-        let (value, error) = (ours("__value"), ours("__error"));
-        let ty = &self.model.output.ty;
+        let ty = &self.model.output;
         let span = ty.span().resolved_at(Span::mixed_site());
-        let (result, judged) = if self.model.output.is_opaque {
-            (quote!(#private::Fallible::as_result(&#outcome)), quote!(#private::Verdict::error(#error)))
-        } else {
-            (
-                quote_spanned!(span=> <#ty as #private::Fallible>::as_result(&#outcome)),
-                quote_spanned!(span=> <#ty as #private::Judged>::error(#error)),
-            )
-        };
-        quote! {
-            match #result {
-                ::core::result::Result::Ok(#value) => #private::Probe::new(#value).verdict(),
-                ::core::result::Result::Err(#error) => #judged,
-            }
-        }
+        quote_spanned!(span=> <#ty as #private::Judged>::verdict(&#outcome, || #private::Probe::new(&#outcome).ok_verdict()))
     }
 }

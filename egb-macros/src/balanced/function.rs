@@ -5,7 +5,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Signature, Token, Visibility};
+use syn::{Attribute, Ident, Signature, Token, Visibility};
 
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
@@ -79,6 +79,10 @@ fn refuse_other_items(input: ParseStream<'_>) -> syn::Result<()> {
         "a type"
     } else if input.peek(Token![let]) {
         "a closure"
+    } else if input.peek(Token![use]) {
+        "a `use`"
+    } else if input.peek(Token![const]) && (input.peek2(Ident) || input.peek2(Token![_])) {
+        "a constant"
     } else {
         return Ok(());
     };

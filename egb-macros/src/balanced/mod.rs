@@ -8,6 +8,7 @@ use self::model::Model;
 use self::options::Options;
 use crate::mistakes::Mistakes;
 
+mod arguments;
 mod expand;
 mod function;
 mod generics;
@@ -16,7 +17,7 @@ mod model;
 mod options;
 mod output;
 mod pattern;
-mod tokens;
+mod shape;
 
 pub(crate) fn balanced(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();

@@ -1,11 +1,13 @@
 //! The options in the parentheses of `#[balanced(..)]`.
 
 use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, ExprLit, Ident, Lit, LitStr, Path, Token};
+use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Token};
 
 use crate::mistakes::{Mistakes, did_you_mean};
+use crate::tokens::{absolute, literal, mentions, peel_expr};
 
 /// Every option, in the order of the documentation.
 const KNOWN: [&str; 5] = ["keys", "balancer", "retries", "classify", "crate"];
@@ -16,8 +18,41 @@ pub(crate) struct Options {
     pub(crate) keys: Option<Expr>,
     pub(crate) balancer: Option<Balancer>,
     pub(crate) retries: Option<Expr>,
-    pub(crate) classify: Option<Path>,
+    pub(crate) classify: Option<ExprPath>,
     pub(crate) krate: Option<Path>,
+    /// Those that were named, rightly or not.
+    named: Vec<Ident>,
+}
+
+impl Options {
+    /// Whether there can be a second attempt.
+    pub(crate) fn retries(&self) -> bool {
+        self.retries.as_ref().is_some_and(|retries| literal(retries) != Some(0))
+    }
+
+    /// Whether `keys` was given a value that it can't have.
+    pub(crate) fn keys_are_wrong(&self) -> bool {
+        self.keys.is_none() && self.named.iter().any(|name| name == "keys")
+    }
+
+    /// `::egb::__private`
+    pub(crate) fn private(&self) -> TokenStream {
+        self.krate.as_ref().map_or_else(|| quote!(::egb::__private), |path| quote!(#path::__private))
+    }
+
+    /// Whether an option reads this name.
+    pub(crate) fn mention(&self, name: &Ident) -> bool {
+        matches!(&self.balancer, Some(Balancer::Given(balancer)) if reads(balancer, name)) || self.count_with(name)
+    }
+
+    /// Whether the number of keys or retries is computed from this name.
+    pub(crate) fn count_with(&self, name: &Ident) -> bool {
+        [&self.keys, &self.retries].into_iter().flatten().any(|count| reads(count, name))
+    }
+}
+
+fn reads(value: &Expr, name: &Ident) -> bool {
+    mentions(value.to_token_stream(), &|ident| ident == name)
 }
 
 /// Where the balancer comes from, if it is not the global one.
@@ -49,8 +84,13 @@ impl Options {
     /// `Err` only when the rest can't be read.
     fn parse_one(&mut self, input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
-            let known = KNOWN.join("`, `");
-            return Err(input.error(format!("expected an option and its value, as in `keys = 2`; there are `{known}`")));
+            let span = input.span();
+            let meant = match input.parse::<Lit>() {
+                Ok(Lit::Str(name)) => format!("did you mean `balancer = {}`?", name.token()),
+                Ok(Lit::Int(count)) => format!("did you mean `keys = {count}`?"),
+                _ => format!("there are `{}`", KNOWN.join("`, `")),
+            };
+            return Err(syn::Error::new(span, format!("expected an option and its value, as in `keys = 2`; {meant}")));
         }
         let name = input.call(Ident::parse_any)?;
         let known = KNOWN.iter().find(|known| name == **known);
@@ -72,24 +112,21 @@ impl Options {
             mistakes.at(&name, format!("`{name}` needs a value: {}", example(&name.to_string())));
             return Ok(());
         }
-        let value: Expr = input.parse()?;
+        let value = peel_expr(input.parse()?);
+        if self.named.contains(&name) {
+            mistakes.at(&name, format!("`{name}` is given twice; keep one"));
+            return Ok(());
+        }
+        self.named.push(name.clone());
         match known {
-            Some(&"keys") => set(&mut self.keys, &name, count(value, &name, 1), mistakes),
-            Some(&"retries") => set(&mut self.retries, &name, count(value, &name, 0), mistakes),
-            Some(&"balancer") => set(&mut self.balancer, &name, Ok(balancer(value)), mistakes),
-            Some(&"classify") => set(&mut self.classify, &name, path(value, &name), mistakes),
-            Some(&"crate") => set(&mut self.krate, &name, path(value, &name).and_then(absolute), mistakes),
+            Some(&"keys") => self.keys = mistakes.take(count(value, &name, 1)),
+            Some(&"retries") => self.retries = mistakes.take(count(value, &name, 0)),
+            Some(&"balancer") => self.balancer = mistakes.take(balancer(value)),
+            Some(&"classify") => self.classify = mistakes.take(path(value, &name)),
+            Some(&"crate") => self.krate = mistakes.take(path(value, &name).and_then(|path| absolute(path.path))),
             _ => {}
         }
         Ok(())
-    }
-}
-
-fn set<T>(option: &mut Option<T>, name: &Ident, value: syn::Result<T>, mistakes: &mut Mistakes) {
-    if option.is_some() {
-        mistakes.at(name, format!("`{name}` is given twice; keep one"));
-    } else {
-        *option = mistakes.take(value);
     }
 }
 
@@ -135,30 +172,22 @@ fn count(value: Expr, name: &Ident, least: u32) -> syn::Result<Expr> {
     Ok(value)
 }
 
-fn balancer(value: Expr) -> Balancer {
+fn balancer(value: Expr) -> syn::Result<Balancer> {
     match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Balancer::Named(name),
-        other => Balancer::Given(other),
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) if name.value().is_empty() => {
+            Err(syn::Error::new_spanned(name, "the name is empty; leave `balancer` out for the global balancer"))
+        }
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Ok(Balancer::Named(name)),
+        other => Ok(Balancer::Given(other)),
     }
 }
 
-fn path(value: Expr, name: &Ident) -> syn::Result<Path> {
+fn path(value: Expr, name: &Ident) -> syn::Result<ExprPath> {
     match value {
-        Expr::Path(path) if path.qself.is_none() => Ok(path.path),
+        Expr::Path(path) => Ok(path),
         other => {
             let message = format!("`{name}` takes a path: {}", example(&name.to_string()));
             Err(syn::Error::new_spanned(other, message))
         }
     }
-}
-
-/// A path that means the same wherever the function stands.
-fn absolute(path: Path) -> syn::Result<Path> {
-    let first = path.segments.first().map(|segment| segment.ident.to_string());
-    if path.leading_colon.is_some() || first.as_deref() == Some("crate") {
-        return Ok(path);
-    }
-    let shown = path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::");
-    let message = format!("a relative path means another thing in each module; write `::{shown}` or `crate::{shown}`");
-    Err(syn::Error::new_spanned(path, message))
 }

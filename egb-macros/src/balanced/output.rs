@@ -4,19 +4,13 @@ use quote::quote;
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, PathArguments, ReturnType, Signature, Type, TypeParamBound};
 
-use super::model::Shape;
-use super::tokens::{peel, show};
+use super::shape::Shape;
 use crate::mistakes::Mistakes;
+use crate::tokens::{peel, show};
 
-/// What an attempt returns.
-pub(crate) struct Output {
-    /// With `_` for each `impl Trait`.
-    pub(crate) ty: Type,
-    pub(crate) is_opaque: bool,
-}
-
-/// `None`, and a mistake, when no expansion could make sense of it.
-pub(super) fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes) -> Option<Output> {
+/// What an attempt returns, with `_` for each `impl Trait`. `None`, and a mistake, when no expansion could
+/// make sense of it.
+pub(super) fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes) -> Option<Type> {
     let ReturnType::Type(_, written) = &sig.output else {
         let message = "a balanced function returns a `Result`: egb learns from it how the call went; \
                        add `-> Result<.., E>`";
@@ -25,10 +19,15 @@ pub(super) fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes)
     };
     let mut ty = (**written).clone();
     if let Shape::Boxed { .. } = shape {
-        ty = future_output(&ty)?;
-    } else if is_impl_future(&ty) {
+        let Some(output) = future_output(&ty) else {
+            let message = "`#[balanced]` can't see what this future returns; write `async fn name(..) -> Result<..>`";
+            mistakes.at(&ty, message);
+            return None;
+        };
+        ty = output;
+    } else if is_impl_future(&ty) || future_output(&ty).is_some() {
         let message = "`#[balanced]` must see the `await`: write `async fn name(..) -> Result<..>` \
-                       in place of `fn name(..) -> impl Future`";
+                       in place of a function that returns a future";
         mistakes.at(&ty, message);
         return None;
     }
@@ -41,9 +40,8 @@ pub(super) fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes)
         mistakes.at(&ty, message);
         return None;
     }
-    let mut opaque = Opaque(false);
-    opaque.visit_type_mut(&mut ty);
-    Some(Output { ty, is_opaque: opaque.0 })
+    Opaque.visit_type_mut(&mut ty);
+    Some(ty)
 }
 
 /// Whether the type is plainly something else; any other name may be an alias of a `Result`.
@@ -69,12 +67,18 @@ fn is_impl_future(ty: &Type) -> bool {
     })
 }
 
-/// The `T` of `Pin<Box<dyn Future<Output = T> + ..>>`.
+/// The `T` of `Pin<Box<dyn Future<Output = T> + ..>>` and of the aliases of it in the crate `futures`.
 fn future_output(ty: &Type) -> Option<Type> {
     match peel(ty) {
         Type::Path(path) => {
-            let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+            let last = path.path.segments.last()?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+            let is_alias = last.ident == "BoxFuture" || last.ident == "LocalBoxFuture";
+            if !is_alias && last.ident != "Pin" && last.ident != "Box" {
+                return None;
+            }
             arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) if is_alias => Some(ty.clone()),
                 GenericArgument::Type(ty) => future_output(ty),
                 _ => None,
             })
@@ -92,12 +96,11 @@ fn future_output(ty: &Type) -> Option<Type> {
 }
 
 /// Replaces `impl Trait`, which can't stand in a body, with `_`.
-struct Opaque(bool);
+struct Opaque;
 
 impl VisitMut for Opaque {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         if matches!(ty, Type::ImplTrait(_)) {
-            self.0 = true;
             *ty = Type::Verbatim(quote!(_));
             return;
         }

@@ -5,6 +5,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Ident, Index, LitInt, Member, Meta, Path, Token};
 
 use crate::mistakes::{Mistakes, did_you_mean};
+use crate::tokens::absolute;
 
 const KNOWN: [&str; 5] = ["field", "transparent", "none", "reason", "crate"];
 const FORMS: &str = "`#[status(429)]`, `#[status(field = status)]`, `#[status(transparent)]` or `#[status(none)]`";
@@ -28,6 +29,8 @@ pub(super) struct StatusAttr {
     pub(super) source: Option<Source>,
     pub(super) reason: Option<Ident>,
     pub(super) krate: Option<Path>,
+    /// Part of it could not be read, which must not be reported as missing too.
+    is_broken: bool,
 }
 
 impl StatusAttr {
@@ -43,12 +46,16 @@ impl StatusAttr {
                 _ => Err(syn::Error::new_spanned(attr, format!("say where the status comes from: {FORMS}"))),
             };
             if let Err(mistake) = parsed {
-                // What could not be read must not be reported as missing too.
-                status.source.get_or_insert(Source::None);
+                status.is_broken = true;
                 mistakes.add(mistake);
             }
         }
         found
+    }
+
+    /// Whether nothing was said of where the status comes from.
+    pub(super) fn is_missing(&self) -> bool {
+        self.source.is_none() && !self.is_broken
     }
 
     fn parse(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
@@ -81,11 +88,15 @@ impl StatusAttr {
                 self.set(Source::Field(member), &name)
             }
             "reason" => {
+                if self.reason.is_some() {
+                    return Err(syn::Error::new_spanned(name, "the reason is given twice; keep one"));
+                }
                 self.reason = Some(named_value(input, &name, "a variant of `egb::Reason`: `reason = InvalidKey`")?);
                 Ok(())
             }
             "crate" => {
-                self.krate = Some(named_value(input, &name, "a path: `crate = ::path::to::egb`")?);
+                let path = named_value(input, &name, "a path: `crate = ::path::to::egb`")?;
+                self.krate = Some(absolute(path)?);
                 Ok(())
             }
             unknown => {

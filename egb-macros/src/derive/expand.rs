@@ -1,15 +1,14 @@
 //! The impl: one match for each method of the trait.
 
-use std::collections::HashSet;
-
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::token::Where;
-use syn::{GenericParam, Member, Type, WhereClause};
+use syn::{Member, Type, WhereClause};
 
 use super::model::{Model, Status, Variant};
+use crate::tokens::mentions;
 
 pub(super) fn expand(model: &Model<'_>) -> TokenStream {
     let krate = krate(model);
@@ -57,36 +56,28 @@ fn implement(model: &Model<'_>, methods: &TokenStream) -> TokenStream {
     }
 }
 
-/// Wrapped errors of a generic type have to tell their status too.
+/// Of a generic type, the fields that are asked have to be able to answer.
 fn with_bounds(model: &Model<'_>, clause: Option<WhereClause>, krate: &TokenStream) -> Option<WhereClause> {
-    let params: HashSet<String> = model
-        .input
-        .generics
-        .params
-        .iter()
-        .filter_map(|param| match param {
-            GenericParam::Type(param) => Some(param.ident.to_string()),
-            _ => None,
-        })
-        .collect();
+    let params: Vec<&Ident> = model.input.generics.type_params().map(|param| &param.ident).collect();
+    let is_param = |ident: &Ident| params.contains(&ident);
     let mut clause = clause;
-    for variant in &model.variants {
-        if let Status::Transparent(_, ty) = &variant.status
-            && mentions(ty.to_token_stream(), &params)
-        {
+    let mut require = |ty: &Type, bound: TokenStream| {
+        if mentions(ty.to_token_stream(), &is_param) {
             let empty = || WhereClause { where_token: Where::default(), predicates: Punctuated::default() };
-            clause.get_or_insert_with(empty).predicates.push(syn::parse_quote!(#ty: #krate::StatusCode));
+            clause.get_or_insert_with(empty).predicates.push(syn::parse_quote!(#ty: #bound));
+        }
+    };
+    for variant in &model.variants {
+        match &variant.status {
+            Status::Field(_, ty) => require(ty, quote!(#krate::__private::StatusField)),
+            Status::Transparent(_, ty) => require(ty, quote!(#krate::StatusCode)),
+            Status::Code(_) | Status::None => {}
+        }
+        if let Some((_, ty)) = &variant.retry_after {
+            require(ty, quote!(#krate::__private::RetryAfterField));
         }
     }
     clause
-}
-
-fn mentions(tokens: TokenStream, names: &HashSet<String>) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => names.contains(&ident.to_string()),
-        TokenTree::Group(group) => mentions(group.stream(), names),
-        _ => false,
-    })
 }
 
 fn method(model: &Model<'_>, arm: impl Fn(&Variant<'_>) -> TokenStream) -> TokenStream {

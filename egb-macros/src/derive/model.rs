@@ -1,6 +1,6 @@
 //! The checked type: for each variant where its status, its wait and its reason come from.
 
-use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, Member, Path, Type};
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, Member, Meta, Path, Type};
 
 use super::attr::{Source, StatusAttr, member};
 use crate::mistakes::Mistakes;
@@ -35,11 +35,12 @@ impl<'a> Model<'a> {
     pub(super) fn check(input: &'a DeriveInput, mistakes: &mut Mistakes) -> Self {
         let mut model = Self { input, krate: None, variants: Vec::new() };
         let on_type = StatusAttr::of(&input.attrs, mistakes);
+        check_no_mark(&input.attrs, mistakes);
         match &input.data {
             Data::Struct(data) => {
                 let attr = on_type.unwrap_or_default();
                 model.krate.clone_from(&attr.krate);
-                if attr.source.is_none() {
+                if attr.is_missing() {
                     mistakes.at(&input.ident, MISSING);
                 }
                 model.variants.push(Variant::check(None, &data.fields, attr, mistakes));
@@ -52,8 +53,9 @@ impl<'a> Model<'a> {
                 }
                 model.krate = on_type.krate;
                 for variant in &data.variants {
+                    check_no_mark(&variant.attrs, mistakes);
                     let attr = StatusAttr::of(&variant.attrs, mistakes).unwrap_or_default();
-                    if attr.source.is_none() {
+                    if attr.is_missing() {
                         mistakes.at(&variant.ident, MISSING);
                     }
                     model.variants.push(Variant::check(Some(&variant.ident), &variant.fields, attr, mistakes));
@@ -78,6 +80,9 @@ impl<'a> Variant<'a> {
                 mistakes.at(status, message);
             }
             if let Some(mark) = has(&field.attrs, "retry_after") {
+                if !matches!(mark.meta, Meta::Path(_)) {
+                    mistakes.at(&mark.meta, "`#[retry_after]` takes no arguments: the field's value is the wait");
+                }
                 if retry_after.is_some() {
                     mistakes.at(mark, "another field is marked `#[retry_after]` already; keep one");
                 }
@@ -102,6 +107,12 @@ impl<'a> Variant<'a> {
             Some(Source::Transparent(at)) => transparent(fields, &at, mistakes),
         };
         Self { ident, status, retry_after, reason: attr.reason }
+    }
+}
+
+fn check_no_mark(attrs: &[Attribute], mistakes: &mut Mistakes) {
+    if let Some(mark) = has(attrs, "retry_after") {
+        mistakes.at(mark, "`#[retry_after]` belongs on the field that holds the wait");
     }
 }
 

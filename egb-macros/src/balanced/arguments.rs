@@ -1,0 +1,113 @@
+//! The other parameters. A call without `retries` leaves them as they are; retries need them again, so
+//! that each gets a plain name in the signature and is taken apart anew for each attempt.
+
+use proc_macro2::{Ident, Span};
+use quote::{ToTokens, format_ident};
+use syn::visit::{self, Visit};
+use syn::{Attribute, FnArg, Pat, PatIdent, Receiver, ReceiverKind, Signature, Type};
+
+use super::options::Options;
+use crate::mistakes::Mistakes;
+use crate::tokens::peel;
+
+/// A parameter that each attempt gets a copy of.
+pub(crate) struct Arg {
+    /// Its name in the signature.
+    pub(crate) name: Ident,
+    /// The copy for one attempt.
+    pub(crate) again: Ident,
+    /// What the body knows it as.
+    pub(crate) pattern: Pat,
+    pub(crate) ty: Type,
+    pub(crate) cfg: Vec<Attribute>,
+    /// An option reads it, so that it has its use even when the body has none for it.
+    pub(crate) in_options: bool,
+}
+
+impl Arg {
+    /// Whether the signature always had its name.
+    pub(crate) fn is_plain(&self) -> bool {
+        plain(&self.pattern).is_some()
+    }
+}
+
+/// Whether the call can be made again; the mistakes are said.
+pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mut Mistakes) -> bool {
+    let mut repeatable = true;
+    for input in &sig.inputs {
+        match input {
+            FnArg::Receiver(receiver) if is_by_value(receiver) => {
+                let message = "a retry would need `self` again, which the first attempt uses up; \
+                               take `&self` or `&mut self`, or drop `retries`";
+                mistakes.at(receiver, message);
+                repeatable = false;
+            }
+            FnArg::Typed(typed) if plain(&typed.pat).is_none() => {
+                let mut bound = Bound(Vec::new());
+                bound.visit_pat(&typed.pat);
+                if let Some(name) = bound.0.into_iter().find(|name| options.count_with(name)) {
+                    let message = format!(
+                        "with `retries`, which take the pattern apart anew for each attempt, \
+                         a number of keys or retries can't be read out of it; give `{name}` a parameter of its own"
+                    );
+                    mistakes.at(&typed.pat, message);
+                    repeatable = false;
+                }
+            }
+            _ => {}
+        }
+    }
+    repeatable
+}
+
+fn is_by_value(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Value => true,
+        ReceiverKind::Typed(_, ty) => matches!(peel(ty), Type::Path(path) if path.path.is_ident("Self")),
+        _ => false,
+    }
+}
+
+/// Gives every parameter a plain name in the signature. `_` is left alone: nobody asks for it again.
+pub(super) fn name_all(sig: &mut Signature, options: &Options) -> Vec<Arg> {
+    let mut args = Vec::new();
+    for (position, input) in sig.inputs.iter_mut().enumerate() {
+        let FnArg::Typed(typed) = input else { continue };
+        if matches!(&*typed.pat, Pat::Wild(_)) {
+            continue;
+        }
+        let pattern = (*typed.pat).clone();
+        let name = match plain(&pattern) {
+            Some(plain) => plain.ident.clone(),
+            None => format_ident!("__arg{position}", span = Span::mixed_site()),
+        };
+        *typed.pat = Pat::Verbatim(name.to_token_stream());
+        args.push(Arg {
+            again: format_ident!("__again{position}", span = Span::mixed_site()),
+            in_options: options.mention(&name),
+            name,
+            pattern,
+            ty: (*typed.ty).clone(),
+            cfg: typed.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect(),
+        });
+    }
+    args
+}
+
+/// `name` or `mut name`.
+fn plain(pattern: &Pat) -> Option<&PatIdent> {
+    match pattern {
+        Pat::Ident(plain) if plain.by_ref.is_none() && plain.subpat.is_none() => Some(plain),
+        _ => None,
+    }
+}
+
+/// The names that a pattern binds.
+struct Bound(Vec<Ident>);
+
+impl Visit<'_> for Bound {
+    fn visit_pat_ident(&mut self, pattern: &PatIdent) {
+        self.0.push(pattern.ident.clone());
+        visit::visit_pat_ident(self, pattern);
+    }
+}

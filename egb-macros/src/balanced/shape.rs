@@ -1,0 +1,85 @@
+//! Where the body is: in the function's braces, or in the boxed future that `#[async_trait]` made of them.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{ReceiverKind, Signature, Type};
+
+use crate::tokens::peel;
+
+pub(crate) enum Shape {
+    Sync(Group),
+    Async(Group),
+    /// What `#[async_trait]` makes of an async fn: `Box::pin(async move { .. })`.
+    Boxed {
+        before: TokenStream,
+        block: Group,
+    },
+}
+
+impl Shape {
+    pub(super) fn of(sig: &Signature, block: &Group) -> Self {
+        if sig.asyncness.is_some() {
+            return Self::Async(block.clone());
+        }
+        boxed(block).unwrap_or_else(|| Self::Sync(block.clone()))
+    }
+
+    /// The braces of the body.
+    pub(crate) fn block(&self) -> &Group {
+        let (Self::Sync(block) | Self::Async(block) | Self::Boxed { block, .. }) = self;
+        block
+    }
+
+    /// Lets the body run more than once: `#[async_trait]` begins it with `let __self = self;`, which would
+    /// use up a receiver that is not `Copy`.
+    pub(super) fn keep_receiver(&mut self, sig: &Signature, private: &TokenStream) {
+        let (Self::Boxed { block, .. }, Some(receiver)) = (self, sig.receiver()) else { return };
+        let this = receiver.self_token;
+        let reborrow = quote_spanned!(Span::mixed_site()=> &mut *#this);
+        let again = match &receiver.kind {
+            ReceiverKind::Reference(_, _, Some(_)) => reborrow,
+            ReceiverKind::Typed(_, ty) => match peel(ty) {
+                Type::Reference(reference) if reference.mutability.is_some() => reborrow,
+                Type::Reference(_) => return,
+                _ => quote_spanned!(Span::mixed_site()=> #private::Again::again(&#this)),
+            },
+            _ => return,
+        };
+        let mut kept = Group::new(Delimiter::Brace, replace_receiver(block.stream(), &again));
+        kept.set_span(block.span());
+        *block = kept;
+    }
+}
+
+/// `{ Box::pin(async move { .. }) }`
+fn boxed(block: &Group) -> Option<Shape> {
+    let mut before: Vec<TokenTree> = block.stream().into_iter().collect();
+    let Some(TokenTree::Group(argument)) = before.pop() else { return None };
+    let path: String = before.iter().map(ToString::to_string).collect();
+    if argument.delimiter() != Delimiter::Parenthesis || !path.ends_with("Box::pin") {
+        return None;
+    }
+    let future: Vec<TokenTree> = argument.stream().into_iter().collect();
+    match &future[..] {
+        [TokenTree::Ident(first), TokenTree::Ident(second), TokenTree::Group(block)]
+            if first == "async" && second == "move" && block.delimiter() == Delimiter::Brace =>
+        {
+            Some(Shape::Boxed { before: before.into_iter().collect(), block: block.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// Writes `again` for the `self` of the first `let __self = self;`.
+fn replace_receiver(body: TokenStream, again: &TokenStream) -> TokenStream {
+    let tokens: Vec<TokenTree> = body.into_iter().collect();
+    let is = |token: &TokenTree, text: &str| token.to_string() == text;
+    let found = tokens.windows(4).position(|window| {
+        is(&window[0], "__self") && is(&window[1], "=") && is(&window[2], "self") && is(&window[3], ";")
+    });
+    let Some(at) = found else { return tokens.into_iter().collect() };
+    let (before, rest) = tokens.split_at(at + 2);
+    let before = before.iter().map(ToTokens::to_token_stream);
+    let after = rest[1..].iter().map(ToTokens::to_token_stream);
+    quote!(#(#before)* #again #(#after)*)
+}

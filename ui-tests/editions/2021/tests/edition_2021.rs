@@ -1,0 +1,3 @@
+//! `#[balanced]` under the rules of edition 2021.
+
+include!("../../body.rs");

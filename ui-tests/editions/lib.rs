@@ -1,0 +1,1 @@
+//! Empty: the packages of `editions/` hold one test each, which compiles `body.rs` under their edition.

@@ -1,0 +1,87 @@
+use egb::{Balancer, Key, balanced};
+
+#[derive(Debug, thiserror::Error, egb::StatusCode)]
+enum E {
+    #[error("status {0}")]
+    #[status(field = 0)]
+    Status(u16),
+    #[error(transparent)]
+    #[status(transparent)]
+    Balance(#[from] egb::Error),
+}
+
+fn pool() -> Balancer {
+    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
+}
+
+fn counts(balancer: &Balancer) -> (u64, u64, u64) {
+    let stats = balancer.stats();
+    (stats.calls(), stats.successes(), stats.failures())
+}
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+struct Client {
+    pool: Balancer,
+    attempts: AtomicU32,
+}
+
+impl Client {
+    fn new() -> Self {
+        Self { pool: pool(), attempts: AtomicU32::new(0) }
+    }
+
+    /// Fails twice.
+    fn attempt(&self) -> Result<u32, E> {
+        match self.attempts.fetch_add(1, Ordering::Relaxed) {
+            attempt @ 0..2 => Err(E::Status(500 + u16::try_from(attempt).unwrap())),
+            attempt => Ok(attempt),
+        }
+    }
+
+    #[balanced(balancer = self.pool, retries = 2)]
+    fn boxed(self: Box<Self>, key: Key) -> Result<u32, E> {
+        drop(key);
+        self.attempt()
+    }
+
+    #[balanced(balancer = self.pool, retries = 2)]
+    async fn counted(self: Arc<Self>, key: Key) -> Result<u32, E> {
+        drop(key);
+        let clone = Arc::clone(&self);
+        tokio::task::yield_now().await;
+        clone.attempt()
+    }
+
+    #[balanced(balancer = self.pool, retries = 2)]
+    async fn pinned(mut self: Pin<&mut Self>, key: Key) -> Result<u32, E> {
+        drop(key);
+        self.as_mut().attempt()
+    }
+
+    #[balanced(balancer = self.pool, retries = 2)]
+    fn typed(self: &Self, key: Key) -> Result<u32, E> {
+        drop(key);
+        self.attempt()
+    }
+
+    #[balanced(balancer = self.pool, retries = 2)]
+    fn borrowing<'a>(&'a self, key: &Key, text: &'a str) -> Result<(&'a AtomicU32, &'a str), E> {
+        drop(key.clone());
+        self.attempt()?;
+        Ok((&self.attempts, text))
+    }
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(Box::new(Client::new()).boxed().unwrap(), 2);
+    let client = Arc::new(Client::new());
+    assert_eq!(runtime.block_on(client.clone().counted()).unwrap(), 2);
+    assert_eq!(counts(&client.pool), (3, 1, 2));
+    assert_eq!(runtime.block_on(Pin::new(&mut Client::new()).pinned()).unwrap(), 2);
+    assert_eq!(Client::new().typed().unwrap(), 2);
+    assert_eq!(Client::new().borrowing("four").unwrap().1, "four");
+}

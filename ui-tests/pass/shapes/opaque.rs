@@ -1,0 +1,70 @@
+use egb::{Balancer, Key, balanced};
+
+#[derive(Debug, thiserror::Error, egb::StatusCode)]
+enum E {
+    #[error("status {0}")]
+    #[status(field = 0)]
+    Status(u16),
+    #[error(transparent)]
+    #[status(transparent)]
+    Balance(#[from] egb::Error),
+}
+
+fn pool() -> Balancer {
+    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
+}
+
+fn counts(balancer: &Balancer) -> (u64, u64, u64) {
+    let stats = balancer.stats();
+    (stats.calls(), stats.successes(), stats.failures())
+}
+
+use std::error::Error;
+use std::fmt::Display;
+
+/// `?` converts and `return` coerces, though part of the type has no name.
+#[balanced(retries = 1)]
+async fn display(key: Key, text: &str) -> Result<impl Display, E> {
+    drop(key);
+    let number: u8 = text.parse().map_err(|_| E::Status(400))?;
+    if number == 0 {
+        return Err(E::Status(404));
+    }
+    Ok(number + u8::try_from(egb::keys(1)?.len()).unwrap_or_default())
+}
+
+#[balanced]
+fn iterator(key: Key, text: &str) -> Result<impl Iterator<Item = u8>, Box<dyn Error>> {
+    drop(key);
+    let number: u8 = text.parse()?;
+    Ok(0..number)
+}
+
+#[balanced]
+fn closure(key: &Key) -> Result<impl Fn(usize) -> usize, E> {
+    let length = key.expose_secret().len();
+    Ok(move |more| length + more)
+}
+
+#[balanced]
+async fn coerced(key: Key) -> Result<Box<dyn Display>, Box<dyn Error>> {
+    drop(key);
+    if false {
+        return Err("never".into());
+    }
+    Ok(Box::new("text"))
+}
+
+fn main() {
+    let balancer = pool();
+    let _entered = balancer.enter();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(display("3")).unwrap().to_string(), "4");
+    assert_eq!(iterator("3").unwrap().count(), 3);
+    assert_eq!(closure().unwrap()(1), 11);
+    assert_eq!(runtime.block_on(coerced()).unwrap().to_string(), "text");
+    assert_eq!(counts(&balancer), (4, 4, 0));
+    assert!(matches!(runtime.block_on(display("0")).map(drop), Err(E::Status(404))));
+    assert!(iterator("x").is_err());
+    assert_eq!(counts(&balancer), (6, 4, 2));
+}
