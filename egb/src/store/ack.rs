@@ -95,7 +95,7 @@ impl Waiter {
     }
 }
 
-/// A disablement on its way to disk. Wait for it with [`wait`](Ack::wait), or await it: on any
+/// A disablement on its way to disk. Wait for it with `wait`, or await it: on any
 /// executor, and for a few seconds at most. When the disk does not answer or fails, the log says so
 /// and the call goes on: there is nothing it could do about it, and the writer tries again.
 #[derive(Debug)]
