@@ -1,25 +1,10 @@
 //! Options read the arguments, whatever form these have.
 
+#[path = "../../common.rs"]
+mod common;
+
+use common::{E, counts, pool};
 use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
 
 struct Client {
     pool: Balancer,
@@ -36,7 +21,11 @@ fn of_a_pattern(key: Key, Client { pool, name }: &Client) -> Result<usize, E> {
 /// Retries take the pattern apart anew for each attempt; the option has a look before.
 #[deny(warnings)]
 #[balanced(balancer = pool, retries = 1)]
-fn of_a_repeated_pattern(key: Key, Client { pool: _, name }: &Client, Pair { pool, count }: Pair<'_>) -> Result<usize, E> {
+fn of_a_repeated_pattern(
+    key: Key,
+    Client { pool: _, name }: &Client,
+    Pair { pool, count }: Pair<'_>,
+) -> Result<usize, E> {
     drop((key, pool));
     if name.is_empty() { Err(E::Status(503)) } else { Ok(name.len() + count) }
 }

@@ -1,29 +1,14 @@
 //! Whatever is a balancer, or dereferences to one.
 
-use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+#[path = "../../common.rs"]
+mod common;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+
+use common::{E, block_on, counts, pool};
+use egb::{Balancer, Key, balanced};
 
 struct Client {
     own: Balancer,
@@ -71,7 +56,6 @@ fn main() {
     client.arms(None).unwrap();
     client.dereferenced().unwrap();
     locked(&Mutex::new(client.own.clone())).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(borrowed(Rc::new(RefCell::new(client.own.clone())))).unwrap();
+    block_on(borrowed(Rc::new(RefCell::new(client.own.clone())))).unwrap();
     assert_eq!((counts(&client.own).0, counts(&client.shared).0), (4, 3));
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use egb::{Reason, StatusCode};
 
-
 /// Each field that is asked gets the bound that it needs, and no other.
 #[derive(Debug, StatusCode)]
 enum Generic<S, D, W, Unasked>

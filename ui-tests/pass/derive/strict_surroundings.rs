@@ -4,10 +4,13 @@
 //! The derive in a crate without a prelude that forbids what it can.
 
 /// Names of the user's that the expansion must not fall for.
+#[derive(::std::fmt::Debug)]
 pub struct Some;
 /// Another.
+#[derive(::std::fmt::Debug)]
 pub struct None;
 /// Another.
+#[derive(::std::fmt::Debug)]
 pub struct Option;
 
 /// An error.

@@ -1,23 +1,8 @@
+#[path = "../../common.rs"]
+mod common;
+
+use common::{E, block_on, counts, pool};
 use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
 
 type Secret = Key;
 type Pair = [Secret; 2];
@@ -62,8 +47,7 @@ fn main() {
     one().unwrap();
     assert_eq!((pair().unwrap(), expression().unwrap()), (2, 3));
     drop(entered);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(balancer.scope(async { generic::<3>().await })).unwrap(), 3);
+    assert_eq!(block_on(balancer.scope(async { generic::<3>().await })).unwrap(), 3);
     assert_eq!(Of::<3>(balancer.clone()).of_the_impl().unwrap(), 5);
     assert_eq!(counts(&balancer), (12, 12, 0));
 }

@@ -1,18 +1,8 @@
-use egb::{Balancer, Key, balanced};
+#[path = "../../common.rs"]
+mod common;
 
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
+use common::{E, pool};
+use egb::{Key, balanced};
 
 #[balanced]
 fn renamed(#[key] secret: &Key) -> Result<usize, E> {

@@ -1,23 +1,8 @@
-use egb::{Balancer, Key, balanced};
+#[path = "../../common.rs"]
+mod common;
 
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+use common::{E, block_on, counts, pool};
+use egb::{Key, balanced};
 
 #[balanced(balancer = "nowhere")]
 fn refused(key: Key) -> Result<(), E> {
@@ -46,9 +31,7 @@ fn main() {
     let _entered = balancer.enter();
     let mut attempts = 0;
     assert!(matches!(outer(&mut attempts), Err(E::Balance(_))));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert!(matches!(runtime.block_on(outer_async(&mut attempts)), Err(E::Balance(_))));
+    assert!(matches!(block_on(outer_async(&mut attempts)), Err(E::Balance(_))));
     assert_eq!(attempts, 2);
     assert_eq!(counts(&balancer), (2, 0, 0));
-    let _ = E::Status;
 }

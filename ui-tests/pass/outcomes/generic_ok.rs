@@ -1,25 +1,10 @@
 //! An `Ok` is judged by its status when its type is known to have one.
 
-use egb::{Balancer, Key, balanced};
+#[path = "../../common.rs"]
+mod common;
 
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+use common::{E, block_on, counts, pool};
+use egb::{Key, balanced};
 
 #[derive(Debug)]
 struct Answer(u16);
@@ -61,8 +46,7 @@ fn main() {
     let _entered = balancer.enter();
     unknown(Answer(503)).unwrap();
     assert_eq!(counts(&balancer), (1, 1, 0));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(known::<_, E>(Answer(503))).unwrap();
+    block_on(known::<_, E>(Answer(503))).unwrap();
     through_an_alias().unwrap();
     boxed().unwrap();
     assert_eq!(counts(&balancer), (4, 1, 3));

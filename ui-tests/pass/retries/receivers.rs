@@ -1,27 +1,12 @@
-use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+#[path = "../../common.rs"]
+mod common;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use common::{E, block_on, counts, pool};
+use egb::{Balancer, Key, balanced};
 
 struct Client {
     pool: Balancer,
@@ -76,12 +61,11 @@ impl Client {
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert_eq!(Box::new(Client::new()).boxed().unwrap(), 2);
     let client = Arc::new(Client::new());
-    assert_eq!(runtime.block_on(client.clone().counted()).unwrap(), 2);
+    assert_eq!(block_on(client.clone().counted()).unwrap(), 2);
     assert_eq!(counts(&client.pool), (3, 1, 2));
-    assert_eq!(runtime.block_on(Pin::new(&mut Client::new()).pinned()).unwrap(), 2);
+    assert_eq!(block_on(Pin::new(&mut Client::new()).pinned()).unwrap(), 2);
     assert_eq!(Client::new().typed().unwrap(), 2);
     assert_eq!(Client::new().borrowing("four").unwrap().1, "four");
 }

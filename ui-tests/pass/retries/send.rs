@@ -1,20 +1,10 @@
-use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
+#[path = "../../common.rs"]
+mod common;
 
 use std::cell::Cell;
+
+use common::{E, block_on, pool};
+use egb::{Balancer, Key, balanced};
 
 struct Client(Balancer);
 
@@ -40,7 +30,6 @@ fn assert_send<T: Send>(value: T) -> T {
 
 fn main() {
     let mut client = Client(pool());
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(assert_send(client.exclusive(Cell::new(1)))).unwrap().get(), 1);
-    assert_eq!(runtime.block_on(assert_send(client.shared(Cell::new(1), "four"))).unwrap(), 15);
+    assert_eq!(block_on(assert_send(client.exclusive(Cell::new(1)))).unwrap().get(), 1);
+    assert_eq!(block_on(assert_send(client.shared(Cell::new(1), "four"))).unwrap(), 15);
 }

@@ -1,23 +1,8 @@
+#[path = "../../common.rs"]
+mod common;
+
+use common::{E, block_on, counts, pool};
 use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
 
 trait Api {
     type Answer;
@@ -67,8 +52,6 @@ impl<P> Drop for Client<P> {
 fn main() {
     let mut client = Client(pool(), 1);
     assert_eq!(client.ask(2).unwrap(), 2);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(client.ask_later("four")).unwrap(), "four");
+    assert_eq!(block_on(client.ask_later("four")).unwrap(), "four");
     assert_eq!(*client.fill(&mut vec![]).unwrap(), [10]);
-    let _ = E::Status;
 }

@@ -1,26 +1,11 @@
-use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+#[path = "../../common.rs"]
+mod common;
 
 use std::rc::Rc;
 use std::sync::Arc;
+
+use common::{E, block_on, counts, pool};
+use egb::{Balancer, Key, balanced};
 
 #[async_trait::async_trait]
 trait Ask: Send + Sync {
@@ -90,12 +75,11 @@ impl Local for Client {
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut client = Client { pool: pool(), attempts: 0 };
-    assert_eq!(runtime.block_on(client.by_default("four", vec![1])).unwrap(), 15);
-    assert_eq!(runtime.block_on(client.exclusive("", (1, 2))).unwrap(), 3);
+    assert_eq!(block_on(client.by_default("four", vec![1])).unwrap(), 15);
+    assert_eq!(block_on(client.exclusive("", (1, 2))).unwrap(), 3);
     assert_eq!(counts(&client.pool), (4, 2, 2));
-    assert_eq!(*runtime.block_on(client.generic(&7)).unwrap(), 7);
-    assert_eq!(*runtime.block_on(client.local()).unwrap(), 3);
-    assert_eq!(runtime.block_on(Arc::new(client).counted()).unwrap(), 3);
+    assert_eq!(*block_on(client.generic(&7)).unwrap(), 7);
+    assert_eq!(*block_on(client.local()).unwrap(), 3);
+    assert_eq!(block_on(Arc::new(client).counted()).unwrap(), 3);
 }

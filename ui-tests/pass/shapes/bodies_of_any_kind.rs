@@ -1,23 +1,8 @@
-use egb::{Balancer, Key, balanced};
+#[path = "../../common.rs"]
+mod common;
 
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+use common::{E, block_on, counts, pool};
+use egb::{Key, balanced};
 
 #[balanced(retries = 1)]
 async fn labels_and_loops(key: Key, count: u8) -> Result<u8, E> {
@@ -82,14 +67,13 @@ fn has_no_options(key: Key) -> Result<(), E> {
 fn main() {
     let balancer = pool();
     let _entered = balancer.enter();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(labels_and_loops(3)).unwrap(), 4);
+    assert_eq!(block_on(labels_and_loops(3)).unwrap(), 4);
     let mut seen = 0;
     assert_eq!(callbacks(|text| text.len() as u8, |value| value + 1, &mut |value| seen = value).unwrap(), 5);
     assert_eq!(seen, 5);
     assert!(matches!(leaves_early(), Err(E::Status(503))));
-    assert!(matches!(runtime.block_on(has_no_value()), Err(E::Status(503))));
-    assert!(runtime.block_on(holds_a_result()).unwrap().is_err());
+    assert!(matches!(block_on(has_no_value()), Err(E::Status(503))));
+    assert!(block_on(holds_a_result()).unwrap().is_err());
     has_trailing_commas().and(has_no_options()).unwrap();
     assert_eq!(counts(&balancer), (7, 5, 2));
 }

@@ -1,26 +1,11 @@
-use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+#[path = "../../common.rs"]
+mod common;
 
 use std::future::Future;
 use std::pin::Pin;
+
+use common::{E, block_on, counts, pool};
+use egb::{Key, balanced};
 
 /// As in the crate `futures`.
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -54,11 +39,10 @@ fn written_out(key: Key) -> Pin<Box<dyn Future<Output = Result<(), E>> + Send>> 
 fn main() {
     let balancer = pool();
     let _entered = balancer.enter();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(alias("four")).unwrap(), 4);
-    assert_eq!(runtime.block_on(local("four")).unwrap(), 4);
-    assert!(matches!(runtime.block_on(written_out()), Err(E::Status(503))));
+    assert_eq!(block_on(alias("four")).unwrap(), 4);
+    assert_eq!(block_on(local("four")).unwrap(), 4);
+    assert!(matches!(block_on(written_out()), Err(E::Status(503))));
     assert_eq!(counts(&balancer), (3, 2, 1));
-    assert!(matches!(runtime.block_on(local("")), Err(E::Status(429))));
+    assert!(matches!(block_on(local("")), Err(E::Status(429))));
     assert_eq!(counts(&balancer), (5, 2, 3));
 }

@@ -1,18 +1,8 @@
+#[path = "../../common.rs"]
+mod common;
+
+use common::{E, block_on, pool};
 use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
 
 /// Lifetimes that only the key had go with it, and so do the bounds by them.
 #[balanced]
@@ -54,8 +44,6 @@ fn main() {
     let balancer = pool();
     let _entered = balancer.enter();
     assert_eq!((named("four").unwrap(), *in_where(&4).unwrap()), ("four", 4));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(shared("four")).unwrap(), "four");
+    assert_eq!(block_on(shared("four")).unwrap(), "four");
     assert_eq!(balancer.ask("four").unwrap(), "four");
-    let _ = E::Status;
 }

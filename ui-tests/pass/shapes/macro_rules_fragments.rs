@@ -1,23 +1,8 @@
+#[path = "../../common.rs"]
+mod common;
+
+use common::{E, counts, pool};
 use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
 
 mod sdk {
     pub use egb as balancing;
@@ -76,5 +61,4 @@ fn main() {
     let _entered = POOL.enter();
     assert_eq!(reexported().unwrap(), 10);
     assert_eq!(counts(&POOL), (4, 2, 0));
-    let _ = E::Status;
 }

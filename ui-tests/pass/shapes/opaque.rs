@@ -1,26 +1,11 @@
-use egb::{Balancer, Key, balanced};
-
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+#[path = "../../common.rs"]
+mod common;
 
 use std::error::Error;
 use std::fmt::Display;
+
+use common::{E, block_on, counts, pool};
+use egb::{Key, balanced};
 
 /// `?` converts and `return` coerces, though part of the type has no name.
 #[balanced(retries = 1)]
@@ -58,13 +43,12 @@ async fn coerced(key: Key) -> Result<Box<dyn Display>, Box<dyn Error>> {
 fn main() {
     let balancer = pool();
     let _entered = balancer.enter();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(display("3")).unwrap().to_string(), "4");
+    assert_eq!(block_on(display("3")).unwrap().to_string(), "4");
     assert_eq!(iterator("3").unwrap().count(), 3);
     assert_eq!(closure().unwrap()(1), 11);
-    assert_eq!(runtime.block_on(coerced()).unwrap().to_string(), "text");
+    assert_eq!(block_on(coerced()).unwrap().to_string(), "text");
     assert_eq!(counts(&balancer), (4, 4, 0));
-    assert!(matches!(runtime.block_on(display("0")).map(drop), Err(E::Status(404))));
+    assert!(matches!(block_on(display("0")).map(drop), Err(E::Status(404))));
     assert!(iterator("x").is_err());
     assert_eq!(counts(&balancer), (6, 4, 2));
 }

@@ -1,23 +1,8 @@
-use egb::{Balancer, Key, balanced};
+#[path = "../../common.rs"]
+mod common;
 
-#[derive(Debug, thiserror::Error, egb::StatusCode)]
-enum E {
-    #[error("status {0}")]
-    #[status(field = 0)]
-    Status(u16),
-    #[error(transparent)]
-    #[status(transparent)]
-    Balance(#[from] egb::Error),
-}
-
-fn pool() -> Balancer {
-    Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
-}
-
-fn counts(balancer: &Balancer) -> (u64, u64, u64) {
-    let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
-}
+use common::{E, block_on, counts, pool};
+use egb::{Key, balanced};
 
 #[balanced(retries = 1)]
 #[tracing::instrument(skip_all, err, ret)]
@@ -58,12 +43,11 @@ async fn as_main(key: Key) -> Result<(), E> {
 fn main() {
     let balancer = pool();
     let entered = balancer.enter();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    assert_eq!(runtime.block_on(below("four")).unwrap(), 4);
-    assert_eq!(runtime.block_on(above("four".to_owned())).unwrap(), 4);
+    assert_eq!(block_on(below("four")).unwrap(), 4);
+    assert_eq!(block_on(above("four".to_owned())).unwrap(), 4);
     assert_eq!((below_sync("four").unwrap(), above_sync((1, 2)).unwrap()), (4, 3));
     assert_eq!(counts(&balancer), (4, 4, 0));
-    assert!(matches!(runtime.block_on(below("")), Err(E::Status(429))));
+    assert!(matches!(block_on(below("")), Err(E::Status(429))));
     assert_eq!(counts(&balancer), (6, 4, 2));
     drop(entered);
     let _guard = egb::register("instrument", balancer.clone()).unwrap();
