@@ -133,7 +133,9 @@ impl StatusCode for reqwest::Error {
         self.status().map(|status| status.as_u16())
     }
     fn reason(&self) -> Option<Reason> {
-        (self.is_builder() || self.is_decode() || self.is_redirect()).then_some(Reason::Request)
+        // A body that broke off on the way counts as decoding too; one that is no JSON has serde's error in it.
+        let is_unreadable = self.is_decode() && self.source().is_some_and(|source| source.is::<serde_json::Error>());
+        (self.is_builder() || self.is_redirect() || is_unreadable).then_some(Reason::Request)
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Entry {
     /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
     pub(super) epoch: u64,
     pub(super) last_used: Option<Tick>,
+    /// By the wall clock: before this process began, where ticks do not reach.
+    pub(super) used_before: Option<SystemTime>,
     /// The last checkout before the present cooldown began: verdicts up to it are late.
     pub(super) cooling_since: u64,
     /// The checkout that probes the half-open key.
@@ -52,6 +54,8 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(super) struct Auto {
     pub(super) open: u32,
+    /// The last fetch was not reported: the next one takes it for a success.
+    pub(super) unjudged: bool,
     pub(super) last_fetch: u64,
 }
 
@@ -69,7 +73,8 @@ impl Entry {
         let unmoved = self.health.streaks == Streaks::default()
             && policy.next(&self.health, &Verdict::Success, SystemTime::UNIX_EPOCH) == self.health;
         let serene = unmoved && !self.health.disabled && self.concurrency().is_none() && self.probe.is_none();
-        self.slot.serene.store(serene, Ordering::Release);
+        // In one order with `in_flight`: a call that ends must see this, or be seen to have ended.
+        self.slot.serene.store(serene, Ordering::SeqCst);
     }
 
     pub(super) fn concurrency(&self) -> Option<u32> {
@@ -78,7 +83,7 @@ impl Entry {
 
     /// Whether the key serves as many calls as it may.
     pub(super) fn is_busy(&self) -> bool {
-        self.concurrency().is_some_and(|limit| self.slot.in_flight.load(Ordering::Acquire) >= limit)
+        self.concurrency().is_some_and(|limit| self.slot.in_flight.load(Ordering::SeqCst) >= limit)
     }
 
     pub(super) fn count(&mut self, verdict: &Verdict) {
@@ -108,7 +113,7 @@ impl Entry {
             quiet_successes: AtomicI64::new(0),
         };
         let mut health = Health::new(config.weight);
-        let (mut epoch, mut stored, mut last_used) = (0, Counters::default(), None);
+        let (mut epoch, mut stored, mut used_before) = (0, Counters::default(), None);
         if let Some(record) = record {
             let wall = timeline.wall();
             let now = timeline.time_of(timeline.now());
@@ -116,7 +121,7 @@ impl Entry {
             health.set_weight(config.weight);
             epoch = record.state.epoch;
             stored = record.counters;
-            last_used = record.state.last_used.map(|used| timeline.tick_of(wall.time_of_wall(used)));
+            used_before = record.state.last_used;
         }
         let budget = Budget::new(config.limits);
         let entry = Self {
@@ -125,7 +130,8 @@ impl Entry {
             budget,
             health,
             epoch,
-            last_used,
+            last_used: None,
+            used_before,
             cooling_since: 0,
             probe: None,
             auto: Auto::default(),
@@ -141,7 +147,7 @@ impl Entry {
         let mut counters = self.stored;
         counters.add(&self.writing);
         counters.add(&self.pending);
-        counters.successes += self.slot.quiet_successes.load(Ordering::SeqCst);
+        counters.successes = counters.successes.saturating_add(self.slot.quiet_successes.load(Ordering::SeqCst));
         KeyStats {
             masked: self.slot.key.masked(),
             fingerprint: self.slot.key.fingerprint(),
@@ -157,8 +163,13 @@ impl Entry {
             failures: unsigned(counters.failures),
             throttled: unsigned(counters.throttled),
             in_flight: self.slot.in_flight.load(Ordering::Relaxed),
-            last_used: self.last_used.map(|tick| wall.past_wall_of(tick)),
+            last_used: self.last_used(wall),
         }
+    }
+
+    /// When the key was used last, by the wall clock.
+    pub(super) fn last_used(&self, wall: Wall) -> Option<SystemTime> {
+        self.last_used.map(|tick| wall.past_wall_of(tick)).or(self.used_before)
     }
 
     pub(super) fn key_state(&self, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {

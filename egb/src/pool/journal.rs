@@ -8,6 +8,9 @@ use super::entry::Entry;
 use crate::clock::Wall;
 use crate::store::{Change, Counters, Journal, Record, SharedState};
 
+/// Changes looked up under one hold of the lock.
+const AT_ONCE: usize = 256;
+
 impl Journal for Pool {
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
         let wall = self.timeline.wall();
@@ -39,11 +42,13 @@ impl Journal for Pool {
             let written = std::mem::take(&mut entry.writing);
             entry.pending.add(&written);
         });
-        let mut state = self.state.lock();
-        for change in batch {
-            match state.index.get(&change.fingerprint).copied() {
-                Some(id) => drop(state.mark_dirty(id)),
-                None => state.farewells.push(change.clone()),
+        for chunk in batch.chunks(AT_ONCE) {
+            let mut state = self.state.lock();
+            for change in chunk {
+                match state.index.get(&change.fingerprint).copied() {
+                    Some(id) => drop(state.mark_dirty(id)),
+                    None => state.farewells.push(change.clone()),
+                }
             }
         }
     }
@@ -92,10 +97,12 @@ impl Journal for Pool {
 
 impl Pool {
     fn resolve(&self, batch: &[Change], outcome: impl Fn(&mut Entry)) {
-        let mut state = self.state.lock();
-        for change in batch {
-            if let Some(id) = state.index.get(&change.fingerprint).copied() {
-                outcome(state.entry_mut(id));
+        for chunk in batch.chunks(AT_ONCE) {
+            let mut state = self.state.lock();
+            for change in chunk {
+                if let Some(id) = state.index.get(&change.fingerprint).copied() {
+                    outcome(state.entry_mut(id));
+                }
             }
         }
     }
@@ -114,7 +121,7 @@ impl Entry {
             state: SharedState {
                 health: self.health.moved(|instant| wall.wall_of(instant)),
                 epoch: self.epoch,
-                last_used: self.last_used.map(|tick| wall.past_wall_of(tick)),
+                last_used: self.last_used(wall),
             },
             added,
         }
@@ -123,9 +130,10 @@ impl Entry {
 
 impl Counters {
     pub(crate) fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.successes += other.successes;
-        self.failures += other.failures;
-        self.throttled += other.throttled;
+        // A damaged database may hold any number.
+        self.calls = self.calls.saturating_add(other.calls);
+        self.successes = self.successes.saturating_add(other.successes);
+        self.failures = self.failures.saturating_add(other.failures);
+        self.throttled = self.throttled.saturating_add(other.throttled);
     }
 }

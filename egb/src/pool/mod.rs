@@ -133,7 +133,7 @@ impl Pool {
 
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, now: Tick) -> (Key, bool) {
         let entry = state.entry_mut(id);
-        if entry.auto.open > 0 && !entry.slot.serene.load(Ordering::Relaxed) {
+        if entry.auto.unjudged && !entry.slot.serene.load(Ordering::SeqCst) {
             let time = self.timeline.time_of(now);
             entry.set_health(self.policy.next(&entry.health, &Verdict::Success, time), &self.policy);
             let weight = entry.health.effective;
@@ -141,7 +141,7 @@ impl Pool {
         }
         let (slot, wake) = state.use_key(id, serial, now, &self.timeline, self.journaled);
         let entry = state.entry_mut(id);
-        entry.auto = Auto { open: entry.auto.open.saturating_add(1), last_fetch: serial };
+        entry.auto = Auto { open: entry.auto.open.saturating_add(1), unjudged: true, last_fetch: serial };
         entry.pending.successes += 1;
         state.settle_place(id, now);
         (slot.key.clone(), wake)
@@ -149,8 +149,8 @@ impl Pool {
 
     /// Ends a checkout. `lone` says whether it held this key alone.
     pub(crate) fn settle(&self, slot: &Arc<Slot>, serial: u64, verdict: &Verdict, lone: Lone) -> Effect {
-        slot.in_flight.fetch_sub(1, Ordering::AcqRel);
-        if slot.serene.load(Ordering::Acquire) {
+        slot.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if slot.serene.load(Ordering::SeqCst) {
             match verdict {
                 Verdict::Success => {
                     slot.quiet_successes.fetch_add(1, Ordering::SeqCst);
@@ -186,6 +186,7 @@ impl Pool {
         let late = fetched && entry.auto.last_fetch <= entry.cooling_since;
         entry.probe = None;
         entry.auto.open = entry.auto.open.saturating_sub(1);
+        entry.auto.unjudged = false;
         if fetched {
             // The fetch was counted as a success.
             entry.pending.successes -= 1;

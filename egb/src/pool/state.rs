@@ -107,7 +107,8 @@ impl State {
     pub(super) fn settle_place(&mut self, id: SlotId, now: Tick) {
         let entry = self.entry_mut(id);
         let busy = entry.is_busy();
-        let ready = if entry.probe.is_some() { now.plus(PROBE_TIMEOUT) } else { entry.budget.ready_at(now) };
+        let probed = if entry.probe.is_some() { now.plus(PROBE_TIMEOUT) } else { Tick::ZERO };
+        let ready = probed.max(entry.budget.ready_at(now));
         if !busy && ready <= now {
             self.schedule.requeue(id);
             return;

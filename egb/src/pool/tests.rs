@@ -242,6 +242,32 @@ fn waits_double_in_auto_success_mode_too() {
 }
 
 #[test]
+fn waits_double_after_many_fetches_that_nobody_reported() {
+    let bench = Bench::new(keys(1));
+    for _ in 0..50 {
+        bench.pool.fetch().ok().unwrap();
+    }
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let fetched = bench.pool.fetch().ok().unwrap();
+        bench.pool.report(fetched.slots.fingerprint(), &Verdict::status(429)).unwrap();
+        let wait = bench.pool.fetch().err().unwrap().next_due.unwrap();
+        waits.push(wait.as_secs());
+        bench.clock.advance(wait);
+    }
+    assert_eq!(waits, [1, 2, 4]);
+}
+
+#[test]
+fn a_restart_remembers_when_a_key_was_used_last() {
+    let used = SystemTime::now() - Duration::from_secs(1000);
+    let bench = Bench::restored(keys(1), vec![record("test-key-0", |state| state.last_used = Some(used))]);
+    assert_eq!(bench.pool.stats().keys[0].last_used, Some(used));
+    bench.pool.reset();
+    assert_eq!(bench.drain()[0].state.last_used, Some(used), "a reset is no use of the key");
+}
+
+#[test]
 fn reports_by_hand_work_without_a_fetch() {
     let bench = Bench::new(keys(1));
     let fingerprint = Key::from("test-key-0").fingerprint();
