@@ -102,7 +102,7 @@ impl Policy {
             Verdict::Neutral => return next,
             Verdict::Success => next.consecutive_errors = 0,
             Verdict::Failure(failure) => {
-                next.error_count += 1;
+                next.error_count = next.error_count.saturating_add(1);
                 next.last_failure =
                     Some(LastFailure { at: now, status: failure.status_code(), reason: failure.reason() });
             }
@@ -169,31 +169,31 @@ fn fail(health: &mut Health, failure: &Failure, now: SystemTime) {
     if matches!(failure.reason(), Reason::Request | Reason::Host | Reason::Model | Reason::Balancer) {
         return;
     }
-    health.consecutive_errors += 1;
+    health.consecutive_errors = health.consecutive_errors.saturating_add(1);
     let streaks = &mut health.streaks;
     match failure.reason() {
         Reason::InvalidKey => health.disabled = true,
         Reason::Billing => {
-            streaks.billing += 1;
+            streaks.billing = streaks.billing.saturating_add(1);
             health.disabled |= is_out_of_money(failure) || streaks.billing >= DISABLED_AFTER;
             let wait = failure.retry_after().unwrap_or_else(|| BILLING.wait(health.streaks.billing, now));
             rest(health, wait, now);
         }
         Reason::Forbidden => {
-            streaks.forbidden += 1;
+            streaks.forbidden = streaks.forbidden.saturating_add(1);
             health.disabled |= streaks.forbidden >= DISABLED_AFTER;
             let wait = FORBIDDEN.wait(health.streaks.forbidden, now);
             shrink(health, SETBACK);
             rest(health, wait, now);
         }
         Reason::RateLimited => {
-            streaks.throttled += 1;
+            streaks.throttled = streaks.throttled.saturating_add(1);
             let wait = failure.retry_after().unwrap_or_else(|| THROTTLED.wait(health.streaks.throttled, now));
             shrink(health, SETBACK);
             rest(health, wait, now);
         }
         Reason::DailyQuota => {
-            streaks.daily += 1;
+            streaks.daily = streaks.daily.saturating_add(1);
             let wait = daily_wait(streaks.daily, failure.retry_after(), now);
             shrink(health, SETBACK);
             rest(health, wait, now);
@@ -207,9 +207,9 @@ fn fail(health: &mut Health, failure: &Failure, now: SystemTime) {
 fn server_failed(health: &mut Health, setback: f64, failure: &Failure, now: SystemTime) {
     shrink(health, setback);
     let failed_probe = health.is_half_open(now);
-    health.streaks.server += 1;
+    health.streaks.server = health.streaks.server.saturating_add(1);
     if failed_probe || (health.streaks.circuit == 0 && health.streaks.server >= CIRCUIT_OPENS_AFTER) {
-        health.streaks.circuit += 1;
+        health.streaks.circuit = health.streaks.circuit.saturating_add(1);
         let wait = CIRCUIT.wait(health.streaks.circuit, now);
         rest(health, failure.retry_after().map_or(wait, |asked| asked.max(wait)), now);
     }
@@ -281,7 +281,7 @@ fn classic_succeed(health: &mut Health) {
 }
 
 fn classic_fail(health: &mut Health, failure: &Failure) {
-    health.consecutive_errors += 1;
+    health.consecutive_errors = health.consecutive_errors.saturating_add(1);
     // The original knew errors by status alone, and counted one without a status as a 500.
     match failure.status_code().unwrap_or(500) {
         400 => health.disabled = true,

@@ -134,7 +134,8 @@ impl StatusCode for reqwest::Error {
     }
     fn reason(&self) -> Option<Reason> {
         // A body that broke off on the way counts as decoding too; one that is no JSON has serde's error in it.
-        let is_unreadable = self.is_decode() && self.source().is_some_and(|source| source.is::<serde_json::Error>());
+        let is_json = <dyn StdError>::is::<serde_json::Error>;
+        let is_unreadable = self.is_decode() && self.source().is_some_and(is_json);
         (self.is_builder() || self.is_redirect() || is_unreadable).then_some(Reason::Request)
     }
 }

@@ -188,6 +188,7 @@ impl Pool {
         let is_disabled = next.disabled;
         entry.epoch += 1;
         entry.probe = None;
+        entry.auto.unjudged = false;
         // Calls that are still running began before the operator's word.
         entry.cooling_since = serial;
         entry.set_health(next, &self.policy);

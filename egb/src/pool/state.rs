@@ -97,7 +97,11 @@ impl State {
         if entry.health.streaks.circuit > 0 && entry.health.is_half_open(timeline.time_of(now)) {
             entry.probe = Some(serial);
         }
-        entry.budget.take(now, || timeline.tick_of(next_midnight(timeline.time_of(now))));
+        entry.budget.take(now, || {
+            // Once a day: the wall clock may have been set since the start.
+            let wall = timeline.wall();
+            timeline.tick_of(wall.time_of_wall(next_midnight(wall.wall_of(timeline.time_of(now)))))
+        });
         let slot = Arc::clone(&entry.slot);
         let wake = journaled && self.mark_dirty(id);
         (slot, wake)
