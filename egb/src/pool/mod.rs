@@ -133,7 +133,9 @@ impl Pool {
 
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, now: Tick) -> (Key, bool) {
         let entry = state.entry_mut(id);
-        if entry.auto.unjudged && !entry.slot.serene.load(Ordering::SeqCst) {
+        // A fetch from before the cooldown began says nothing of the key since.
+        let implied = entry.auto.unjudged && entry.auto.last_fetch > entry.cooling_since;
+        if implied && !entry.slot.serene.load(Ordering::SeqCst) {
             let time = self.timeline.time_of(now);
             entry.set_health(self.policy.next(&entry.health, &Verdict::Success, time), &self.policy);
             let weight = entry.health.effective;
