@@ -17,9 +17,10 @@ pub fn pool() -> Balancer {
     Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
 }
 
+/// Uses of a key, successes, failures.
 pub fn counts(balancer: &Balancer) -> (u64, u64, u64) {
     let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
+    (stats.uses(), stats.successes(), stats.failures())
 }
 
 /// Runs a future that never waits for anything outside.

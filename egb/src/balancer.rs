@@ -3,16 +3,17 @@
 
 use std::fmt;
 use std::future::Future;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
 use crate::builder::{BalancerBuilder, Sources};
+use crate::checkout::Checkout;
 use crate::context::{self, EnterGuard, Scoped};
 use crate::error::Error;
 use crate::key::Key;
 use crate::lease::{Lease, Settled};
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{Effect, Lone, Pool, Reloaded, Shortage, Slot};
-use crate::schedule::SlotId;
+use crate::pool::{CheckedOut, Effect, Held, Lone, Pool, Reloaded, ScopeId, Shortage, Wanted};
 use crate::stats::Stats;
 use crate::store::Writer;
 
@@ -39,6 +40,8 @@ struct Inner {
     pool: Arc<Pool>,
     sources: Sources,
     writer: Option<Writer>,
+    /// For sessions: their names stay out of the pool.
+    hasher: RandomState,
 }
 
 impl Balancer {
@@ -48,7 +51,7 @@ impl Balancer {
     }
 
     pub(crate) fn new(pool: Arc<Pool>, sources: Sources, writer: Option<Writer>) -> Self {
-        Self(Arc::new(Inner { pool, sources, writer }))
+        Self(Arc::new(Inner { pool, sources, writer, hasher: RandomState::new() }))
     }
 
     /// The next key. Fetching it counts as a success; report a failure with
@@ -59,9 +62,9 @@ impl Balancer {
     ///
     /// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`].
     pub fn key(&self) -> Result<Key, Error> {
-        let fetched = self.0.pool.fetch().map_err(|shortage| refusal(1, shortage))?;
+        let fetched = self.0.pool.fetch().map_err(refusal)?;
         self.wake(fetched.wake);
-        Ok(fetched.slots)
+        Ok(fetched.keys)
     }
 
     /// The next `count` distinct keys, as [`key`](Self::key) gives one.
@@ -70,10 +73,10 @@ impl Balancer {
     ///
     /// As for [`key`](Self::key), and [`Error::TooFewKeys`] when the pool is smaller than `count`.
     pub fn keys(&self, count: usize) -> Result<Vec<Key>, Error> {
-        at_least_one(count)?;
-        let fetched = self.0.pool.fetch_many(count).map_err(|shortage| refusal(count, shortage))?;
+        Self::check_count(count)?;
+        let fetched = self.0.pool.fetch_many(count).map_err(refusal)?;
         self.wake(fetched.wake);
-        Ok(fetched.slots)
+        Ok(fetched.keys)
     }
 
     /// Leases the next key for one call.
@@ -82,7 +85,7 @@ impl Balancer {
     ///
     /// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`].
     pub fn lease(&self) -> Result<Lease, Error> {
-        self.lease_excluding(1, &[])
+        self.leases(1)
     }
 
     /// Leases the next `count` distinct keys for one call, or none of them.
@@ -91,21 +94,37 @@ impl Balancer {
     ///
     /// As for [`lease`](Self::lease), and [`Error::TooFewKeys`] when the pool is smaller than `count`.
     pub fn leases(&self, count: usize) -> Result<Lease, Error> {
-        self.lease_excluding(count, &[])
+        self.checkout().keys(count).into_core().map(Lease::from)
     }
 
-    /// As [`leases`](Self::leases), with none of the keys that were tried before.
-    pub(crate) fn lease_excluding(&self, count: usize, tried: &[SlotId]) -> Result<Lease, Error> {
-        at_least_one(count)?;
-        let refuse = |shortage| refusal(count, shortage);
-        if count == 1 {
-            let checkout = self.0.pool.checkout(tried).map_err(refuse)?;
-            self.wake(checkout.wake);
-            return Ok(Lease::one(self.clone(), checkout));
+    /// A lease with more to say: a scope, a session that sticks to its key, a time to wait.
+    pub fn checkout(&self) -> Checkout {
+        Checkout::new(self.clone())
+    }
+
+    /// What is wanted, if it is free now.
+    pub(crate) fn take(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Error> {
+        Self::check_count(wanted.count)?;
+        let taken = self.0.pool.checkout(wanted).map_err(refusal)?;
+        self.wake(taken.wake);
+        Ok(taken)
+    }
+
+    pub(crate) fn check_count(count: usize) -> Result<(), Error> {
+        if count == 0 {
+            let (what, problem) = ("the number of keys".to_owned(), "is 0; ask for at least one");
+            return Err(Error::Invalid { what, problem });
         }
-        let checkout = self.0.pool.checkout_many(count, tried).map_err(refuse)?;
-        self.wake(checkout.wake);
-        Ok(Lease::many(self.clone(), checkout))
+        Ok(())
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    /// A hash that differs from process to process.
+    pub(crate) fn hash(&self, value: &impl Hash) -> u64 {
+        self.0.hasher.hash_one(value)
     }
 
     /// Calls `body` with `count` distinct keys and learns from its result. Inside it `egb::key()` is
@@ -119,7 +138,7 @@ impl Balancer {
         E: StatusCode + From<Error>,
     {
         let lease = self.leases(count)?;
-        let result = context::with_lease(&lease, || body(lease.keys()));
+        let result = context::with_keys(lease.held(), || body(lease.keys()));
         lease.report(&result);
         result
     }
@@ -147,8 +166,8 @@ impl Balancer {
     {
         let lease = self.leases(count)?;
         let keys = lease.keys().to_vec();
-        let running = context::with_lease(&lease, || body(keys));
-        let result = context::in_lease(&lease, running).await;
+        let running = context::with_keys(lease.held(), || body(keys));
+        let result = context::in_call(lease.held(), running).await;
         let verdict = match &result {
             Ok(_) => Verdict::Success,
             Err(error) => Verdict::error(error),
@@ -176,10 +195,12 @@ impl Balancer {
         }
     }
 
-    pub(crate) fn settle(&self, slots: &[Arc<Slot>], serial: u64, verdict: &Verdict, lone: Lone) -> Settled {
+    pub(crate) fn settle(&self, held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
+        let slots = held.slots();
+        let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
         let mut all = Effect::default();
         for slot in slots {
-            let effect = self.0.pool.settle(slot, serial, verdict, lone);
+            let effect = self.0.pool.settle(slot, serial, scope, verdict, lone);
             all.wake |= effect.wake;
             all.disabled |= effect.disabled;
         }
@@ -196,7 +217,7 @@ impl Balancer {
         }
     }
 
-    fn wake(&self, wake: bool) {
+    pub(crate) fn wake(&self, wake: bool) {
         if let Some(writer) = &self.0.writer
             && wake
         {
@@ -300,17 +321,9 @@ impl fmt::Debug for Balancer {
     }
 }
 
-fn at_least_one(count: usize) -> Result<(), Error> {
-    if count == 0 {
-        let (what, problem) = ("the number of keys".to_owned(), "is 0; ask for at least one");
-        return Err(Error::Invalid { what, problem });
-    }
-    Ok(())
-}
-
-/// Why `wanted` keys could not be given.
-fn refusal(wanted: usize, shortage: Shortage) -> Error {
-    let Shortage { total, disabled, parked, busy, next_due } = shortage;
+/// Why the keys could not be given.
+pub(crate) fn refusal(shortage: Shortage) -> Error {
+    let Shortage { wanted, total, disabled, parked, busy, next_due, .. } = shortage;
     if wanted > total {
         Error::TooFewKeys { wanted, total }
     } else if wanted > total - disabled {

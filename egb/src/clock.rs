@@ -4,11 +4,18 @@
 //! what is stored is UTC. A wall clock that jumps while the program runs changes neither order nor
 //! cooldowns.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
+
+mod timer;
 
 /// A source of time. [`SystemClock`] is the real one; [`ManualClock`] stands still until told.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -17,7 +24,16 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
     /// The wall clock. It may jump.
     fn utc(&self) -> SystemTime;
+
+    /// A future that is ready once [`monotonic`](Self::monotonic) has reached `at`, on any executor. What is
+    /// provided here serves clocks that go at the pace of real time.
+    fn sleep_until(&self, at: Duration) -> Sleep {
+        timer::sleep(at.saturating_sub(self.monotonic()))
+    }
 }
+
+/// What [`Clock::sleep_until`] returns.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The wall clock of the operating system, for what happens outside any balancer.
 pub(crate) fn system_utc() -> SystemTime {
@@ -74,6 +90,8 @@ pub struct ManualClock(Arc<Mutex<Reading>>);
 struct Reading {
     monotonic: Duration,
     utc: SystemTime,
+    sleepers: BTreeMap<(Duration, u64), Waker>,
+    last_sleeper: u64,
 }
 
 impl ManualClock {
@@ -84,14 +102,32 @@ impl ManualClock {
 
     /// A clock that stands at `utc`.
     pub fn at(utc: SystemTime) -> Self {
-        Self(Arc::new(Mutex::new(Reading { monotonic: Duration::ZERO, utc })))
+        let (monotonic, sleepers) = (Duration::ZERO, BTreeMap::new());
+        Self(Arc::new(Mutex::new(Reading { monotonic, utc, sleepers, last_sleeper: 0 })))
     }
 
-    /// Lets time pass.
+    /// Lets time pass, and wakes who slept until then.
     pub fn advance(&self, by: Duration) {
         let mut reading = self.0.lock();
         reading.monotonic += by;
         reading.utc += by;
+        let after = reading.monotonic + Duration::from_nanos(1);
+        let later = reading.sleepers.split_off(&(after, 0));
+        let due = mem::replace(&mut reading.sleepers, later);
+        drop(reading);
+        due.into_values().for_each(Waker::wake);
+    }
+
+    /// How many calls sleep on this clock: they wait for a key, a backoff or a deadline. A test that
+    /// waits until there is one knows when to [`advance`](Self::advance).
+    pub fn sleepers(&self) -> usize {
+        self.0.lock().sleepers.len()
+    }
+
+    /// How long until the first of them wakes; `None` when nobody sleeps.
+    pub fn next_wake(&self) -> Option<Duration> {
+        let reading = self.0.lock();
+        reading.sleepers.keys().next().map(|(at, _)| at.saturating_sub(reading.monotonic))
     }
 
     /// Sets the wall clock alone, as an operator or NTP does; no time passes.
@@ -113,6 +149,37 @@ impl Clock for ManualClock {
 
     fn utc(&self) -> SystemTime {
         self.0.lock().utc
+    }
+
+    fn sleep_until(&self, at: Duration) -> Sleep {
+        let mut reading = self.0.lock();
+        reading.last_sleeper += 1;
+        Box::pin(Sleeper { clock: self.clone(), at: (at, reading.last_sleeper) })
+    }
+}
+
+/// One that sleeps on a [`ManualClock`].
+struct Sleeper {
+    clock: ManualClock,
+    at: (Duration, u64),
+}
+
+impl Future for Sleeper {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut reading = self.clock.0.lock();
+        if reading.monotonic >= self.at.0 {
+            return Poll::Ready(());
+        }
+        reading.sleepers.insert(self.at, context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        self.clock.0.lock().sleepers.remove(&self.at);
     }
 }
 
@@ -157,6 +224,11 @@ impl Timeline {
 
     pub(crate) fn now(&self) -> Tick {
         Tick(nanos(self.clock.monotonic().saturating_sub(self.start_monotonic)))
+    }
+
+    /// A future that is ready at `tick`.
+    pub(crate) fn sleep_until(&self, tick: Tick) -> Sleep {
+        self.clock.sleep_until(self.start_monotonic + Duration::from_nanos(tick.0))
     }
 
     /// The UTC of a tick, as if the wall clock had never been set since the start.

@@ -9,9 +9,11 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
+use futures_core::Stream;
+
 use crate::balancer::Balancer;
 use crate::key::Key;
-use crate::lease::{Held, Lease};
+use crate::pool::Held;
 
 /// The surroundings of the running code. A thread has one; a future brings its own to each poll.
 #[derive(Default)]
@@ -86,28 +88,28 @@ fn swap<P: Part>(part: &mut P) {
     let _ = CURRENT.try_with(|current| part.swap(&mut current.borrow_mut()));
 }
 
-/// Runs `body` as a call that holds the keys of `lease`.
-pub(crate) fn with_lease<R>(lease: &Lease, body: impl FnOnce() -> R) -> R {
-    let mut call = Call(Some(lease.held()));
+/// Runs `body` as a call that holds these keys.
+pub(crate) fn with_keys<R>(held: Held, body: impl FnOnce() -> R) -> R {
+    let mut call = Call(Some(held));
     let _replaced = Replaced::new(&mut call);
     body()
 }
 
-/// Runs the future `body` as a call that holds the keys of `lease`.
-pub(crate) fn in_lease<F: Future>(lease: &Lease, body: F) -> InLease<F> {
-    InLease { body, call: Call(Some(lease.held())) }
+/// Runs the future or stream `body` as a call that holds these keys.
+pub(crate) fn in_call<F>(held: Held, body: F) -> InCall<F> {
+    InCall { body, call: Call(Some(held)) }
 }
 
 pin_project_lite::pin_project! {
     /// A future that runs as a balanced call.
-    pub struct InLease<F> {
+    pub struct InCall<F> {
         #[pin]
         body: F,
         call: Call,
     }
 }
 
-impl<F: Future> Future for InLease<F> {
+impl<F: Future> Future for InCall<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<F::Output> {
@@ -117,9 +119,24 @@ impl<F: Future> Future for InLease<F> {
     }
 }
 
-impl<F> fmt::Debug for InLease<F> {
+impl<S> InCall<S> {
+    pub(crate) fn inner(&self) -> &S {
+        &self.body
+    }
+}
+
+impl<S: Stream> InCall<S> {
+    /// The next item of a stream that runs as a balanced call.
+    pub(crate) fn poll_next(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        let _replaced = Replaced::new(this.call);
+        this.body.poll_next(task)
+    }
+}
+
+impl<F> fmt::Debug for InCall<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InLease").finish_non_exhaustive()
+        f.debug_struct("InCall").finish_non_exhaustive()
     }
 }
 

@@ -57,6 +57,10 @@ pub enum Error {
         total: usize,
     },
 
+    /// The call was stopped, or not begun, because its `deadline` has passed.
+    #[error("the deadline of this call has passed; give it more time, or call again")]
+    DeadlineExceeded,
+
     /// No global balancer was set up.
     #[error(
         "egb is not set up: call `egb::init(balancer)` at the start of the program, \

@@ -123,6 +123,11 @@ impl Health {
         self.last_failure
     }
 
+    /// Whether nothing is held against the key: its full share, at once.
+    pub(crate) fn is_full(&self, now: SystemTime) -> bool {
+        !self.disabled && self.effective >= self.weight && self.streaks == Streaks::default() && !self.is_cooling(now)
+    }
+
     /// Changes the configured weight and keeps the health factor.
     pub(crate) fn set_weight(&mut self, weight: f64) {
         if weight.to_bits() != self.weight.to_bits() {

@@ -99,6 +99,43 @@ impl Hash for Key {
     }
 }
 
+/// A type that is made from one key: a ready API client, for instance. With it, a parameter of a
+/// `#[balanced]` function that is marked `#[key]` (or named `key`) can have that type.
+///
+/// ```
+/// use egb::{Balancer, Error, FromKey, Key, balanced};
+///
+/// struct Gemini {
+///     key: Key,
+///     base: &'static str,
+/// }
+///
+/// impl FromKey for Gemini {
+///     fn from_key(key: &Key) -> Self {
+///         Self { key: key.clone(), base: "https://generativelanguage.googleapis.com" }
+///     }
+/// }
+///
+/// #[balanced]
+/// fn models(#[key] gemini: Gemini, version: &str) -> Result<String, Error> {
+///     // ... a request with `gemini.key` ...
+///     Ok(format!("{}/{version}/models", gemini.base))
+/// }
+/// #
+/// # let balancer = Balancer::builder().key("test-key").build()?;
+/// # let _entered = balancer.enter();
+/// # assert!(models("v1beta")?.ends_with("v1beta/models"));
+/// # Ok::<(), Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not made from a key",
+    note = "implement `egb::FromKey` for it: `fn from_key(key: &egb::Key) -> Self`"
+)]
+pub trait FromKey: Sized {
+    /// Makes one, for one call.
+    fn from_key(key: &Key) -> Self;
+}
+
 /// A key's name in the database, in logs and in statistics: the first 16 bytes of a SHA-256 over
 /// the key. The same key has the same fingerprint on every machine and in every version of egb.
 ///

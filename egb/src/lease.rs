@@ -2,21 +2,25 @@
 //! the call ends.
 
 use std::fmt;
-use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use futures_core::Stream;
+use parking_lot::Mutex;
+
+use crate::attached::Attached;
 use crate::balancer::Balancer;
 use crate::key::Key;
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{Checkout, Lone, Slot};
-use crate::schedule::SlotId;
+use crate::pool::{CheckedOut, Held, ScopeId};
 use crate::store::Ack;
 
 /// A key, or several distinct ones, for one call.
 ///
 /// End it with [`success`](Lease::success), [`failure`](Lease::failure), [`report`](Lease::report) or
-/// [`end`](Lease::end). Dropped without one of them (an early return, a panic, a cancelled future) it is
-/// neutral: the key's place comes back and its health stays, never a silent success.
+/// [`end`](Lease::end), or hand it to a stream with [`attach`](Lease::attach). Dropped without one of them
+/// (an early return, a panic, a cancelled future) it is neutral: the key's place comes back and its
+/// health stays, never a silent success. The lease of a `#[balanced]` function, dropped before the function
+/// returns, is judged by what the function returns.
 ///
 /// ```
 /// # let balancer = egb::Balancer::builder().key("test-key-1").in_memory().build()?;
@@ -28,38 +32,19 @@ use crate::store::Ack;
 /// ```
 #[must_use = "a lease that is dropped gives its key back unused; end it with a verdict"]
 pub struct Lease {
+    /// `None` once it has ended.
+    core: Option<LeaseCore>,
+    /// The balanced function that gave it to its body, as long as that runs.
+    desk: Weak<Desk>,
+}
+
+/// A lease as the code of `#[balanced]` keeps it: small, for it is part of every balanced future.
+pub struct LeaseCore {
     balancer: Balancer,
     held: Held,
     serial: u64,
+    scope: ScopeId,
     ended: bool,
-}
-
-/// The keys of a lease. Cheap to clone.
-#[derive(Clone)]
-pub(crate) enum Held {
-    One(Arc<Slot>),
-    Many(Arc<Many>),
-}
-
-pub(crate) struct Many {
-    keys: Vec<Key>,
-    slots: Vec<Arc<Slot>>,
-}
-
-impl Held {
-    pub(crate) fn keys(&self) -> &[Key] {
-        match self {
-            Self::One(slot) => slice::from_ref(&slot.key),
-            Self::Many(many) => &many.keys,
-        }
-    }
-
-    fn slots(&self) -> &[Arc<Slot>] {
-        match self {
-            Self::One(slot) => slice::from_ref(slot),
-            Self::Many(many) => &many.slots,
-        }
-    }
 }
 
 /// Whether everything that a verdict brought about is done.
@@ -88,30 +73,84 @@ impl Settled {
     }
 }
 
-impl Lease {
-    pub(crate) fn one(balancer: Balancer, checkout: Checkout<Arc<Slot>>) -> Self {
-        Self { balancer, held: Held::One(checkout.slots), serial: checkout.serial, ended: false }
+impl LeaseCore {
+    pub(crate) fn new(balancer: Balancer, taken: CheckedOut<Held>, scope: ScopeId) -> Self {
+        Self { balancer, held: taken.keys, serial: taken.serial, scope, ended: false }
     }
 
-    pub(crate) fn many(balancer: Balancer, checkout: Checkout<Vec<Arc<Slot>>>) -> Self {
-        let slots = checkout.slots;
-        let keys = slots.iter().map(|slot| slot.key.clone()).collect();
-        let held = Held::Many(Arc::new(Many { keys, slots }));
-        Self { balancer, held, serial: checkout.serial, ended: false }
+    pub(crate) fn keys(&self) -> &[Key] {
+        self.held.keys()
+    }
+
+    /// The only key, or the first.
+    pub(crate) fn key(&self) -> &Key {
+        self.held.key()
+    }
+
+    pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
+        self.apply(verdict)
+    }
+
+    fn apply(&mut self, verdict: &Verdict) -> Settled {
+        self.ended = true;
+        self.balancer.settle(&self.held, self.serial, self.scope, verdict)
+    }
+
+    pub(crate) fn balancer(&self) -> &Balancer {
+        &self.balancer
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        self.held.clone()
+    }
+
+    pub(crate) fn scope(&self) -> ScopeId {
+        self.scope
+    }
+}
+
+impl Drop for LeaseCore {
+    fn drop(&mut self) {
+        if !self.ended {
+            // Neutral disables nothing, so there is nothing to wait for.
+            let _ = self.apply(&Verdict::Neutral);
+        }
+    }
+}
+
+impl fmt::Debug for LeaseCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("keys", &self.keys()).finish_non_exhaustive()
+    }
+}
+
+/// Where the lease that a body was given comes back to if the body did not end it.
+pub(crate) type Desk = Mutex<Option<LeaseCore>>;
+
+impl From<LeaseCore> for Lease {
+    fn from(core: LeaseCore) -> Self {
+        Self { core: Some(core), desk: Weak::new() }
+    }
+}
+
+impl Lease {
+    /// A lease that goes back to `desk` when it is dropped without an end, as long as that is there.
+    pub(crate) fn lent(core: LeaseCore, desk: &Arc<Desk>) -> Self {
+        Self { core: Some(core), desk: Arc::downgrade(desk) }
+    }
+
+    fn core(&self) -> &LeaseCore {
+        self.core.as_ref().expect("a lease has its keys until it ends, and what ends it takes it")
     }
 
     /// The key; of several, the first.
-    ///
-    /// # Panics
-    ///
-    /// Never for a lease of at least one key, and no other can be made.
     pub fn key(&self) -> &Key {
-        &self.keys()[0]
+        self.core().key()
     }
 
     /// All keys of the lease.
     pub fn keys(&self) -> &[Key] {
-        self.held.keys()
+        self.core().keys()
     }
 
     /// Ends the lease: the key served the call.
@@ -138,42 +177,58 @@ impl Lease {
         self.settle(&verdict.into()).wait();
     }
 
+    /// Hands the lease to a stream of results, which is then the call: the key stays leased until the stream
+    /// ends (a success), yields its first error (a failure, by its status) or is dropped before (neutral).
+    /// What polls the stream sees the key as [`egb::key()`](crate::key()).
+    ///
+    /// ```
+    /// use egb::{Lease, balanced};
+    /// use futures::{Stream, stream};
+    ///
+    /// # async fn send(_: &egb::Key) -> Result<impl Stream<Item = Result<String, egb::Error>>, egb::Error> {
+    /// #     Ok(stream::iter([Ok("a".to_owned()), Ok("b".to_owned())]))
+    /// # }
+    /// #[balanced]
+    /// async fn tokens(lease: Lease) -> Result<impl Stream<Item = Result<String, egb::Error>>, egb::Error> {
+    ///     let answer = send(lease.key()).await?; // an error here is judged as in any balanced function
+    ///     Ok(lease.attach(answer))
+    /// }
+    /// #
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # let balancer = egb::Balancer::builder().key("test-key-1").in_memory().build()?;
+    /// # let _entered = balancer.enter();
+    /// # use futures::StreamExt;
+    /// let answer: Vec<_> = tokens().await?.collect().await;
+    /// assert_eq!((answer.len(), balancer.stats().successes()), (2, 1));
+    /// # Ok::<(), egb::Error>(()) }).unwrap();
+    /// ```
+    pub fn attach<S, T, E>(self, stream: S) -> Attached<S>
+    where
+        S: Stream<Item = Result<T, E>>,
+        E: StatusCode,
+    {
+        Attached::new(self, stream)
+    }
+
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
-        self.apply(verdict)
-    }
-
-    fn apply(&mut self, verdict: &Verdict) -> Settled {
-        self.ended = true;
-        let slots = self.held.slots();
-        let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
-        self.balancer.settle(slots, self.serial, verdict, lone)
-    }
-
-    pub(crate) fn balancer(&self) -> &Balancer {
-        &self.balancer
+        self.core.take().map_or(Settled::Done, |core| core.settle(verdict))
     }
 
     pub(crate) fn held(&self) -> Held {
-        self.held.clone()
-    }
-
-    /// What a retry excludes, so that it gets other keys.
-    pub(crate) fn tickets(&self) -> impl Iterator<Item = SlotId> {
-        self.held.slots().iter().map(|slot| slot.id)
+        self.core().held()
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.ended {
-            // Neutral disables nothing, so there is nothing to wait for.
-            let _ = self.apply(&Verdict::Neutral);
+        if let (Some(core), Some(desk)) = (self.core.take(), self.desk.upgrade()) {
+            *desk.lock() = Some(core);
         }
     }
 }
 
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("keys", &self.keys()).finish_non_exhaustive()
+        fmt::Debug::fmt(self.core(), f)
     }
 }

@@ -65,8 +65,10 @@
 //! | `reqwest` | | [`StatusCode`] for `reqwest::Error` and `reqwest::Response` |
 //! | `anyhow` | | [`StatusCode`] for `anyhow::Error` |
 
+mod attached;
 mod balancer;
 mod builder;
+mod checkout;
 mod clock;
 mod config;
 mod context;
@@ -91,9 +93,11 @@ pub mod __private {
     pub use crate::macros_rt::*;
 }
 
+pub use attached::Attached;
 pub use balancer::Balancer;
 pub use builder::BalancerBuilder;
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use checkout::Checkout;
+pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use config::KeyConfig;
 pub use context::{EnterGuard, Scoped};
 /// Implements [`trait@StatusCode`] for an error type: each variant says where its status comes from.
@@ -311,7 +315,7 @@ pub use egb_macros::StatusCode;
 pub use egb_macros::balanced;
 pub use error::Error;
 pub use health::{Health, LastFailure};
-pub use key::{Fingerprint, Key};
+pub use key::{Fingerprint, FromKey, Key};
 pub use keyfile::{BadLine, KeysFileError, KeysFileErrorKind};
 pub use lease::Lease;
 pub use limits::Limits;
@@ -319,5 +323,5 @@ pub use outcome::{Failure, Header, HttpError, Reason, StatusCode, Verdict};
 pub use policy::Policy;
 pub use pool::Reloaded;
 pub use registry::{Guard, get, init, key, keys, register};
-pub use stats::{KeyState, KeyStats, Stats};
+pub use stats::{KeyState, KeyStats, ScopeStats, Stats};
 pub use store::{StoreError, StoreErrorKind};

@@ -30,14 +30,18 @@ pub struct KeyStats {
     pub state: KeyState,
     /// Its health; the instants are UTC by the wall clock.
     pub health: Health,
+    /// The scopes in which it is worse off than that, in this process's view.
+    pub scopes: Vec<ScopeStats>,
     /// Its limits, the balancer's defaults included.
     pub limits: Limits,
     /// Calls in the last minute, if a limit counts them.
     pub used_in_minute: Option<u32>,
     /// Calls since midnight, if a limit counts them.
     pub used_today: Option<u32>,
-    /// Calls that the key was given to.
+    /// Times that the key was given to a call: each attempt of a retried call is one.
     pub calls: u64,
+    /// Those of them that began a call: the first attempt's, and of several keys the first.
+    pub begun: u64,
     /// Those that succeeded.
     pub successes: u64,
     /// Those that failed, whosever fault it was.
@@ -48,6 +52,16 @@ pub struct KeyStats {
     pub in_flight: u32,
     /// When it was given to a call last.
     pub last_used: Option<SystemTime>,
+}
+
+/// How a key is for the calls of one scope.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ScopeStats {
+    /// The scope's name.
+    pub scope: String,
+    /// The key's health within it; the instants are UTC by the wall clock.
+    pub health: Health,
 }
 
 /// Whether a key can be used now.
@@ -87,22 +101,29 @@ impl Stats {
         self.count(|key| key.state == KeyState::Disabled)
     }
 
-    /// Calls that were given a key.
+    /// Calls that were given a key, as their callers count them: one that was retried, or took several
+    /// keys, is one.
     pub fn calls(&self) -> u64 {
+        self.keys.iter().map(|key| key.begun).sum()
+    }
+
+    /// Times that a key was given to a call: more than [`calls`](Self::calls) when calls are retried or
+    /// take several keys. [`successes`](Self::successes) and [`failures`](Self::failures) are of these.
+    pub fn uses(&self) -> u64 {
         self.keys.iter().map(|key| key.calls).sum()
     }
 
-    /// Calls that succeeded.
+    /// Uses that succeeded.
     pub fn successes(&self) -> u64 {
         self.keys.iter().map(|key| key.successes).sum()
     }
 
-    /// Calls that failed.
+    /// Uses that failed.
     pub fn failures(&self) -> u64 {
         self.keys.iter().map(|key| key.failures).sum()
     }
 
-    /// Calls that failed with status 429.
+    /// Uses that failed with status 429.
     pub fn throttled(&self) -> u64 {
         self.keys.iter().map(|key| key.throttled).sum()
     }

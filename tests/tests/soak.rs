@@ -53,7 +53,7 @@ fn open(db: &std::path::Path) -> Balancer {
 
 fn totals(balancer: &Balancer) -> (u64, u64, u64) {
     let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
+    (stats.uses(), stats.successes(), stats.failures())
 }
 
 /// A fixed sequence that looks random (Marsaglia, Xorshift RNGs, 2003).

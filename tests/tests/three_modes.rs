@@ -36,7 +36,7 @@ fn pool(count: usize) -> Balancer {
 
 fn counts(balancer: &Balancer) -> (u64, u64, u64) {
     let stats = balancer.stats();
-    (stats.calls(), stats.successes(), stats.failures())
+    (stats.uses(), stats.successes(), stats.failures())
 }
 
 #[test]

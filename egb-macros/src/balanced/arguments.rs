@@ -20,8 +20,8 @@ pub(crate) struct Arg {
     pub(crate) pattern: Pat,
     pub(crate) ty: Type,
     pub(crate) cfg: Vec<Attribute>,
-    /// An option reads it, so that it has its use even when the body has none for it.
-    pub(crate) in_options: bool,
+    /// Those of its names that options read, and so have their use even when the body has none for them.
+    pub(crate) in_options: Vec<Ident>,
 }
 
 impl Arg {
@@ -43,12 +43,10 @@ pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mu
                 repeatable = false;
             }
             FnArg::Typed(typed) if plain(&typed.pat).is_none() => {
-                let mut bound = Bound(Vec::new());
-                bound.visit_pat(&typed.pat);
-                if let Some(name) = bound.0.into_iter().find(|name| options.count_with(name)) {
+                if let Some(name) = names_in(&typed.pat).into_iter().find(|name| options.measure_with(name)) {
                     let message = format!(
                         "with `retries`, which take the pattern apart anew for each attempt, \
-                         a number of keys or retries can't be read out of it; give `{name}` a parameter of its own"
+                         a number or a duration can't be read out of it; give `{name}` a parameter of its own"
                     );
                     mistakes.at(&typed.pat, message);
                     repeatable = false;
@@ -84,7 +82,7 @@ pub(super) fn name_all(sig: &mut Signature, options: &Options) -> Vec<Arg> {
         *typed.pat = Pat::Verbatim(name.to_token_stream());
         args.push(Arg {
             again: format_ident!("__again{position}", span = Span::mixed_site()),
-            in_options: options.mention(&name),
+            in_options: names_in(&pattern).into_iter().filter(|name| options.mention(name)).collect(),
             name,
             pattern,
             ty: (*typed.ty).clone(),
@@ -100,6 +98,12 @@ fn plain(pattern: &Pat) -> Option<&PatIdent> {
         Pat::Ident(plain) if plain.by_ref.is_none() && plain.subpat.is_none() => Some(plain),
         _ => None,
     }
+}
+
+fn names_in(pattern: &Pat) -> Vec<Ident> {
+    let mut bound = Bound(Vec::new());
+    bound.visit_pat(pattern);
+    bound.0
 }
 
 /// The names that a pattern binds.

@@ -13,13 +13,16 @@ pub(crate) struct KeyParam {
     pub(crate) ident: Ident,
     pub(crate) mutable: bool,
     pub(crate) ty: Type,
+    /// Whether the body takes the lease itself.
+    pub(crate) is_lease: bool,
 }
 
 /// Takes the key's parameter out of the signature: the one marked `#[key]`, else the one named `key` or
-/// `keys` (or with a `_` before it).
+/// `keys` (or with a `_` before it), else a `lease: Lease`.
 pub(super) fn take_key(sig: &mut Signature, mistakes: &mut Mistakes) -> Option<KeyParam> {
     let marked: Vec<bool> = sig.inputs.iter_mut().map(take_mark).collect();
     let by_mark = marked.contains(&true);
+    let by_name = sig.inputs.iter().any(|input| matches!(input, FnArg::Typed(typed) if is_named_key(typed)));
     let mut key = None;
     for (input, is_marked) in std::mem::take(&mut sig.inputs).into_iter().zip(marked) {
         match &input {
@@ -27,7 +30,13 @@ pub(super) fn take_key(sig: &mut Signature, mistakes: &mut Mistakes) -> Option<K
                 mistakes.at(&typed.pat, "the key's parameter needs a plain name, such as `key`");
                 sig.inputs.push(input);
             }
-            FnArg::Typed(typed) if if by_mark { is_marked } else { is_named_key(typed) } => {
+            FnArg::Typed(typed)
+                if match (by_mark, by_name) {
+                    (true, _) => is_marked,
+                    (false, true) => is_named_key(typed),
+                    (false, false) => is_named(typed, &["lease"]) && is_lease(peel(&typed.ty)),
+                } =>
+            {
                 add(typed, &mut key, mistakes);
             }
             _ => sig.inputs.push(input),
@@ -49,10 +58,25 @@ fn take_mark(input: &mut FnArg) -> bool {
 }
 
 fn is_named_key(typed: &PatType) -> bool {
+    is_named(typed, &["key", "keys"])
+}
+
+fn is_named(typed: &PatType, names: &[&str]) -> bool {
     plain(typed).is_some_and(|pattern| {
         let name = pattern.ident.to_string();
-        matches!(name.trim_start_matches("r#").trim_start_matches('_'), "key" | "keys")
+        names.contains(&name.trim_start_matches("r#").trim_start_matches('_'))
     })
+}
+
+/// `Lease`, by itself or behind references.
+fn is_lease(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => is_lease(peel(&reference.elem)),
+        Type::Path(path) => {
+            path.path.segments.last().is_some_and(|last| last.arguments.is_none() && last.ident == "Lease")
+        }
+        _ => false,
+    }
 }
 
 fn plain(typed: &PatType) -> Option<&PatIdent> {
@@ -77,6 +101,7 @@ fn add(typed: &PatType, key: &mut Option<KeyParam>, mistakes: &mut Mistakes) {
                 ident: pattern.ident.clone(),
                 mutable: pattern.mutability.is_some(),
                 ty: peel(&typed.ty).clone(),
+                is_lease: is_lease(peel(&typed.ty)),
             });
         }
     }
@@ -99,6 +124,12 @@ pub(super) fn check_key_type(key: &KeyParam, options: &Options, mistakes: &mut M
             None => format!("one key is handed over by default; write `#[balanced(keys = {len})]`"),
         };
         wrong(syn::Error::new_spanned(&array.len, message));
+    }
+    if let Type::Reference(reference) = &key.ty
+        && key.is_lease
+    {
+        wrong(syn::Error::new_spanned(reference, "the lease is handed over, not lent; take `lease: egb::Lease`"));
+        return fits;
     }
     if let Type::Reference(reference) = &key.ty
         && let Some(mutability) = &reference.mutability

@@ -9,6 +9,7 @@ use self::options::Options;
 use crate::mistakes::Mistakes;
 
 mod arguments;
+mod duration;
 mod expand;
 mod function;
 mod generics;

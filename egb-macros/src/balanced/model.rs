@@ -45,6 +45,9 @@ impl Model {
             // Its length says what was meant.
             options.keys = Some(array.len.clone());
         }
+        let is_async = function.sig.asyncness.is_some()
+            || matches!(&function.body, Body::Block(block) if !matches!(Shape::of(&function.sig, block), Shape::Sync(_)));
+        options.check_together(is_async, mistakes);
         let mut fits = check_key_type(&key, &options, mistakes);
         fits &= check_borrow_of_key(&key.ty, &function.sig, mistakes);
         drop_lifetimes_of(&key.ty, &mut function.sig);

@@ -6,11 +6,13 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Token};
 
+use super::duration;
 use crate::mistakes::{Mistakes, did_you_mean};
 use crate::tokens::{absolute, literal, mentions, peel_expr};
 
 /// Every option, in the order of the documentation.
-const KNOWN: [&str; 5] = ["keys", "balancer", "retries", "classify", "crate"];
+const KNOWN: [&str; 10] =
+    ["keys", "balancer", "retries", "backoff", "wait", "deadline", "scope", "affinity", "classify", "crate"];
 
 /// The options as given; `None` is the default.
 #[derive(Default)]
@@ -18,6 +20,11 @@ pub(crate) struct Options {
     pub(crate) keys: Option<Expr>,
     pub(crate) balancer: Option<Balancer>,
     pub(crate) retries: Option<Expr>,
+    pub(crate) backoff: Option<Expr>,
+    pub(crate) wait: Option<Expr>,
+    pub(crate) deadline: Option<Expr>,
+    pub(crate) scope: Option<Expr>,
+    pub(crate) affinity: Option<Expr>,
     pub(crate) classify: Option<ExprPath>,
     pub(crate) krate: Option<Path>,
     /// Those that were named, rightly or not.
@@ -32,7 +39,7 @@ impl Options {
 
     /// Whether `keys` was given a value that it can't have.
     pub(crate) fn keys_are_wrong(&self) -> bool {
-        self.keys.is_none() && self.named.iter().any(|name| name == "keys")
+        self.keys.is_none() && self.names("keys").is_some()
     }
 
     /// `::egb::__private`
@@ -42,12 +49,38 @@ impl Options {
 
     /// Whether an option reads this name.
     pub(crate) fn mention(&self, name: &Ident) -> bool {
-        matches!(&self.balancer, Some(Balancer::Given(balancer)) if reads(balancer, name)) || self.count_with(name)
+        let borrowed = [&self.scope, &self.affinity].into_iter().flatten();
+        let given = matches!(&self.balancer, Some(Balancer::Given(balancer)) if reads(balancer, name));
+        given || borrowed.into_iter().any(|value| reads(value, name)) || self.measure_with(name)
     }
 
-    /// Whether the number of keys or retries is computed from this name.
-    pub(crate) fn count_with(&self, name: &Ident) -> bool {
-        [&self.keys, &self.retries].into_iter().flatten().any(|count| reads(count, name))
+    /// Whether a number or a duration is computed from this name.
+    pub(crate) fn measure_with(&self, name: &Ident) -> bool {
+        let measures = [&self.keys, &self.retries, &self.backoff, &self.wait, &self.deadline];
+        measures.into_iter().flatten().any(|measure| reads(measure, name))
+    }
+
+    /// Whether an option was named, with a value that it can have or not.
+    fn names(&self, name: &str) -> Option<&Ident> {
+        self.named.iter().find(|named| *named == name)
+    }
+
+    /// Options that say nothing without others.
+    pub(crate) fn check_together(&self, is_async: bool, mistakes: &mut Mistakes) {
+        if let Some(backoff) = self.names("backoff")
+            && self.names("retries").is_none()
+        {
+            mistakes.at(backoff, "`backoff` is the pause before a retry, and there is none; add `retries = 2`");
+        }
+        if let Some(deadline) = self.names("deadline")
+            && !is_async
+            && self.names("retries").is_none()
+            && self.names("wait").is_none()
+        {
+            let message = "nothing can stop the body of a sync function, so that `deadline` bounds its waits and \
+                           retries, and it has neither; make it an `async fn`, or give the client a timeout";
+            mistakes.at(deadline, message);
+        }
     }
 }
 
@@ -121,6 +154,11 @@ impl Options {
         match known {
             Some(&"keys") => self.keys = mistakes.take(count(value, &name, 1)),
             Some(&"retries") => self.retries = mistakes.take(count(value, &name, 0)),
+            Some(&"backoff") => self.backoff = mistakes.take(duration::backoff(value)),
+            Some(&"wait") => self.wait = mistakes.take(duration::limit(value, "wait")),
+            Some(&"deadline") => self.deadline = mistakes.take(duration::limit(value, "deadline")),
+            Some(&"scope") => self.scope = mistakes.take(scope(value)),
+            Some(&"affinity") => self.affinity = mistakes.take(affinity(value)),
             Some(&"balancer") => self.balancer = mistakes.take(balancer(value)),
             Some(&"classify") => self.classify = mistakes.take(path(value, &name)),
             Some(&"crate") => self.krate = mistakes.take(path(value, &name).and_then(|path| absolute(path.path))),
@@ -143,6 +181,11 @@ fn example(name: &str) -> &'static str {
         "keys" => "`keys = 2`",
         "retries" => "`retries = 3`",
         "balancer" => "`balancer = \"name\"` or `balancer = self.pool`",
+        "backoff" => "`backoff = \"100ms..2s\"`",
+        "wait" => "`wait = \"5s\"`",
+        "deadline" => "`deadline = \"30s\"`",
+        "scope" => "`scope = \"model\"` or `scope = self.model`",
+        "affinity" => "`affinity = session_id`",
         "classify" => "`classify = path::to::function`",
         _ => "`crate = ::path::to::egb`",
     }
@@ -179,6 +222,28 @@ fn balancer(value: Expr) -> syn::Result<Balancer> {
         }
         Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Ok(Balancer::Named(name)),
         other => Ok(Balancer::Given(other)),
+    }
+}
+
+fn scope(value: Expr) -> syn::Result<Expr> {
+    match &value {
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) if !name.value().is_empty() => Ok(value),
+        Expr::Lit(_) => {
+            let message = "`scope` is the name of a model or an endpoint: `scope = \"model\"` or `scope = self.model`";
+            Err(syn::Error::new_spanned(value, message))
+        }
+        _ => Ok(value),
+    }
+}
+
+fn affinity(value: Expr) -> syn::Result<Expr> {
+    match value {
+        Expr::Lit(constant) => {
+            let message = "this would be one session, and all calls would go to one key; \
+                           give what tells sessions apart: `affinity = session_id`";
+            Err(syn::Error::new_spanned(constant, message))
+        }
+        other => Ok(other),
     }
 }
 

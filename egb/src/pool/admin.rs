@@ -1,11 +1,14 @@
 //! What operators do to a pool: fill it, reload it, reset, enable and disable keys, look at it.
 
 use std::collections::{HashMap, HashSet};
-use std::time::SystemTime;
+use std::sync::atomic::AtomicBool;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
+use super::condition::{Condition, Scoped};
 use super::entry::Entry;
+use super::lanes::Lane;
+use super::sessions::Sessions;
 use super::state::State;
 use super::{Effect, Pool};
 use crate::clock::{Tick, Timeline};
@@ -13,9 +16,9 @@ use crate::config::KeyConfig;
 use crate::health::{Health, Streaks};
 use crate::key::Fingerprint;
 use crate::policy::Policy;
-use crate::schedule::{Schedule, SlotId};
+use crate::schedule::SlotId;
 use crate::stats::Stats;
-use crate::store::Record;
+use crate::store::{Counters, Record};
 
 /// What a reload changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,19 +44,33 @@ impl Pool {
         seed: u64,
         journaled: bool,
     ) -> Self {
+        let mut strangers: HashMap<Fingerprint, Vec<Record>> = HashMap::with_capacity(records.len());
+        for record in records {
+            strangers.entry(record.fingerprint).or_default().push(record);
+        }
         let state = State {
-            schedule: Schedule::new(seed),
+            lanes: vec![Lane::new("".into(), seed)],
             entries: Vec::with_capacity(configs.len()),
             vacant: Vec::new(),
             index: HashMap::with_capacity(configs.len()),
+            sessions: Sessions::new(),
             serial: 0,
             disabled: 0,
             dirty: Vec::with_capacity(configs.len()),
             farewells: Vec::new(),
-            strangers: records.into_iter().map(|record| (record.fingerprint, record)).collect(),
+            strangers,
+            woken: Vec::new(),
         };
-        let pool = Self { policy, timeline, journaled, state: Mutex::new(state) };
-        pool.add(&mut pool.state.lock(), configs);
+        let pool = Self {
+            policy,
+            timeline,
+            journaled,
+            seed,
+            scopes: RwLock::default(),
+            has_too_many_scopes: AtomicBool::new(false),
+            state: Mutex::new(state),
+        };
+        pool.locked(|state| pool.add(state, configs));
         pool
     }
 
@@ -62,54 +79,61 @@ impl Pool {
     pub(crate) fn reload(&self, configs: Vec<KeyConfig>) -> Reloaded {
         let now = self.now();
         let mut reloaded = Reloaded::default();
-        let mut state = self.state.lock();
         let wanted: HashSet<Fingerprint> = configs.iter().map(|config| config.key.fingerprint()).collect();
-        let gone: Vec<SlotId> =
-            state.index.iter().filter(|(known, _)| !wanted.contains(known)).map(|(_, id)| *id).collect();
-        reloaded.removed = gone.len();
-        for id in gone {
-            self.remove(&mut state, id);
-        }
-        let mut added = Vec::new();
-        for config in configs {
-            match state.index.get(&config.key.fingerprint()).copied() {
-                None => added.push(config),
-                Some(id) if config == state.entry_mut(id).config => reloaded.unchanged += 1,
-                Some(id) => {
-                    self.reconfigure(&mut state, id, config, now);
-                    reloaded.changed += 1;
+        self.locked(|state| {
+            let gone: Vec<SlotId> =
+                state.index.iter().filter(|(known, _)| !wanted.contains(known)).map(|(_, id)| *id).collect();
+            reloaded.removed = gone.len();
+            for id in gone {
+                self.remove(state, id);
+            }
+            let mut added = Vec::new();
+            for config in configs {
+                match state.index.get(&config.key.fingerprint()).copied() {
+                    None => added.push(config),
+                    Some(id) if config == state.entry_mut(id).config => reloaded.unchanged += 1,
+                    Some(id) => {
+                        self.reconfigure(state, id, config, now);
+                        reloaded.changed += 1;
+                    }
                 }
             }
-        }
-        reloaded.added = added.len();
-        for id in self.add(&mut state, added) {
-            // A key that came back is enabled again: the store has to know.
-            if self.journaled {
-                state.mark_dirty(id);
+            reloaded.added = added.len();
+            for id in self.add(state, added) {
+                // A key that came back is enabled again: the store has to know.
+                if self.journaled {
+                    state.mark_dirty(id);
+                }
             }
-        }
+        });
         reloaded
     }
 
     /// Adds keys that are not in the pool. Returns their slots.
     fn add(&self, state: &mut State, configs: Vec<KeyConfig>) -> Vec<SlotId> {
         let now = self.now();
-        let mut turns = Vec::with_capacity(configs.len());
+        // First, as a new lane takes in all keys that are there.
+        let mut known = Vec::with_capacity(configs.len());
         for config in configs {
+            let records = state.strangers.remove(&config.key.fingerprint()).unwrap_or_default();
+            known.push(self.recall(state, config, records, now));
+        }
+        let mut turns = Vec::with_capacity(known.len());
+        for (config, record, scoped) in known {
             let fingerprint = config.key.fingerprint();
-            let record = state.strangers.remove(&fingerprint);
-            let stamp = record.as_ref().and_then(|record| record.state.last_used).map(micros);
             let id = state.vacant.pop().unwrap_or_else(|| {
                 state.entries.push(None);
                 SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
             });
-            let entry = Entry::new(id, config, record, &self.policy, &self.timeline);
-            turns.push((id, entry.health.effective, stamp));
-            state.disabled += usize::from(entry.health.disabled);
+            let entry = Entry::new(id, config, record, scoped, &self.policy, &self.timeline);
+            turns.push((id, entry.main.health.effective, entry.use_stamp()));
+            state.disabled += usize::from(entry.main.health.disabled);
             state.entries[id as usize] = Some(entry);
             state.index.insert(fingerprint, id);
         }
-        state.schedule.insert_all(turns.iter().copied());
+        for lane in &mut state.lanes {
+            lane.schedule.insert_all(turns.iter().copied());
+        }
         let added: Vec<SlotId> = turns.into_iter().map(|(id, ..)| id).collect();
         for &id in &added {
             state.place(id, now, &self.timeline);
@@ -117,32 +141,71 @@ impl Pool {
         added
     }
 
+    /// What the store knows of a key: its record, and its condition in the scopes where it is impaired.
+    fn recall(
+        &self,
+        state: &mut State,
+        config: KeyConfig,
+        records: Vec<Record>,
+        now: Tick,
+    ) -> (KeyConfig, Option<Record>, Vec<Scoped>) {
+        let (main, others): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.scope.is_none());
+        let main = main.into_iter().next();
+        let epoch = main.as_ref().map_or(0, |main| main.state.epoch);
+        let (wall, time) = (self.timeline.wall(), self.timeline.time_of(now));
+        let mut scoped = Vec::new();
+        // Those of an older epoch were reset since.
+        for record in others.into_iter().filter(|record| record.state.epoch >= epoch) {
+            let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
+            health.set_weight(config.weight);
+            if let (Some(name), false) = (&record.scope, health.is_full(time))
+                && let Some(scope) = self.add_scope(state, name)
+            {
+                scoped.push(Scoped { scope, condition: Condition::new(health), dirty: false });
+            }
+        }
+        (config, main, scoped)
+    }
+
     fn remove(&self, state: &mut State, id: SlotId) {
         let wall = self.timeline.wall();
         let Some(mut entry) = state.entries[id as usize].take() else { return };
         let fingerprint = entry.slot.key.fingerprint();
         state.index.remove(&fingerprint);
-        state.schedule.remove(id);
+        for lane in &mut state.lanes {
+            lane.schedule.remove(id);
+        }
         state.vacant.push(id);
-        state.disabled -= usize::from(entry.health.disabled);
+        state.disabled -= usize::from(entry.main.health.disabled);
         if self.journaled {
-            let change = entry.take_change(wall);
-            // Who puts the key back wants it used: it comes back enabled.
-            let mut shared = change.state.clone();
-            if shared.health.disabled {
-                shared.health = enabled(&shared.health);
-                shared.epoch += 1;
-            }
             let mut counters = entry.stored;
             counters.add(&entry.writing);
-            state.strangers.insert(fingerprint, Record { fingerprint, state: shared, counters });
-            state.farewells.push(change);
+            let mut changes = Vec::new();
+            entry.take_changes(&state.lanes, wall, &mut changes);
+            let records = changes.iter().map(|change| {
+                let mut shared = change.state.clone();
+                // Who puts the key back wants it used: it comes back enabled.
+                if shared.health.disabled {
+                    shared.health = enabled(&shared.health);
+                    shared.epoch += 1;
+                }
+                let mut counters = if change.scope.is_none() { counters } else { Counters::default() };
+                if change.scope.is_none() {
+                    counters.add(&change.added);
+                }
+                Record { fingerprint, scope: change.scope.clone(), state: shared, counters }
+            });
+            state.strangers.insert(fingerprint, records.collect());
+            state.farewells.extend(changes);
         }
     }
 
     fn reconfigure(&self, state: &mut State, id: SlotId, config: KeyConfig, now: Tick) {
         let entry = state.entry_mut(id);
-        entry.health.set_weight(config.weight);
+        entry.main.health.set_weight(config.weight);
+        for scoped in &mut entry.scoped {
+            scoped.condition.health.set_weight(config.weight);
+        }
         entry.budget.set_limits(config.limits);
         entry.config = config;
         entry.refresh_serene(&self.policy);
@@ -155,23 +218,25 @@ impl Pool {
     /// Gives every key its full share back, enabled and rested.
     pub(crate) fn reset(&self) -> Effect {
         let now = self.now();
-        let mut state = self.state.lock();
-        let mut effect = Effect::default();
-        let ids: Vec<SlotId> = state.entries.iter().flatten().map(|entry| entry.slot.id).collect();
-        for id in ids {
-            effect.wake |= self.intervene(&mut state, id, now, Policy::reset).wake;
-        }
-        effect
+        self.locked(|state| {
+            let mut effect = Effect::default();
+            let ids: Vec<SlotId> = state.entries.iter().flatten().map(|entry| entry.slot.id).collect();
+            for id in ids {
+                effect.wake |= self.intervene(state, id, now, Policy::reset).wake;
+            }
+            effect
+        })
     }
 
     /// Puts a key back in use, or takes it out. `None` when it is not in the pool.
     pub(crate) fn set_enabled(&self, fingerprint: Fingerprint, enable: bool) -> Option<Effect> {
         let now = self.now();
-        let mut state = self.state.lock();
-        let id = *state.index.get(&fingerprint)?;
-        Some(self.intervene(&mut state, id, now, |_, health| {
-            if enable { enabled(health) } else { Health { disabled: true, ..health.clone() } }
-        }))
+        self.locked(|state| {
+            let id = *state.index.get(&fingerprint)?;
+            Some(self.intervene(state, id, now, |_, health| {
+                if enable { enabled(health) } else { Health { disabled: true, ..health.clone() } }
+            }))
+        })
     }
 
     fn intervene(
@@ -182,16 +247,24 @@ impl Pool {
         change: impl FnOnce(&Policy, &Health) -> Health,
     ) -> Effect {
         let serial = state.serial;
+        let time = self.timeline.time_of(now);
         let entry = state.entry_mut(id);
-        let was_disabled = entry.health.disabled;
-        let next = change(&self.policy, &entry.health);
+        let was_disabled = entry.main.health.disabled;
+        let next = change(&self.policy, &entry.main.health);
         let is_disabled = next.disabled;
         entry.epoch += 1;
-        entry.probe = None;
         entry.auto.unjudged = false;
         // Calls that are still running began before the operator's word.
-        entry.cooling_since = serial;
-        entry.set_health(next, &self.policy);
+        entry.main = Condition { health: next, cooling_since: serial, probe: None };
+        if !is_disabled {
+            let full = Health::new(entry.config.weight);
+            for scoped in &mut entry.scoped {
+                scoped.condition = Condition { health: full.clone(), cooling_since: serial, probe: None };
+                scoped.dirty = self.journaled;
+            }
+            entry.forget_recovered(time);
+        }
+        entry.refresh_serene(&self.policy);
         state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
         state.place(id, now, &self.timeline);
         Effect { wake: self.journaled && state.mark_dirty(id), disabled: is_disabled && !was_disabled }
@@ -207,7 +280,7 @@ impl Pool {
         for start in (0..).step_by(ROWS_AT_ONCE) {
             let state = self.state.lock();
             let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
-            keys.extend(rows.map(|entry| entry.row(&self.timeline, wall, now)));
+            keys.extend(rows.map(|entry| entry.row(&state.lanes, &self.timeline, wall, now)));
             if start + ROWS_AT_ONCE >= state.entries.len() {
                 break;
             }
@@ -225,9 +298,4 @@ fn enabled(health: &Health) -> Health {
         streaks: Streaks::default(),
         ..health.clone()
     }
-}
-
-/// An order-preserving stamp of an instant.
-fn micros(instant: SystemTime) -> u64 {
-    u64::try_from(instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }

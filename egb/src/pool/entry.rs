@@ -1,46 +1,35 @@
-//! One key in the pool: the slot that running calls hold on to, and the entry behind the pool's lock.
+//! One key in the pool: all that is known of it, behind the pool's lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
+use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
+use super::held::Slot;
+use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
-use crate::health::{Health, Streaks};
-use crate::key::Key;
+use crate::health::Health;
 use crate::limits::Budget;
 use crate::outcome::Verdict;
 use crate::policy::Policy;
 use crate::schedule::SlotId;
-use crate::stats::{KeyState, KeyStats};
+use crate::stats::{KeyState, KeyStats, ScopeStats};
 use crate::store::{Counters, Record};
-
-/// The part of a key's state that a running call holds on to.
-pub(crate) struct Slot {
-    pub(crate) id: SlotId,
-    pub(crate) key: Key,
-    /// A success changes nothing but the count: it needs no lock.
-    pub(super) serene: AtomicBool,
-    pub(super) dirty: AtomicBool,
-    pub(super) in_flight: AtomicU32,
-    /// Successes that were counted without the lock and not yet collected.
-    pub(super) quiet_successes: AtomicI64,
-}
 
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
     pub(super) config: KeyConfig,
     pub(super) budget: Budget,
-    pub(super) health: Health,
+    /// For all calls.
+    pub(super) main: Condition,
+    /// For the calls of some scopes, beside that.
+    pub(super) scoped: Vec<Scoped>,
     /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
     pub(super) epoch: u64,
     pub(super) last_used: Option<Tick>,
     /// By the wall clock: before this process began, where ticks do not reach.
     pub(super) used_before: Option<SystemTime>,
-    /// The last checkout before the present cooldown began: verdicts up to it are late.
-    pub(super) cooling_since: u64,
-    /// The checkout that probes the half-open key.
-    pub(super) probe: Option<u64>,
     pub(super) auto: Auto,
     /// On disk, by all processes.
     pub(super) stored: Counters,
@@ -60,21 +49,70 @@ pub(super) struct Auto {
 }
 
 impl Entry {
-    pub(super) fn set_health(&mut self, health: Health, policy: &Policy) {
-        if health.streaks.circuit == 0 {
-            self.probe = None;
-        }
-        self.health = health;
-        self.refresh_serene(policy);
-    }
-
     pub(super) fn refresh_serene(&self, policy: &Policy) {
-        // The instant matters only to a circuit, and one with a circuit is never serene.
-        let unmoved = self.health.streaks == Streaks::default()
-            && policy.next(&self.health, &Verdict::Success, SystemTime::UNIX_EPOCH) == self.health;
-        let serene = unmoved && !self.health.disabled && self.concurrency().is_none() && self.probe.is_none();
+        let serene = self.scoped.is_empty() && self.concurrency().is_none() && self.main.is_serene(policy);
         // In one order with `in_flight`: a call that ends must see this, or be seen to have ended.
         self.slot.serene.store(serene, Ordering::SeqCst);
+    }
+
+    /// The condition for the calls of a scope alone, if it is anything but full health.
+    pub(super) fn within(&self, scope: ScopeId) -> Option<&Condition> {
+        self.scoped.iter().find(|scoped| scoped.scope == scope).map(|scoped| &scoped.condition)
+    }
+
+    pub(super) fn within_mut(&mut self, scope: ScopeId) -> Option<&mut Scoped> {
+        self.scoped.iter_mut().find(|scoped| scoped.scope == scope)
+    }
+
+    /// As [`within_mut`](Self::within_mut), made if there is none.
+    pub(super) fn within_or_new(&mut self, scope: ScopeId) -> &mut Scoped {
+        let at = self.scoped.iter().position(|scoped| scoped.scope == scope).unwrap_or_else(|| {
+            let condition = Condition::new(Health::new(self.config.weight));
+            self.scoped.push(Scoped { scope, condition, dirty: false });
+            self.scoped.len() - 1
+        });
+        &mut self.scoped[at]
+    }
+
+    /// Forgets conditions that are full health again and that no store waits for.
+    pub(super) fn forget_recovered(&mut self, now: SystemTime) {
+        self.scoped.retain(|scoped| {
+            scoped.dirty || scoped.condition.probe.is_some() || !scoped.condition.health.is_full(now)
+        });
+    }
+
+    /// The share of traffic among the calls of a scope.
+    pub(super) fn weight_within(&self, scope: ScopeId) -> f64 {
+        let effective = self.main.health.effective;
+        self.within(scope).map_or(effective, |condition| effective * condition.health.factor())
+    }
+
+    /// Takes a verdict that checkout `serial` gave.
+    pub(super) fn judge(
+        &mut self,
+        policy: &Policy,
+        scope: ScopeId,
+        verdict: &Verdict,
+        (serial, latest): (u64, u64),
+        time: SystemTime,
+    ) {
+        match verdict {
+            Verdict::Failure(failure) if scope != NO_SCOPE && !is_of_the_key(failure.reason()) => {
+                let scoped = self.within_or_new(scope);
+                scoped.condition.judge(policy, &within_scope(verdict), serial, latest, time);
+                // It is out for this scope as long as that lasts, and never for good.
+                scoped.condition.health.disabled = false;
+                scoped.dirty = true;
+            }
+            _ => {
+                self.main.judge(policy, verdict, serial, latest, time);
+                if let Some(scoped) = self.within_mut(scope) {
+                    scoped.condition.judge(policy, verdict, serial, latest, time);
+                    scoped.dirty = true;
+                }
+            }
+        }
+        self.refresh_serene(policy);
     }
 
     pub(super) fn concurrency(&self) -> Option<u32> {
@@ -101,17 +139,10 @@ impl Entry {
         id: SlotId,
         config: KeyConfig,
         record: Option<Record>,
+        scoped: Vec<Scoped>,
         policy: &Policy,
         timeline: &Timeline,
     ) -> Self {
-        let slot = Slot {
-            id,
-            key: config.key.clone(),
-            serene: AtomicBool::new(false),
-            dirty: AtomicBool::new(false),
-            in_flight: AtomicU32::new(0),
-            quiet_successes: AtomicI64::new(0),
-        };
         let mut health = Health::new(config.weight);
         let (mut epoch, mut stored, mut used_before) = (0, Counters::default(), None);
         if let Some(record) = record {
@@ -125,15 +156,14 @@ impl Entry {
         }
         let budget = Budget::new(config.limits);
         let entry = Self {
-            slot: Arc::new(slot),
+            slot: Arc::new(Slot::new(id, config.key.clone())),
             config,
             budget,
-            health,
+            main: Condition::new(health),
+            scoped,
             epoch,
             last_used: None,
             used_before,
-            cooling_since: 0,
-            probe: None,
             auto: Auto::default(),
             stored,
             writing: Counters::default(),
@@ -143,7 +173,7 @@ impl Entry {
         entry
     }
 
-    pub(super) fn row(&self, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
+    pub(super) fn row(&self, lanes: &[Lane], timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
         let mut counters = self.stored;
         counters.add(&self.writing);
         counters.add(&self.pending);
@@ -154,16 +184,39 @@ impl Entry {
             label: self.config.label.clone(),
             group: self.config.group.clone(),
             state: self.key_state(timeline, wall, now),
-            health: self.health.moved(|instant| wall.wall_of(instant)),
+            health: self.main.health.moved(|instant| wall.wall_of(instant)),
+            scopes: self.scopes(lanes, timeline, wall, now),
             limits: self.config.limits,
             used_in_minute: self.budget.used_in_minute(now),
             used_today: self.budget.used_today(now),
             calls: unsigned(counters.calls),
+            begun: unsigned(counters.begun),
             successes: unsigned(counters.successes),
             failures: unsigned(counters.failures),
             throttled: unsigned(counters.throttled),
             in_flight: self.slot.in_flight.load(Ordering::Relaxed),
             last_used: self.last_used(wall),
+        }
+    }
+
+    /// The scopes in which the key is not in full health.
+    fn scopes(&self, lanes: &[Lane], timeline: &Timeline, wall: Wall, now: Tick) -> Vec<ScopeStats> {
+        let time = timeline.time_of(now);
+        let impaired = self.scoped.iter().filter(|scoped| !scoped.condition.health.is_full(time));
+        let row = |scoped: &Scoped| ScopeStats {
+            scope: lanes[scoped.scope as usize].name.to_string(),
+            health: scoped.condition.health.moved(|instant| wall.wall_of(instant)),
+        };
+        impaired.map(row).collect()
+    }
+
+    /// A stamp that orders keys by their last use, whichever process made it.
+    pub(super) fn use_stamp(&self) -> Option<u64> {
+        const THIS_PROCESS: u64 = 1 << 63;
+        match (self.last_used, self.used_before) {
+            (Some(tick), _) => Some(tick.0.saturating_add(THIS_PROCESS)),
+            (None, Some(wall)) => Some(micros(wall).min(THIS_PROCESS - 1)),
+            (None, None) => None,
         }
     }
 
@@ -175,20 +228,25 @@ impl Entry {
     pub(super) fn key_state(&self, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {
         let time = timeline.time_of(now);
         let limited = self.budget.ready_at(now);
-        if self.health.disabled {
+        if self.main.health.disabled {
             KeyState::Disabled
-        } else if self.health.is_cooling(time) {
+        } else if self.main.health.is_cooling(time) {
             KeyState::CoolingDown
         } else if limited > now {
             KeyState::Limited { until: wall.wall_of(timeline.time_of(limited)) }
         } else if self.is_busy() {
             KeyState::Busy
-        } else if self.health.is_half_open(time) {
+        } else if self.main.health.is_half_open(time) {
             KeyState::HalfOpen
         } else {
             KeyState::Available
         }
     }
+}
+
+/// An order-preserving stamp of an instant.
+fn micros(instant: SystemTime) -> u64 {
+    u64::try_from(instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn unsigned(count: i64) -> u64 {

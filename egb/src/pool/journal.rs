@@ -1,11 +1,15 @@
 //! The pool's side of the writer: hands changes out, takes them back, takes over those of others.
 
-use std::collections::hash_map::Entry as MapEntry;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Pool;
 use super::entry::Entry;
-use crate::clock::Wall;
+use super::lanes::Lane;
+use super::state::State;
+use crate::clock::{Tick, Wall};
+use crate::health::Health;
+use crate::schedule::SlotId;
 use crate::store::{Change, Counters, Journal, Record, SharedState};
 
 /// Changes looked up under one hold of the lock.
@@ -14,6 +18,7 @@ const AT_ONCE: usize = 256;
 impl Journal for Pool {
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
         let wall = self.timeline.wall();
+        let time = self.timeline.time_of(self.now());
         let mut state = self.state.lock();
         let state = &mut *state;
         let farewells = state.farewells.len().min(max);
@@ -24,7 +29,9 @@ impl Journal for Pool {
             if let Some(entry) = &mut state.entries[id as usize]
                 && entry.slot.dirty.load(Ordering::SeqCst)
             {
-                batch.push(entry.take_change(wall));
+                entry.take_changes(&state.lanes, wall, batch);
+                entry.forget_recovered(time);
+                entry.refresh_serene(&self.policy);
             }
         }
         !state.dirty.is_empty() || !state.farewells.is_empty()
@@ -43,59 +50,107 @@ impl Journal for Pool {
             entry.pending.add(&written);
         });
         for chunk in batch.chunks(AT_ONCE) {
-            let mut state = self.state.lock();
-            for change in chunk {
-                match state.index.get(&change.fingerprint).copied() {
-                    Some(id) => drop(state.mark_dirty(id)),
-                    None => state.farewells.push(change.clone()),
+            self.locked(|state| {
+                for change in chunk {
+                    match state.index.get(&change.fingerprint).copied() {
+                        Some(id) => {
+                            self.keep_scope(state, id, change);
+                            state.mark_dirty(id);
+                        }
+                        None => state.farewells.push(change.clone()),
+                    }
                 }
-            }
+            });
         }
     }
 
     fn merge(&self, records: &[Record]) {
         let wall = self.timeline.wall();
         let now = self.now();
-        let time = self.timeline.time_of(now);
-        let mut state = self.state.lock();
-        for record in records {
-            let Some(id) = state.index.get(&record.fingerprint).copied() else {
-                match state.strangers.entry(record.fingerprint) {
-                    MapEntry::Occupied(mut known) if known.get().state.epoch > record.state.epoch => {
-                        known.get_mut().counters = record.counters;
-                    }
-                    known => drop(known.insert_entry(record.clone())),
+        self.locked(|state| {
+            for record in records {
+                let id = state.index.get(&record.fingerprint).copied();
+                match (id, &record.scope) {
+                    (None, _) => remember(state, record),
+                    (Some(id), None) => self.merge_main(state, id, record, wall, now),
+                    (Some(id), Some(scope)) => self.merge_scope(state, id, scope, record, wall, now),
                 }
-                continue;
-            };
-            let serial = state.serial;
-            let entry = state.entry_mut(id);
-            entry.stored = record.counters;
-            let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-            let mut health = entry.health.clone();
-            if record.state.epoch > entry.epoch {
-                entry.epoch = record.state.epoch;
-                health = theirs;
-                health.set_weight(entry.config.weight);
-            } else if record.state.epoch == entry.epoch {
-                health.disabled |= theirs.disabled;
-                health.cooldown_until = health.cooldown_until.max(theirs.cooldown_until);
             }
-            if health == entry.health {
-                continue;
-            }
-            if health.cooldown_until > entry.health.cooldown_until {
-                entry.cooling_since = serial;
-            }
-            let (was, is) = (entry.health.disabled, health.disabled);
-            entry.set_health(health, &self.policy);
-            state.disabled = state.disabled + usize::from(is) - usize::from(was);
-            state.place(id, now, &self.timeline);
-        }
+        });
+    }
+}
+
+/// Keeps what others know of a key that is not in the pool.
+fn remember(state: &mut State, record: &Record) {
+    let known = state.strangers.entry(record.fingerprint).or_default();
+    match known.iter_mut().find(|known| known.scope == record.scope) {
+        Some(known) if known.state.epoch > record.state.epoch => known.counters = record.counters,
+        Some(known) => *known = record.clone(),
+        None => known.push(record.clone()),
     }
 }
 
 impl Pool {
+    fn merge_main(&self, state: &mut State, id: SlotId, record: &Record, wall: Wall, now: Tick) {
+        let (serial, time) = (state.serial, self.timeline.time_of(now));
+        let entry = state.entry_mut(id);
+        entry.stored = record.counters;
+        let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
+        let mut health = entry.main.health.clone();
+        if record.state.epoch > entry.epoch {
+            entry.epoch = record.state.epoch;
+            health = theirs;
+            health.set_weight(entry.config.weight);
+            // They were reset with it; what was not is on its way.
+            entry.scoped.clear();
+        } else if record.state.epoch == entry.epoch {
+            health.disabled |= theirs.disabled;
+            health.cooldown_until = health.cooldown_until.max(theirs.cooldown_until);
+        }
+        if health.cooldown_until > entry.main.health.cooldown_until {
+            entry.main.cooling_since = serial;
+        }
+        let (was, is) = (entry.main.health.disabled, health.disabled);
+        entry.main.set_health(health);
+        entry.refresh_serene(&self.policy);
+        state.disabled = state.disabled + usize::from(is) - usize::from(was);
+        state.place(id, now, &self.timeline);
+    }
+
+    fn merge_scope(&self, state: &mut State, id: SlotId, name: &str, record: &Record, wall: Wall, now: Tick) {
+        let (serial, time) = (state.serial, self.timeline.time_of(now));
+        let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
+        if record.state.epoch < state.entry(id).epoch || theirs.is_full(time) {
+            return;
+        }
+        let Some(scope) = self.add_scope(state, name) else { return };
+        let entry = state.entry_mut(id);
+        let weight = entry.config.weight;
+        let is_new = entry.within(scope).is_none();
+        let condition = &mut entry.within_or_new(scope).condition;
+        let until = condition.health.cooldown_until.max(theirs.cooldown_until);
+        if until > condition.health.cooldown_until {
+            condition.cooling_since = serial;
+        }
+        if is_new {
+            condition.health = theirs;
+            condition.health.set_weight(weight);
+        }
+        condition.health.cooldown_until = until;
+        entry.refresh_serene(&self.policy);
+        state.place(id, now, &self.timeline);
+    }
+
+    /// A scope's condition that could not be written is to be written again, even if it is forgotten here.
+    fn keep_scope(&self, state: &mut State, id: SlotId, change: &Change) {
+        let Some(scope) = change.scope.as_ref().and_then(|name| self.add_scope(state, name)) else { return };
+        let entry = state.entry_mut(id);
+        if entry.epoch == change.state.epoch {
+            entry.within_or_new(scope).dirty = true;
+            entry.refresh_serene(&self.policy);
+        }
+    }
+
     fn resolve(&self, batch: &[Change], outcome: impl Fn(&mut Entry)) {
         for chunk in batch.chunks(AT_ONCE) {
             let mut state = self.state.lock();
@@ -110,20 +165,24 @@ impl Pool {
 
 impl Entry {
     /// Everything that happened since the last call, in the form to store.
-    pub(super) fn take_change(&mut self, wall: Wall) -> Change {
+    pub(super) fn take_changes(&mut self, lanes: &[Lane], wall: Wall, changes: &mut Vec<Change>) {
         // In this order, so that a success counted meanwhile finds either its count or the mark gone.
         self.slot.dirty.store(false, Ordering::SeqCst);
         let mut added = std::mem::take(&mut self.pending);
         added.successes += self.slot.quiet_successes.swap(0, Ordering::SeqCst);
         self.writing.add(&added);
-        Change {
-            fingerprint: self.slot.key.fingerprint(),
-            state: SharedState {
-                health: self.health.moved(|instant| wall.wall_of(instant)),
-                epoch: self.epoch,
-                last_used: self.last_used(wall),
-            },
+        let (fingerprint, epoch, last_used) = (self.slot.key.fingerprint(), self.epoch, self.last_used(wall));
+        let change = |health: &Health, scope, added| Change {
+            fingerprint,
+            scope,
+            state: SharedState { health: health.moved(|instant| wall.wall_of(instant)), epoch, last_used },
             added,
+        };
+        changes.push(change(&self.main.health, None, added));
+        for scoped in self.scoped.iter_mut().filter(|scoped| scoped.dirty) {
+            scoped.dirty = false;
+            let name = Some(Arc::clone(&lanes[scoped.scope as usize].name));
+            changes.push(change(&scoped.condition.health, name, Counters::default()));
         }
     }
 }
@@ -132,6 +191,7 @@ impl Counters {
     pub(crate) fn add(&mut self, other: &Self) {
         // A damaged database may hold any number.
         self.calls = self.calls.saturating_add(other.calls);
+        self.begun = self.begun.saturating_add(other.begun);
         self.successes = self.successes.saturating_add(other.successes);
         self.failures = self.failures.saturating_add(other.failures);
         self.throttled = self.throttled.saturating_add(other.throttled);

@@ -1,24 +1,31 @@
 //! The keys of one balancer with their health, and which of them may be used: checkout and settle,
 //! each one short critical section. Knows nothing of SQL, HTTP or the registry.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use self::entry::Auto;
-pub(crate) use self::entry::Slot;
+pub(crate) use self::held::{Held, Slot};
+pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
 use self::state::State;
-use crate::clock::{Tick, Timeline};
+use crate::clock::{Sleep, Tick, Timeline};
 use crate::key::{Fingerprint, Key};
 use crate::outcome::{Failure, Verdict};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
 
 mod admin;
+mod condition;
 mod entry;
+mod held;
 mod journal;
+mod lanes;
+mod sessions;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -31,12 +38,38 @@ pub(crate) struct Pool {
     timeline: Timeline,
     /// Whether changes are kept for a store. Without one nobody would ever collect them.
     journaled: bool,
+    seed: u64,
+    /// The lanes of `state` by name, beside it so that no string is hashed under its lock. Who needs both
+    /// locks takes that of `state` first.
+    scopes: RwLock<HashMap<Arc<str>, ScopeId>>,
+    has_too_many_scopes: AtomicBool,
     state: Mutex<State>,
 }
 
+/// What a caller asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// How many distinct keys.
+    pub(crate) count: usize,
+    pub(crate) scope: ScopeId,
+    /// The hash of a session that sticks to one key.
+    pub(crate) session: Option<u64>,
+    /// Keys that the same call has tried.
+    pub(crate) excluded: &'a [SlotId],
+    /// Another attempt of a call that was counted.
+    pub(crate) is_retry: bool,
+}
+
+impl Wanted<'_> {
+    /// `count` keys, and nothing else.
+    pub(crate) fn plain(count: usize) -> Self {
+        Self { count, scope: NO_SCOPE, session: None, excluded: &[], is_retry: false }
+    }
+}
+
 /// One successful checkout.
-pub(crate) struct Checkout<T> {
-    pub(crate) slots: T,
+pub(crate) struct CheckedOut<T> {
+    pub(crate) keys: T,
     pub(crate) serial: u64,
     /// The first change since the writer collected: it has to be woken.
     pub(crate) wake: bool,
@@ -45,7 +78,7 @@ pub(crate) struct Checkout<T> {
 /// What a verdict brought about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effect {
-    /// See [`Checkout::wake`].
+    /// See [`CheckedOut::wake`].
     pub(crate) wake: bool,
     /// A key was disabled: that has to be on disk before the call returns.
     pub(crate) disabled: bool,
@@ -54,103 +87,253 @@ pub(crate) struct Effect {
 /// Why no key could be checked out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shortage {
+    pub(crate) wanted: usize,
     pub(crate) total: usize,
     pub(crate) disabled: usize,
     pub(crate) parked: usize,
     pub(crate) busy: usize,
+    /// Keys that are not disabled and that the call has not tried.
+    pub(crate) untried: usize,
     pub(crate) next_due: Option<Duration>,
 }
+
+impl Shortage {
+    /// Whether time alone can end it.
+    pub(crate) fn may_end(&self) -> bool {
+        self.wanted <= self.untried
+    }
+}
+
+/// The place of one who has to wait.
+pub(crate) struct Queued {
+    pub(crate) ticket: Ticket,
+    /// Whether it is this one's turn, who then has to look when the next key comes back.
+    pub(crate) is_turn: bool,
+    pub(crate) due: Option<Tick>,
+    pub(crate) shortage: Shortage,
+}
+
+/// So many scopes have a lane; a scope is a model or an endpoint, not a user.
+const MAX_SCOPES: usize = 256;
 
 impl Pool {
     pub(crate) fn now(&self) -> Tick {
         self.timeline.now()
     }
 
-    /// Checks out the key that is due, none of `excluded`.
-    pub(crate) fn checkout(&self, excluded: &[SlotId]) -> Result<Checkout<Arc<Slot>>, Shortage> {
-        let now = self.now();
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let id = state.pop(now, excluded).ok_or_else(|| state.shortage(now))?;
-        let serial = state.next_serial();
-        let (slot, wake) = state.use_key(id, serial, now, &self.timeline, self.journaled);
-        slot.in_flight.fetch_add(1, Ordering::Relaxed);
-        state.settle_place(id, now);
-        Ok(Checkout { slots: slot, serial, wake })
+    /// A future that is ready at `tick`.
+    pub(crate) fn sleep_until(&self, tick: Tick) -> Sleep {
+        self.timeline.sleep_until(tick)
     }
 
-    /// Checks out `count` distinct keys, none of `excluded`, or none at all.
-    pub(crate) fn checkout_many(
-        &self,
-        count: usize,
-        excluded: &[SlotId],
-    ) -> Result<Checkout<Vec<Arc<Slot>>>, Shortage> {
-        let now = self.now();
-        let (mut popped, mut slots) = (room_for(count), room_for(count));
+    /// A number in [0, 1), for jitter.
+    pub(crate) fn random_fraction(&self) -> f64 {
+        self.locked(|state| state.lane_mut(NO_SCOPE).schedule.random_fraction())
+    }
+
+    /// Works on the state, and wakes whom that concerns once the lock is free again.
+    fn locked<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
-        let state = &mut *state;
-        state.pop_many(count, now, excluded, &mut popped)?;
+        let result = work(&mut state);
+        let woken = std::mem::take(&mut state.woken);
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// The lane of a scope, made at its first use.
+    pub(crate) fn scope(&self, name: &str) -> ScopeId {
+        if name.is_empty() {
+            return NO_SCOPE;
+        }
+        if let Some(&scope) = self.scopes.read().get(name) {
+            return scope;
+        }
+        self.locked(|state| self.add_scope(state, name)).unwrap_or(NO_SCOPE)
+    }
+
+    /// As [`scope`](Self::scope), under the lock. `None` when there are too many.
+    fn add_scope(&self, state: &mut State, name: &str) -> Option<ScopeId> {
+        if let Some(&scope) = self.scopes.read().get(name) {
+            return Some(scope);
+        }
+        if state.lanes.len() > MAX_SCOPES {
+            if !self.has_too_many_scopes.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    target: "egb",
+                    "more than {MAX_SCOPES} scopes: calls with further ones are taken for calls without a scope; \
+                     a scope is a model or an endpoint, for users and sessions there is `affinity`"
+                );
+            }
+            return None;
+        }
+        let name: Arc<str> = name.into();
+        let seed = self.seed.wrapping_add(state.lanes.len() as u64);
+        let scope = state.add_lane(Arc::clone(&name), seed, self.now(), &self.timeline);
+        self.scopes.write().insert(name, scope);
+        Some(scope)
+    }
+
+    /// Checks out the keys that are due, distinct and none of those excluded; all that are wanted or none.
+    pub(crate) fn checkout(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
+        let now = self.now();
+        let (mut popped, mut slots) = (room_for(wanted.count), room_for(wanted.count));
+        let taken = self.locked(|state| {
+            if state.lane(wanted.scope).is_spoken_for() {
+                return Err(state.shortage(wanted, now));
+            }
+            self.take(state, wanted, now, &mut popped, &mut slots).ok_or_else(|| state.shortage(wanted, now))
+        });
+        taken.map(|taken| taken.checked_out(slots))
+    }
+
+    /// As [`checkout`](Self::checkout), in the order in which callers came. One who has to wait is
+    /// woken when it is worth another look, and keeps its place until it leaves with
+    /// [`leave_queue`](Self::leave_queue).
+    pub(crate) fn checkout_in_line(
+        &self,
+        wanted: &Wanted<'_>,
+        ticket: Option<Ticket>,
+        waker: &Waker,
+    ) -> Result<CheckedOut<Held>, Queued> {
+        let now = self.now();
+        let (mut popped, mut slots) = (room_for(wanted.count), room_for(wanted.count));
+        let taken = self.locked(|state| {
+            let choosy = !wanted.excluded.is_empty();
+            let queue = &state.lane(wanted.scope).queue;
+            let is_turn = choosy || queue.is_turn(ticket);
+            if is_turn && let Some(taken) = self.take(state, wanted, now, &mut popped, &mut slots) {
+                if let Some(ticket) = ticket {
+                    let State { lanes, woken, .. } = state;
+                    lanes[wanted.scope as usize].queue.leave(ticket, woken);
+                }
+                return Ok(taken);
+            }
+            let shortage = state.shortage(wanted, now);
+            let lane = state.lane_mut(wanted.scope);
+            let ticket = lane.queue.join(ticket, choosy, waker);
+            Err(Queued { ticket, is_turn, due: lane.schedule.next_due(), shortage })
+        });
+        taken.map(|taken| taken.checked_out(slots))
+    }
+
+    /// Gives up a place in the queue.
+    pub(crate) fn leave_queue(&self, scope: ScopeId, ticket: Ticket) {
+        self.locked(|state| {
+            let State { lanes, woken, .. } = state;
+            lanes[scope as usize].queue.leave(ticket, woken);
+        });
+    }
+
+    /// Pops and books. Several keys go to `slots`, which is allocated before the lock is taken.
+    fn take(
+        &self,
+        state: &mut State,
+        wanted: &Wanted<'_>,
+        now: Tick,
+        popped: &mut Vec<SlotId>,
+        slots: &mut Vec<Arc<Slot>>,
+    ) -> Option<Taken> {
+        if wanted.count == 1 {
+            let id = state.pop_one(wanted, now)?;
+            let serial = state.next_serial();
+            let (slot, wake) = self.begin(state, id, serial, wanted, true, now);
+            return Some(Taken { one: Some(slot), serial, wake });
+        }
+        if !state.pop_many(wanted, now, popped) {
+            return None;
+        }
         let serial = state.next_serial();
         let mut wake = false;
-        for id in popped {
-            let (slot, first) = state.use_key(id, serial, now, &self.timeline, self.journaled);
-            slot.in_flight.fetch_add(1, Ordering::Relaxed);
-            state.settle_place(id, now);
+        for (position, id) in popped.drain(..).enumerate() {
+            let (slot, first) = self.begin(state, id, serial, wanted, position == 0, now);
             wake |= first;
             slots.push(slot);
         }
-        Ok(Checkout { slots, serial, wake })
+        Some(Taken { one: None, serial, wake })
+    }
+
+    fn begin(
+        &self,
+        state: &mut State,
+        id: SlotId,
+        serial: u64,
+        wanted: &Wanted<'_>,
+        is_first: bool,
+        now: Tick,
+    ) -> (Arc<Slot>, bool) {
+        let slot = state.use_key(id, wanted.scope, serial, now, &self.timeline);
+        state.entry_mut(id).pending.begun += i64::from(is_first && !wanted.is_retry);
+        let wake = self.journaled && state.mark_dirty(id);
+        slot.in_flight.fetch_add(1, Ordering::Relaxed);
+        state.settle_place(id, wanted.scope, now, &self.timeline);
+        (slot, wake)
     }
 
     /// Auto-success mode: the key alone, with no lease to end. The fetch counts as a success; its
     /// effect on health waits for the next fetch, so that a report in between can contradict it.
-    pub(crate) fn fetch(&self) -> Result<Checkout<Key>, Shortage> {
+    pub(crate) fn fetch(&self) -> Result<CheckedOut<Key>, Shortage> {
         let now = self.now();
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let id = state.pop(now, &[]).ok_or_else(|| state.shortage(now))?;
-        let serial = state.next_serial();
-        let (slots, wake) = self.fetch_popped(state, id, serial, now);
-        Ok(Checkout { slots, serial, wake })
+        let wanted = Wanted::plain(1);
+        self.locked(|state| {
+            let is_spoken_for = state.lane(NO_SCOPE).is_spoken_for();
+            let popped = if is_spoken_for { None } else { state.pop_one(&wanted, now) };
+            let id = popped.ok_or_else(|| state.shortage(&wanted, now))?;
+            let serial = state.next_serial();
+            let (keys, wake) = self.fetch_popped(state, id, serial, true, now);
+            Ok(CheckedOut { keys, serial, wake })
+        })
     }
 
     /// As [`fetch`](Self::fetch), for `count` distinct keys.
-    pub(crate) fn fetch_many(&self, count: usize) -> Result<Checkout<Vec<Key>>, Shortage> {
+    pub(crate) fn fetch_many(&self, count: usize) -> Result<CheckedOut<Vec<Key>>, Shortage> {
         let now = self.now();
+        let wanted = Wanted::plain(count);
         let (mut popped, mut keys) = (room_for(count), room_for(count));
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        state.pop_many(count, now, &[], &mut popped)?;
-        let serial = state.next_serial();
-        let mut wake = false;
-        for id in popped {
-            let (key, first) = self.fetch_popped(state, id, serial, now);
-            wake |= first;
-            keys.push(key);
-        }
-        Ok(Checkout { slots: keys, serial, wake })
+        self.locked(|state| {
+            if state.lane(NO_SCOPE).is_spoken_for() || !state.pop_many(&wanted, now, &mut popped) {
+                return Err(state.shortage(&wanted, now));
+            }
+            let serial = state.next_serial();
+            let mut wake = false;
+            for (position, id) in popped.drain(..).enumerate() {
+                let (key, first) = self.fetch_popped(state, id, serial, position == 0, now);
+                wake |= first;
+                keys.push(key);
+            }
+            Ok(CheckedOut { keys, serial, wake })
+        })
     }
 
-    fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, now: Tick) -> (Key, bool) {
+    fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
         let entry = state.entry_mut(id);
         // A fetch from before the cooldown began says nothing of the key since.
-        let implied = entry.auto.unjudged && entry.auto.last_fetch > entry.cooling_since;
+        let implied = entry.auto.unjudged && entry.auto.last_fetch > entry.main.cooling_since;
         if implied && !entry.slot.serene.load(Ordering::SeqCst) {
+            let latest = entry.auto.last_fetch;
             let time = self.timeline.time_of(now);
-            entry.set_health(self.policy.next(&entry.health, &Verdict::Success, time), &self.policy);
-            let weight = entry.health.effective;
-            state.schedule.set_weight(id, weight);
+            entry.judge(&self.policy, NO_SCOPE, &Verdict::Success, (latest, serial), time);
+            state.place(id, now, &self.timeline);
         }
-        let (slot, wake) = state.use_key(id, serial, now, &self.timeline, self.journaled);
+        let slot = state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
         entry.auto = Auto { open: entry.auto.open.saturating_add(1), unjudged: true, last_fetch: serial };
         entry.pending.successes += 1;
-        state.settle_place(id, now);
+        entry.pending.begun += i64::from(is_first);
+        let wake = self.journaled && state.mark_dirty(id);
+        state.settle_place(id, NO_SCOPE, now, &self.timeline);
         (slot.key.clone(), wake)
     }
 
     /// Ends a checkout. `lone` says whether it held this key alone.
-    pub(crate) fn settle(&self, slot: &Arc<Slot>, serial: u64, verdict: &Verdict, lone: Lone) -> Effect {
+    pub(crate) fn settle(
+        &self,
+        slot: &Arc<Slot>,
+        serial: u64,
+        scope: ScopeId,
+        verdict: &Verdict,
+        lone: Lone,
+    ) -> Effect {
         slot.in_flight.fetch_sub(1, Ordering::SeqCst);
         if slot.serene.load(Ordering::SeqCst) {
             match verdict {
@@ -164,54 +347,65 @@ impl Pool {
         }
         let now = self.now();
         let softened = soften(verdict, lone);
-        let mut state = self.state.lock();
-        let Some(id) = state.id_of(slot) else {
-            return Effect::default();
-        };
-        let entry = state.entry_mut(id);
-        let late = serial <= entry.cooling_since;
-        if entry.probe == Some(serial) {
-            entry.probe = None;
-        }
-        entry.count(&softened);
-        self.apply(&mut state, id, &softened, late, now)
+        self.locked(|state| {
+            let Some(id) = state.id_of(slot) else {
+                return Effect::default();
+            };
+            let entry = state.entry_mut(id);
+            entry.main.end(serial);
+            if let Some(scoped) = entry.within_mut(scope) {
+                scoped.condition.end(serial);
+            }
+            entry.count(&softened);
+            self.apply(state, id, scope, &softened, serial, now)
+        })
     }
 
     /// A verdict that was reported by hand, for a key that was fetched in auto-success mode.
     /// `None` when the key is not in the pool.
     pub(crate) fn report(&self, fingerprint: Fingerprint, verdict: &Verdict) -> Option<Effect> {
         let now = self.now();
-        let mut state = self.state.lock();
-        let id = *state.index.get(&fingerprint)?;
-        let entry = state.entry_mut(id);
-        let fetched = entry.auto.open > 0;
-        let late = fetched && entry.auto.last_fetch <= entry.cooling_since;
-        entry.probe = None;
-        entry.auto.open = entry.auto.open.saturating_sub(1);
-        entry.auto.unjudged = false;
-        if fetched {
-            // The fetch was counted as a success.
-            entry.pending.successes -= 1;
-        } else {
-            entry.pending.calls += 1;
-        }
-        entry.count(verdict);
-        Some(self.apply(&mut state, id, verdict, late, now))
+        self.locked(|state| {
+            let id = *state.index.get(&fingerprint)?;
+            let entry = state.entry_mut(id);
+            let fetched = entry.auto.open > 0;
+            // Without a fetch it is news of now, and never late.
+            let serial = if fetched { entry.auto.last_fetch } else { u64::MAX };
+            entry.main.probe = None;
+            entry.auto.open = entry.auto.open.saturating_sub(1);
+            entry.auto.unjudged = false;
+            if fetched {
+                // The fetch was counted as a success.
+                entry.pending.successes -= 1;
+            } else {
+                entry.pending.calls += 1;
+                entry.pending.begun += 1;
+            }
+            entry.count(verdict);
+            Some(self.apply(state, id, NO_SCOPE, verdict, serial, now))
+        })
     }
 
-    fn apply(&self, state: &mut State, id: SlotId, verdict: &Verdict, late: bool, now: Tick) -> Effect {
+    fn apply(
+        &self,
+        state: &mut State,
+        id: SlotId,
+        scope: ScopeId,
+        verdict: &Verdict,
+        serial: u64,
+        now: Tick,
+    ) -> Effect {
         let time = self.timeline.time_of(now);
-        let serial = state.serial;
+        let latest = state.serial;
         let entry = state.entry_mut(id);
-        let next = match verdict {
-            Verdict::Failure(failure) if late => self.policy.next_late(&entry.health, failure, time),
-            _ => self.policy.next(&entry.health, verdict, time),
-        };
-        if next.cooldown_until != entry.health.cooldown_until {
-            entry.cooling_since = serial;
+        let was_disabled = entry.main.health.disabled;
+        entry.judge(&self.policy, scope, verdict, (serial, latest), time);
+        if !self.journaled {
+            entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+            entry.forget_recovered(time);
+            entry.refresh_serene(&self.policy);
         }
-        let disabled = next.disabled && !entry.health.disabled;
-        entry.set_health(next, &self.policy);
+        let disabled = entry.main.health.disabled && !was_disabled;
         state.disabled += usize::from(disabled);
         state.place(id, now, &self.timeline);
         Effect { wake: self.journaled && state.mark_dirty(id), disabled }
@@ -222,14 +416,28 @@ impl Pool {
         if !self.journaled || slot.dirty.load(Ordering::SeqCst) {
             return false;
         }
-        let mut state = self.state.lock();
-        state.id_of(slot).is_some_and(|id| state.mark_dirty(id))
+        self.locked(|state| state.id_of(slot).is_some_and(|id| state.mark_dirty(id)))
     }
 }
 
-/// Allocated before the lock is taken; an absurd `count` is refused under it.
+/// What was popped and booked under the lock.
+struct Taken {
+    /// `None` for several keys, which are in the caller's vector.
+    one: Option<Arc<Slot>>,
+    serial: u64,
+    wake: bool,
+}
+
+impl Taken {
+    fn checked_out(self, several: Vec<Arc<Slot>>) -> CheckedOut<Held> {
+        let keys = self.one.map_or_else(|| Held::many(several), Held::one);
+        CheckedOut { keys, serial: self.serial, wake: self.wake }
+    }
+}
+
+/// Allocated before the lock is taken, and not for one; an absurd `count` is refused under it.
 fn room_for<T>(count: usize) -> Vec<T> {
-    Vec::with_capacity(count.min(256))
+    if count == 1 { Vec::new() } else { Vec::with_capacity(count.min(256)) }
 }
 
 /// Whether a lease held one key or several.

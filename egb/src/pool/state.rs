@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::Duration;
 
-use super::Shortage;
-use super::entry::{Entry, Slot};
+use super::entry::Entry;
+use super::held::Slot;
+use super::lanes::{Lane, NO_SCOPE, ScopeId};
+use super::sessions::{Sessions, Stuck};
+use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline, next_midnight};
 use crate::key::Fingerprint;
-use crate::schedule::{Schedule, SlotId};
+use crate::schedule::SlotId;
 use crate::store::{Change, Record};
 
 /// A half-open key whose probe has not ended by then may be probed again: a call that hangs must not
@@ -17,11 +21,13 @@ use crate::store::{Change, Record};
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) struct State {
-    pub(super) schedule: Schedule,
+    /// By scope; there is always that of calls without one.
+    pub(super) lanes: Vec<Lane>,
     /// By slot; `None` is vacant.
     pub(super) entries: Vec<Option<Entry>>,
     pub(super) vacant: Vec<SlotId>,
     pub(super) index: HashMap<Fingerprint, SlotId>,
+    pub(super) sessions: Sessions,
     /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
     pub(super) serial: u64,
     pub(super) disabled: usize,
@@ -29,12 +35,18 @@ pub(super) struct State {
     /// Last changes of keys that were removed.
     pub(super) farewells: Vec<Change>,
     /// What the store knows of keys that are not in the pool.
-    pub(super) strangers: HashMap<Fingerprint, Record>,
+    pub(super) strangers: HashMap<Fingerprint, Vec<Record>>,
+    /// Callers to be woken once the lock is free.
+    pub(super) woken: Vec<Waker>,
 }
 
 impl State {
+    pub(super) fn entry(&self, id: SlotId) -> &Entry {
+        self.entries[id as usize].as_ref().expect(OCCUPIED)
+    }
+
     pub(super) fn entry_mut(&mut self, id: SlotId) -> &mut Entry {
-        self.entries[id as usize].as_mut().expect("the schedule and the index hold occupied slots only")
+        self.entries[id as usize].as_mut().expect(OCCUPIED)
     }
 
     /// The id of a slot that is still in the pool; it may have been removed while a call held it.
@@ -48,100 +60,153 @@ impl State {
         self.serial
     }
 
-    /// The key that is due, none of `excluded`; those keep their place.
-    pub(super) fn pop(&mut self, now: Tick, excluded: &[SlotId]) -> Option<SlotId> {
-        let id = self.schedule.pop(now)?;
-        if !excluded.contains(&id) {
-            return Some(id);
-        }
-        let next = self.pop(now, excluded);
-        self.schedule.put_back(id);
-        next
+    pub(super) fn lane(&self, scope: ScopeId) -> &Lane {
+        &self.lanes[scope as usize]
     }
 
-    /// Pops the `count` keys that are due into `popped`, or none at all.
-    pub(super) fn pop_many(
-        &mut self,
-        count: usize,
-        now: Tick,
-        excluded: &[SlotId],
-        popped: &mut Vec<SlotId>,
-    ) -> Result<(), Shortage> {
-        if count > self.index.len() {
-            return Err(self.shortage(now));
+    pub(super) fn lane_mut(&mut self, scope: ScopeId) -> &mut Lane {
+        &mut self.lanes[scope as usize]
+    }
+
+    /// Makes the lane of a new scope, with all keys in the order of their last use.
+    pub(super) fn add_lane(&mut self, name: Arc<str>, seed: u64, now: Tick, timeline: &Timeline) -> ScopeId {
+        let scope = ScopeId::try_from(self.lanes.len()).unwrap_or(NO_SCOPE);
+        let mut lane = Lane::new(name, seed);
+        let entries = self.entries.iter().flatten();
+        let turns = entries.map(|entry| (entry.slot.id, entry.main.health.effective, entry.use_stamp()));
+        lane.schedule.insert_all(turns);
+        self.lanes.push(lane);
+        let ids: Vec<SlotId> = self.index.values().copied().collect();
+        ids.into_iter().for_each(|id| self.place(id, now, timeline));
+        scope
+    }
+
+    /// The key that is due, none of `excluded`; those keep their place.
+    fn pop(&mut self, scope: ScopeId, now: Tick, excluded: &[SlotId]) -> Option<SlotId> {
+        let schedule = &mut self.lane_mut(scope).schedule;
+        let mut skipped = Vec::new();
+        let found = loop {
+            match schedule.pop(now) {
+                Some(id) if excluded.contains(&id) => skipped.push(id),
+                found => break found,
+            }
+        };
+        // In reverse, so that each finds its old neighbours.
+        skipped.into_iter().rev().for_each(|id| schedule.put_back(id));
+        found
+    }
+
+    /// The key that the session sticks to if it may be used, else the one that is due.
+    fn pop_for_session(&mut self, wanted: &Wanted<'_>, session: u64, now: Tick) -> Option<SlotId> {
+        if let Some(Stuck { id, fingerprint }) = self.sessions.get(wanted.scope, session) {
+            let entry = self.entries.get(id as usize).and_then(Option::as_ref);
+            let is_same = entry.is_some_and(|entry| entry.slot.key.fingerprint() == fingerprint);
+            let is_wanted = is_same && !wanted.excluded.contains(&id);
+            if is_wanted && self.lane_mut(wanted.scope).schedule.pop_this(id, now) {
+                return Some(id);
+            }
         }
-        while popped.len() < count {
+        let id = self.pop(wanted.scope, now, wanted.excluded)?;
+        let fingerprint = self.entry(id).slot.key.fingerprint();
+        self.sessions.put(wanted.scope, session, Stuck { id, fingerprint });
+        Some(id)
+    }
+
+    /// Pops one key, as wanted.
+    pub(super) fn pop_one(&mut self, wanted: &Wanted<'_>, now: Tick) -> Option<SlotId> {
+        match wanted.session {
+            Some(session) => self.pop_for_session(wanted, session, now),
+            None => self.pop(wanted.scope, now, wanted.excluded),
+        }
+    }
+
+    /// Pops the keys that are wanted into `popped`, or none at all.
+    pub(super) fn pop_many(&mut self, wanted: &Wanted<'_>, now: Tick, popped: &mut Vec<SlotId>) -> bool {
+        if wanted.count > self.index.len() {
+            return false;
+        }
+        while popped.len() < wanted.count {
             // A popped key is in no list, so the next pop finds another one.
-            let Some(id) = self.pop(now, excluded) else {
-                // In reverse, so that each finds its old neighbours.
-                popped.iter().rev().for_each(|&id| self.schedule.put_back(id));
-                return Err(self.shortage(now));
+            let next = if popped.is_empty() {
+                self.pop_one(wanted, now)
+            } else {
+                self.pop(wanted.scope, now, wanted.excluded)
+            };
+            let Some(id) = next else {
+                let schedule = &mut self.lane_mut(wanted.scope).schedule;
+                popped.drain(..).rev().for_each(|id| schedule.put_back(id));
+                return false;
             };
             popped.push(id);
         }
-        Ok(())
+        true
     }
 
-    /// Books one use of a popped key.
+    /// Books one use of a popped key, and puts the key where it belongs then.
     pub(super) fn use_key(
         &mut self,
         id: SlotId,
+        scope: ScopeId,
         serial: u64,
         now: Tick,
         timeline: &Timeline,
-        journaled: bool,
-    ) -> (Arc<Slot>, bool) {
+    ) -> Arc<Slot> {
         let entry = self.entry_mut(id);
         entry.last_used = Some(now);
         entry.pending.calls += 1;
-        if entry.health.streaks.circuit > 0 && entry.health.is_half_open(timeline.time_of(now)) {
-            entry.probe = Some(serial);
+        let time = timeline.time_of(now);
+        let probe_until = now.plus(PROBE_TIMEOUT);
+        entry.main.begin(serial, probe_until, time);
+        if let Some(scoped) = entry.within_mut(scope) {
+            scoped.condition.begin(serial, probe_until, time);
         }
         entry.budget.take(now, || {
             // Once a day: the wall clock may have been set since the start.
             let wall = timeline.wall();
-            timeline.tick_of(wall.time_of_wall(next_midnight(wall.wall_of(timeline.time_of(now)))))
+            timeline.tick_of(wall.time_of_wall(next_midnight(wall.wall_of(time))))
         });
-        let slot = Arc::clone(&entry.slot);
-        let wake = journaled && self.mark_dirty(id);
-        (slot, wake)
+        Arc::clone(&entry.slot)
     }
 
     /// Puts a key that was popped and used where it belongs now.
-    pub(super) fn settle_place(&mut self, id: SlotId, now: Tick) {
-        let entry = self.entry_mut(id);
-        let busy = entry.is_busy();
-        let probed = if entry.probe.is_some() { now.plus(PROBE_TIMEOUT) } else { Tick::ZERO };
-        let ready = probed.max(entry.budget.ready_at(now));
-        if !busy && ready <= now {
-            self.schedule.requeue(id);
-            return;
+    pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, now: Tick, timeline: &Timeline) {
+        let entry = self.entry(id);
+        let is_probed = entry.main.probe.is_some() || entry.within(scope).is_some_and(|within| within.probe.is_some());
+        let is_spent = is_probed || entry.is_busy() || entry.budget.ready_at(now) > now;
+        let schedule = &mut self.lane_mut(scope).schedule;
+        if is_spent {
+            schedule.mark_used(id);
+            self.place(id, now, timeline);
+        } else {
+            schedule.requeue(id);
         }
-        self.schedule.mark_used(id);
-        if busy { self.schedule.hold(id) } else { self.schedule.park(id, ready) }
     }
 
-    /// Puts a key where its changed state wants it.
+    /// Puts a key where its changed state wants it, in every lane.
     pub(super) fn place(&mut self, id: SlotId, now: Tick, timeline: &Timeline) {
-        let entry = self.entry_mut(id);
-        let weight = entry.health.effective;
-        let cooldown = entry.health.cooldown_until.map_or(Tick::ZERO, |until| timeline.tick_of(until));
-        let probe = if entry.probe.is_some() { now.plus(PROBE_TIMEOUT) } else { Tick::ZERO };
-        let ready = cooldown.max(probe).max(entry.budget.ready_at(now));
-        let out = entry.health.disabled || entry.is_busy();
-        self.schedule.set_weight(id, weight);
-        if out {
-            self.schedule.hold(id);
-        } else if ready > now {
-            self.schedule.park(id, ready);
-        } else {
-            self.schedule.put_back(id);
+        let Self { lanes, entries, woken, .. } = self;
+        let entry = entries[id as usize].as_ref().expect(OCCUPIED);
+        let out = entry.main.health.disabled || entry.is_busy();
+        let ready = entry.main.ready_at(timeline).max(entry.budget.ready_at(now));
+        for (scope, lane) in (NO_SCOPE..).zip(lanes) {
+            let within = entry.within(scope).map_or(Tick::ZERO, |condition| condition.ready_at(timeline));
+            let ready = ready.max(within);
+            lane.schedule.set_weight(id, entry.weight_within(scope));
+            if out {
+                lane.schedule.hold(id);
+            } else if ready > now {
+                lane.schedule.park(id, ready);
+            } else {
+                lane.schedule.put_back(id);
+            }
+            // Those who wait look again, be it only for when to look next.
+            lane.queue.call(woken);
         }
     }
 
     pub(super) fn mark_dirty(&mut self, id: SlotId) -> bool {
         let first = self.dirty.is_empty();
-        let slot = &self.entry_mut(id).slot;
+        let slot = &self.entry(id).slot;
         if slot.dirty.swap(true, Ordering::SeqCst) {
             return false;
         }
@@ -149,15 +214,24 @@ impl State {
         first
     }
 
-    pub(super) fn shortage(&self, now: Tick) -> Shortage {
+    pub(super) fn shortage(&self, wanted: &Wanted<'_>, now: Tick) -> Shortage {
         let total = self.index.len();
-        let parked = self.schedule.parked_len();
+        let schedule = &self.lane(wanted.scope).schedule;
+        let parked = schedule.parked_len();
+        let is_tried = |id: &&SlotId| {
+            let entry = self.entries.get(**id as usize).and_then(Option::as_ref);
+            entry.is_some_and(|entry| !entry.main.health.disabled)
+        };
         Shortage {
+            wanted: wanted.count,
             total,
             disabled: self.disabled,
             parked,
-            busy: total.saturating_sub(self.disabled + parked + self.schedule.queued_len()),
-            next_due: self.schedule.next_due().map(|due| due.since(now)),
+            busy: total.saturating_sub(self.disabled + parked + schedule.queued_len()),
+            untried: (total - self.disabled).saturating_sub(wanted.excluded.iter().filter(is_tried).count()),
+            next_due: schedule.next_due().map(|due| due.since(now)),
         }
     }
 }
+
+const OCCUPIED: &str = "the schedule and the index hold occupied slots only";

@@ -28,18 +28,29 @@ impl Bench {
         Self { pool: Pool::new(configs, records, Policy::default(), timeline, 7, true), clock }
     }
 
-    fn take(&self) -> Checkout<Arc<Slot>> {
-        self.pool.checkout(&[]).expect("a key is free")
+    fn take(&self) -> CheckedOut<Held> {
+        self.pool.checkout(&Wanted::plain(1)).ok().expect("a key is free")
     }
 
-    fn end(&self, checkout: &Checkout<Arc<Slot>>, verdict: &Verdict) -> Effect {
-        self.pool.settle(&checkout.slots, checkout.serial, verdict, Lone::One)
+    fn end(&self, checkout: &CheckedOut<Held>, verdict: &Verdict) -> Effect {
+        self.end_in(NO_SCOPE, checkout, verdict)
+    }
+
+    fn end_in(&self, scope: ScopeId, checkout: &CheckedOut<Held>, verdict: &Verdict) -> Effect {
+        let slots = checkout.keys.slots();
+        let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
+        let effects = slots.iter().map(|slot| self.pool.settle(slot, checkout.serial, scope, verdict, lone));
+        effects.last().expect("at least one key")
+    }
+
+    fn shortage(&self) -> Shortage {
+        self.pool.checkout(&Wanted::plain(1)).err().expect("no key is free")
     }
 
     fn call(&self, verdict: &Verdict) -> SlotId {
         let checkout = self.take();
         self.end(&checkout, verdict);
-        checkout.slots.id
+        id(&checkout)
     }
 
     fn state(&self, id: usize) -> KeyState {
@@ -61,7 +72,13 @@ fn throttled(seconds: u64) -> Verdict {
     Verdict::Failure(Failure::status(429).with_retry_after(Duration::from_secs(seconds)))
 }
 
+fn id(checkout: &CheckedOut<Held>) -> SlotId {
+    checkout.keys.slots()[0].id
+}
+
 mod books;
+mod scopes;
+mod sessions;
 
 #[test]
 fn a_key_that_cools_down_comes_back_by_itself_and_is_first() {
@@ -82,7 +99,7 @@ fn a_disabled_key_is_never_given_again() {
     assert!(effect.disabled);
     bench.clock.advance(1_000_000 * SECOND);
     for _ in 0..5 {
-        assert_ne!(bench.call(&Verdict::Success), checkout.slots.id);
+        assert_ne!(bench.call(&Verdict::Success), id(&checkout));
     }
 }
 
@@ -92,18 +109,19 @@ fn a_shortage_says_what_is_missing_and_when_the_first_key_comes_back() {
     bench.call(&Verdict::status(401));
     bench.call(&throttled(30));
     bench.call(&throttled(20));
-    let shortage = bench.pool.checkout(&[]).err().unwrap();
-    let expected = Shortage { total: 3, disabled: 1, parked: 2, busy: 0, next_due: Some(20 * SECOND) };
+    let shortage = bench.shortage();
+    let expected =
+        Shortage { wanted: 1, total: 3, disabled: 1, parked: 2, busy: 0, untried: 2, next_due: Some(20 * SECOND) };
     assert_eq!(shortage, expected);
 }
 
 #[test]
 fn several_keys_are_distinct_and_too_few_leave_the_order_as_it_was() {
     let bench = Bench::new(keys(3));
-    let all = bench.pool.checkout_many(3, &[]).ok().unwrap();
-    let order: Vec<SlotId> = all.slots.iter().map(|slot| slot.id).collect();
+    let all = bench.pool.checkout(&Wanted::plain(3)).ok().unwrap();
+    let order: Vec<SlotId> = all.keys.slots().iter().map(|slot| slot.id).collect();
     assert_eq!(order.iter().collect::<HashSet<_>>().len(), 3);
-    assert!(bench.pool.checkout_many(4, &[]).is_err());
+    assert!(bench.pool.checkout(&Wanted::plain(4)).is_err());
     let again: Vec<SlotId> = (0..3).map(|_| bench.call(&Verdict::Success)).collect();
     assert_eq!(again, order);
 }
@@ -112,10 +130,10 @@ fn several_keys_are_distinct_and_too_few_leave_the_order_as_it_was() {
 fn excluded_keys_are_skipped_and_keep_their_turn() {
     let bench = Bench::new(keys(3));
     let order: Vec<SlotId> = (0..3).map(|_| bench.call(&Verdict::Success)).collect();
-    let other = bench.pool.checkout(&order[..2]).ok().unwrap();
-    assert_eq!(other.slots.id, order[2]);
+    let excluding = |excluded| bench.pool.checkout(&Wanted { excluded, ..Wanted::plain(1) });
+    assert_eq!(id(&excluding(&order[..2]).ok().unwrap()), order[2]);
     assert_eq!(bench.call(&Verdict::Success), order[0]);
-    assert!(bench.pool.checkout(&order).is_err());
+    assert!(excluding(&order).is_err());
 }
 
 #[test]
@@ -123,7 +141,7 @@ fn a_concurrency_limit_holds_the_key_back_until_a_call_ends_however_it_ends() {
     let bench = Bench::new([KeyConfig::new("test-key-0").concurrency(2)]);
     let (first, second) = (bench.take(), bench.take());
     assert_eq!(bench.state(0), KeyState::Busy);
-    assert_eq!(bench.pool.checkout(&[]).err().unwrap().busy, 1);
+    assert_eq!(bench.shortage().busy, 1);
     bench.end(&first, &Verdict::Neutral);
     let third = bench.take();
     bench.end(&second, &Verdict::Success);
@@ -139,7 +157,7 @@ fn a_limit_per_minute_parks_the_key_until_its_window_has_room() {
     bench.call(&Verdict::Success);
     bench.clock.advance(10 * SECOND);
     bench.call(&Verdict::Success);
-    let wait = bench.pool.checkout(&[]).err().unwrap().next_due.unwrap();
+    let wait = bench.shortage().next_due.unwrap();
     assert!((50 * SECOND..51 * SECOND).contains(&wait), "{wait:?}");
     assert!(matches!(bench.state(0), KeyState::Limited { .. }));
     bench.clock.advance(wait);
@@ -160,7 +178,7 @@ fn a_half_open_key_gets_one_probe_and_a_success_closes_its_circuit() {
     let bench = Bench::new(keys(1));
     open_circuit(&bench);
     let probe = bench.take();
-    assert!(bench.pool.checkout(&[]).is_err(), "one probe, however many callers");
+    assert!(bench.pool.checkout(&Wanted::plain(1)).is_err(), "one probe, however many callers");
     bench.end(&probe, &Verdict::Success);
     bench.take();
     bench.take();
@@ -174,7 +192,7 @@ fn a_probe_that_says_nothing_or_hangs_makes_room_for_another() {
     let probe = bench.take();
     bench.end(&probe, &Verdict::Neutral);
     let _hangs = bench.take();
-    assert!(bench.pool.checkout(&[]).is_err());
+    assert!(bench.pool.checkout(&Wanted::plain(1)).is_err());
     bench.clock.advance(PROBE_TIMEOUT);
     bench.take();
 }
@@ -204,10 +222,8 @@ fn calls_that_fail_together_are_one_failure() {
 #[test]
 fn a_call_with_several_keys_disables_none_of_them_at_once() {
     let bench = Bench::new(keys(2));
-    let both = bench.pool.checkout_many(2, &[]).ok().unwrap();
-    for slot in &both.slots {
-        bench.pool.settle(slot, both.serial, &Verdict::status(401), Lone::OneOfMany);
-    }
+    let both = bench.pool.checkout(&Wanted::plain(2)).ok().unwrap();
+    bench.end(&both, &Verdict::status(401));
     assert_eq!(bench.pool.stats().disabled(), 0);
     assert_eq!(bench.state(0), KeyState::CoolingDown);
 }
@@ -218,7 +234,7 @@ fn fetching_counts_as_success_until_a_report_contradicts_it() {
     let fetched = bench.pool.fetch().ok().unwrap();
     let key = &bench.pool.stats().keys[0];
     assert_eq!((key.calls, key.successes, key.failures), (1, 1, 0));
-    bench.pool.report(fetched.slots.fingerprint(), &throttled(5)).unwrap();
+    bench.pool.report(fetched.keys.fingerprint(), &throttled(5)).unwrap();
     let key = &bench.pool.stats().keys[0];
     assert_eq!((key.calls, key.successes, key.failures, key.throttled), (1, 0, 1, 1));
     assert_eq!(key.state, KeyState::CoolingDown);
@@ -230,7 +246,7 @@ fn waits_double_in_auto_success_mode_too() {
     let mut waits = Vec::new();
     for _ in 0..3 {
         let fetched = bench.pool.fetch().ok().unwrap();
-        bench.pool.report(fetched.slots.fingerprint(), &Verdict::status(429)).unwrap();
+        bench.pool.report(fetched.keys.fingerprint(), &Verdict::status(429)).unwrap();
         let wait = bench.pool.fetch().err().unwrap().next_due.unwrap();
         waits.push(wait.as_secs());
         bench.clock.advance(wait);
@@ -250,7 +266,7 @@ fn waits_double_after_many_fetches_that_nobody_reported() {
     let mut waits = Vec::new();
     for _ in 0..3 {
         let fetched = bench.pool.fetch().ok().unwrap();
-        bench.pool.report(fetched.slots.fingerprint(), &Verdict::status(429)).unwrap();
+        bench.pool.report(fetched.keys.fingerprint(), &Verdict::status(429)).unwrap();
         let wait = bench.pool.fetch().err().unwrap().next_due.unwrap();
         waits.push(wait.as_secs());
         bench.clock.advance(wait);
@@ -285,7 +301,7 @@ fn operators_disable_enable_and_reset() {
     assert!(bench.pool.set_enabled(print, false).unwrap().disabled);
     assert_eq!(bench.state(1), KeyState::Disabled);
     assert_eq!(bench.call(&throttled(60)), 0);
-    assert!(bench.pool.checkout(&[]).is_err());
+    assert!(bench.pool.checkout(&Wanted::plain(1)).is_err());
     bench.pool.set_enabled(print, true).unwrap();
     assert_eq!(bench.call(&Verdict::Success), 1);
     bench.pool.reset();
@@ -332,7 +348,7 @@ fn a_key_that_is_removed_and_put_back_is_enabled_and_keeps_its_counts() {
 fn a_lease_may_outlive_its_key() {
     let bench = Bench::new(keys(2));
     let checkout = bench.take();
-    let other = keys(2).nth(1 - checkout.slots.id as usize).unwrap();
+    let other = keys(2).nth(1 - id(&checkout) as usize).unwrap();
     bench.pool.reload(vec![other, KeyConfig::new("takes the slot")]);
     assert_eq!(bench.end(&checkout, &Verdict::status(401)), Effect::default());
     assert_eq!(bench.pool.stats().disabled(), 0);
@@ -366,7 +382,7 @@ fn only_the_first_change_wakes_the_writer() {
 fn record(key: &str, change: impl FnOnce(&mut SharedState)) -> Record {
     let mut state = SharedState { health: Health::new(1.0), epoch: 0, last_used: None };
     change(&mut state);
-    Record { fingerprint: Key::from(key).fingerprint(), state, counters: Counters::default() }
+    Record { fingerprint: Key::from(key).fingerprint(), scope: None, state, counters: Counters::default() }
 }
 
 #[test]

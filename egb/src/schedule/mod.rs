@@ -147,7 +147,6 @@ impl Schedule {
 
     /// Takes this key out ahead of its turn, if it may be used now: if it is queued, or parked and
     /// its instant has come.
-    #[cfg_attr(not(test), expect(dead_code, reason = "sessions that stick to a key will use it"))]
     pub(crate) fn pop_this(&mut self, id: SlotId, now: Tick) -> bool {
         let may_be_used = match self.place(id) {
             Place::Line | Place::Heap => true,
@@ -158,6 +157,11 @@ impl Schedule {
             self.take(id);
         }
         may_be_used
+    }
+
+    /// A number in [0, 1) from the generator that the order is seeded with.
+    pub(crate) fn random_fraction(&mut self) -> f64 {
+        self.rng.random()
     }
 
     /// The key is used now and goes to the end of its line. Keys popped together are requeued in the

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::health::Health;
@@ -45,6 +46,8 @@ pub(crate) trait Store: fmt::Debug + Send + 'static {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) calls: i64,
+    /// Those of `calls` that began one, rather than being a retry or a further key.
+    pub(crate) begun: i64,
     pub(crate) successes: i64,
     pub(crate) failures: i64,
     /// Those of `failures` that were a 429.
@@ -61,10 +64,12 @@ pub(crate) struct SharedState {
     pub(crate) last_used: Option<SystemTime>,
 }
 
-/// One key as the store knows it.
+/// One key as the store knows it, for all calls or for those of one scope.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {
     pub(crate) fingerprint: Fingerprint,
+    /// `None` is all calls. Counters and the last use are kept there alone.
+    pub(crate) scope: Option<Arc<str>>,
     pub(crate) state: SharedState,
     pub(crate) counters: Counters,
 }
@@ -73,6 +78,8 @@ pub(crate) struct Record {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Change {
     pub(crate) fingerprint: Fingerprint,
+    /// As in a [`Record`].
+    pub(crate) scope: Option<Arc<str>>,
     pub(crate) state: SharedState,
     pub(crate) added: Counters,
 }

@@ -1,6 +1,7 @@
 //! One row of the table `keys` to and from Rust values. Nothing a row can hold makes it fail or panic:
 //! what makes no sense is repaired to a safe value. Knows nothing of files or transactions.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::types::ValueRef;
@@ -26,6 +27,7 @@ pub(super) fn write(
     let failure = health.last_failure.as_ref();
     statement.execute(params![
         change.fingerprint.as_bytes(),
+        change.scope.as_deref().unwrap_or_default(),
         weight,
         effective,
         health.disabled,
@@ -44,6 +46,7 @@ pub(super) fn write(
         to_i64(*epoch),
         last_used.map(to_micros),
         change.added.calls,
+        change.added.begun,
         change.added.successes,
         change.added.failures,
         change.added.throttled,
@@ -61,6 +64,11 @@ pub(super) fn fingerprint(cell: ValueRef<'_>) -> Option<Fingerprint> {
     }
 }
 
+/// The scope that a cell names; the empty one is all calls.
+pub(super) fn scope(cell: ValueRef<'_>) -> Option<Arc<str>> {
+    cell.as_str().ok().filter(|name| !name.is_empty()).map(Arc::from)
+}
+
 /// Reads records, and counts what had to be repaired.
 #[derive(Default)]
 pub(super) struct Reader {
@@ -76,6 +84,7 @@ impl Reader {
             self.repaired += 1;
             return Ok(None);
         };
+        let scope = scope(cells.value()?);
         let (weight, effective) = cells.weights()?;
         let health = Health {
             weight,
@@ -97,12 +106,13 @@ impl Reader {
         let state = SharedState { health, epoch: cells.count()?, last_used: cells.time()? };
         let counters = Counters {
             calls: cells.count()?,
+            begun: cells.count()?,
             successes: cells.count()?,
             failures: cells.count()?,
             throttled: cells.count()?,
         };
         self.repaired += usize::from(cells.nonsense);
-        Ok(Some(Record { fingerprint, state, counters }))
+        Ok(Some(Record { fingerprint, scope, state, counters }))
     }
 }
 

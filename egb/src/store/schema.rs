@@ -45,6 +45,47 @@ const MIGRATIONS: &[(i64, &str)] = &[
     CREATE TABLE revisions (last INTEGER NOT NULL) STRICT;
     INSERT INTO revisions VALUES (0);",
     ),
+    // A row for each scope in which a key was worse off; the empty scope is all calls.
+    (
+        2,
+        "CREATE TABLE states (
+        fingerprint         BLOB    NOT NULL CHECK (length(fingerprint) = 16),
+        scope               TEXT    NOT NULL,
+        weight              REAL    NOT NULL,
+        effective_weight    REAL    NOT NULL,
+        disabled            INTEGER NOT NULL,
+        cooldown_until      INTEGER,
+        error_count         INTEGER NOT NULL,
+        consecutive_errors  INTEGER NOT NULL,
+        forbidden_streak    INTEGER NOT NULL,
+        throttled_streak    INTEGER NOT NULL,
+        daily_streak        INTEGER NOT NULL,
+        billing_streak      INTEGER NOT NULL,
+        server_streak       INTEGER NOT NULL,
+        circuit_streak      INTEGER NOT NULL,
+        failed_at           INTEGER,
+        failed_status       INTEGER,
+        failed_reason       TEXT,
+        epoch               INTEGER NOT NULL,
+        last_used           INTEGER,
+        calls               INTEGER NOT NULL,
+        begun               INTEGER NOT NULL,
+        successes           INTEGER NOT NULL,
+        failures            INTEGER NOT NULL,
+        throttled           INTEGER NOT NULL,
+        added_at            INTEGER NOT NULL,
+        updated_at          INTEGER NOT NULL,
+        revision            INTEGER NOT NULL,
+        PRIMARY KEY (fingerprint, scope)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO states SELECT fingerprint, '', weight, effective_weight, disabled, cooldown_until, error_count,
+        consecutive_errors, forbidden_streak, throttled_streak, daily_streak, billing_streak, server_streak,
+        circuit_streak, failed_at, failed_status, failed_reason, epoch, last_used, calls, calls, successes,
+        failures, throttled, added_at, updated_at, revision FROM keys;
+    DROP TABLE keys;
+    ALTER TABLE states RENAME TO keys;
+    CREATE INDEX keys_by_revision ON keys (revision);",
+    ),
 ];
 
 /// The newest version that this egb can read.
@@ -53,9 +94,9 @@ const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 /// The columns of a record, in the order in which `row.rs` reads and writes them.
 macro_rules! columns {
     () => {
-        "fingerprint, weight, effective_weight, disabled, cooldown_until, error_count, consecutive_errors,
+        "fingerprint, scope, weight, effective_weight, disabled, cooldown_until, error_count, consecutive_errors,
          forbidden_streak, throttled_streak, daily_streak, billing_streak, server_streak, circuit_streak,
-         failed_at, failed_status, failed_reason, epoch, last_used, calls, successes, failures, throttled"
+         failed_at, failed_status, failed_reason, epoch, last_used, calls, begun, successes, failures, throttled"
     };
 }
 
@@ -150,9 +191,9 @@ pub(super) const UPSERT: &str = concat!(
     columns!(),
     ", added_at, updated_at, revision) VALUES (
         ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-        ?23, ?23, ?24
+        ?23, ?24, ?25, ?25, ?26
     )
-    ON CONFLICT (fingerprint) DO UPDATE SET
+    ON CONFLICT (fingerprint, scope) DO UPDATE SET
         weight             = iif(excluded.epoch >= epoch, excluded.weight, weight),
         effective_weight   = iif(excluded.epoch >= epoch, excluded.effective_weight, effective_weight),
         disabled           = CASE WHEN excluded.epoch > epoch THEN excluded.disabled
@@ -179,6 +220,7 @@ pub(super) const UPSERT: &str = concat!(
         epoch              = max(epoch, excluded.epoch),
         last_used          = max(coalesce(last_used, excluded.last_used), coalesce(excluded.last_used, last_used)),
         calls              = min(max(calls + excluded.calls, 0), 9223372036854775807),
+        begun              = min(max(begun + excluded.begun, 0), 9223372036854775807),
         successes          = min(max(successes + excluded.successes, 0), 9223372036854775807),
         failures           = min(max(failures + excluded.failures, 0), 9223372036854775807),
         throttled          = min(max(throttled + excluded.throttled, 0), 9223372036854775807),
@@ -192,6 +234,6 @@ pub(super) const NEXT_REVISION: &str = "UPDATE revisions SET last = last + 1 RET
 pub(super) const LAST_REVISION: &str = "SELECT last FROM revisions";
 
 pub(super) const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM keys");
-pub(super) const SELECT_ONE: &str = concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint = ?1");
+pub(super) const SELECT_ONE: &str = concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint = ?1 AND scope = ?2");
 pub(super) const SELECT_NEWER: &str = concat!("SELECT ", columns!(), " FROM keys WHERE revision > ?1");
-pub(super) const SELECT_NEWER_NAMES: &str = "SELECT fingerprint FROM keys WHERE revision > ?1";
+pub(super) const SELECT_NEWER_NAMES: &str = "SELECT fingerprint, scope FROM keys WHERE revision > ?1";

@@ -29,6 +29,9 @@ const WAL_PAUSE: Duration = Duration::from_millis(50);
 /// (<https://www.sqlite.org/howtocorrupt.html>, 2.2): so none is opened while one is being made.
 static MAKING: Mutex<()> = Mutex::new(());
 
+/// What names a row: the key, and the scope or none.
+type RowName = (Fingerprint, Option<Arc<str>>);
+
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct Sqlite {
@@ -38,7 +41,7 @@ pub(crate) struct Sqlite {
     /// The revision up to which everything is known: given out, in `touched`, or written by this store.
     seen: i64,
     /// Keys that others changed up to `seen` and that were not given out yet.
-    touched: BTreeSet<Fingerprint>,
+    touched: BTreeSet<RowName>,
     /// `PRAGMA data_version` at the last look: it changes when another connection commits.
     data_version: Option<i64>,
 }
@@ -104,14 +107,15 @@ impl Sqlite {
             let mut names = transaction.prepare_cached(schema::SELECT_NEWER_NAMES)?;
             let mut rows = names.query([self.seen])?;
             while let Some(row) = rows.next()? {
-                touched.extend(row::fingerprint(row.get_ref(0)?));
+                let scope = row::scope(row.get_ref(1)?);
+                touched.extend(row::fingerprint(row.get_ref(0)?).map(|fingerprint| (fingerprint, scope)));
             }
         }
         let mut statement = transaction.prepare_cached(schema::UPSERT)?;
         // In the order of the tables' pages, which is several times as fast for a large pool. The sort is
         // stable: of two changes to one key the later stays the later.
         let mut ordered: Vec<&Change> = changes.iter().collect();
-        ordered.sort_by_key(|change| change.fingerprint);
+        ordered.sort_by(|a, b| (a.fingerprint, &a.scope).cmp(&(b.fingerprint, &b.scope)));
         for change in ordered {
             row::write(&mut statement, change, now, revision)?;
         }
@@ -133,10 +137,11 @@ impl Sqlite {
         let mut reader = Reader::default();
         let mut records = select(&transaction, &mut reader, schema::SELECT_NEWER, [self.seen])?;
         for record in &records {
-            self.touched.remove(&record.fingerprint);
+            self.touched.remove(&(record.fingerprint, record.scope.clone()));
         }
-        for fingerprint in &self.touched {
-            records.extend(select(&transaction, &mut reader, schema::SELECT_ONE, [fingerprint.as_bytes()])?);
+        for (fingerprint, scope) in &self.touched {
+            let name = (fingerprint.as_bytes(), scope.as_deref().unwrap_or_default());
+            records.extend(select(&transaction, &mut reader, schema::SELECT_ONE, name)?);
         }
         transaction.commit()?;
         warn_if_repaired(&self.path, &reader);

@@ -19,8 +19,9 @@ pub(super) fn name(key: usize) -> Fingerprint {
 pub(super) fn change(key: usize) -> Change {
     Change {
         fingerprint: name(key),
+        scope: None,
         state: SharedState { health: Health::new(1.0), epoch: 0, last_used: None },
-        added: Counters { calls: 1, successes: 1, failures: 0, throttled: 0 },
+        added: Counters { calls: 1, begun: 1, successes: 1, failures: 0, throttled: 0 },
     }
 }
 

@@ -7,7 +7,7 @@ use crate::outcome::Reason;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Take,
+    Take(usize),
     TakeMany(usize),
     End(usize, Verdict),
     Fetch,
@@ -28,8 +28,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Verdict::Failure(Failure::new(Reason::Network))),
     ];
     prop_oneof![
-        8 => Just(Op::Take),
-        1 => (1..4_usize).prop_map(Op::TakeMany),
+        8 => (0..3_usize).prop_map(Op::Take),
+        1 => (2..4_usize).prop_map(Op::TakeMany),
         8 => (any::<prop::sample::Index>(), verdict).prop_map(|(at, verdict)| Op::End(at.index(1000), verdict)),
         2 => Just(Op::Fetch),
         3 => (0..200_u64).prop_map(Op::Advance),
@@ -51,18 +51,23 @@ proptest! {
             }
         };
         let bench = Bench::new((0..4).map(config));
-        let mut open: Vec<(Arc<Slot>, u64, Lone)> = Vec::new();
+        let mut open: Vec<(Arc<Slot>, u64, ScopeId, Lone)> = Vec::new();
+        let scopes = [NO_SCOPE, bench.pool.scope("model-a"), bench.pool.scope("model-b")];
         for op in ops {
             match op {
-                Op::Take => if let Ok(taken) = bench.pool.checkout(&[]) {
-                    open.push((taken.slots, taken.serial, Lone::One));
-                },
-                Op::TakeMany(count) => if let Ok(taken) = bench.pool.checkout_many(count, &[]) {
-                    open.extend(taken.slots.into_iter().map(|slot| (slot, taken.serial, Lone::OneOfMany)));
+                Op::Take(scope) => {
+                    let wanted = Wanted { scope: scopes[scope], ..Wanted::plain(1) };
+                    if let Ok(taken) = bench.pool.checkout(&wanted) {
+                        open.push((taken.keys.slots()[0].clone(), taken.serial, scopes[scope], Lone::One));
+                    }
+                }
+                Op::TakeMany(count) => if let Ok(taken) = bench.pool.checkout(&Wanted::plain(count)) {
+                    let slots = taken.keys.slots().iter().cloned();
+                    open.extend(slots.map(|slot| (slot, taken.serial, NO_SCOPE, Lone::OneOfMany)));
                 },
                 Op::End(at, verdict) => if !open.is_empty() {
-                    let (slot, serial, lone) = open.swap_remove(at % open.len());
-                    bench.pool.settle(&slot, serial, &verdict, lone);
+                    let (slot, serial, scope, lone) = open.swap_remove(at % open.len());
+                    bench.pool.settle(&slot, serial, scope, &verdict, lone);
                 },
                 Op::Fetch => drop(bench.pool.fetch()),
                 Op::Advance(seconds) => bench.clock.advance(Duration::from_secs(seconds)),
@@ -80,8 +85,10 @@ proptest! {
             let stats = bench.pool.stats();
             let state = bench.pool.state.lock();
             prop_assert_eq!(state.disabled, stats.disabled());
-            let listed = state.schedule.queued_len() + state.schedule.parked_len();
-            prop_assert!(listed + state.disabled <= stats.total());
+            for lane in &state.lanes {
+                let listed = lane.schedule.queued_len() + lane.schedule.parked_len();
+                prop_assert!(listed + state.disabled <= stats.total());
+            }
             for key in &stats.keys {
                 prop_assert!(key.calls >= key.successes + key.failures);
             }
@@ -93,12 +100,20 @@ proptest! {
                 }
             }
         }
-        for (slot, serial, lone) in open {
-            bench.pool.settle(&slot, serial, &Verdict::Neutral, lone);
+        for (slot, serial, scope, lone) in open {
+            bench.pool.settle(&slot, serial, scope, &Verdict::Neutral, lone);
         }
         bench.clock.advance(crate::policy::LONGEST_WAIT);
         let stats = bench.pool.stats();
         let usable = stats.total() - stats.disabled();
-        prop_assert!(usable == 0 || bench.pool.checkout_many(usable, &[]).is_ok(), "every key comes back");
+        for scope in scopes {
+            // Of a key with a limit a minute there are three uses.
+            let wanted = Wanted { scope, ..Wanted::plain(usable) };
+            let all = if usable == 0 { None } else { bench.pool.checkout(&wanted).ok() };
+            prop_assert!(usable == 0 || all.is_some(), "every key comes back, in every scope");
+            if let Some(all) = all {
+                bench.end_in(scope, &all, &Verdict::Success);
+            }
+        }
     }
 }

@@ -75,13 +75,15 @@ prop_compose! {
         health in any_health(),
         epoch in any::<u64>(),
         last_used in prop::option::of(any_time()),
-        counts in prop::array::uniform4(0..=i64::MAX),
+        scope in prop::option::of("[a-z:/é.-]{1,20}"),
+        counts in prop::array::uniform5(0..=i64::MAX),
     ) -> Change {
-        let [calls, successes, failures, throttled] = counts;
+        let [calls, begun, successes, failures, throttled] = counts;
         Change {
             fingerprint: Fingerprint::from_bytes(bytes),
+            scope: scope.map(Arc::from),
             state: SharedState { health, epoch, last_used },
-            added: Counters { calls, successes, failures, throttled },
+            added: Counters { calls, begun, successes, failures, throttled },
         }
     }
 }
@@ -111,6 +113,7 @@ proptest! {
         prop_assert_eq!(weights(&records[0].state.health), weights(&expected.state.health));
         prop_assert_eq!(&records[0].state, &expected.state);
         prop_assert_eq!(records[0].fingerprint, expected.fingerprint);
+        prop_assert_eq!(&records[0].scope, &expected.scope);
         prop_assert_eq!(records[0].counters, expected.added);
     }
 
@@ -123,13 +126,14 @@ proptest! {
     ) {
         // A table without the rules of the schema, as another program could leave it.
         let connection = Connection::open_in_memory().unwrap();
-        connection.execute_batch("CREATE TABLE keys (fingerprint, weight, effective_weight, disabled,
+        connection.execute_batch("CREATE TABLE keys (fingerprint, scope, weight, effective_weight, disabled,
             cooldown_until, error_count, consecutive_errors, forbidden_streak, throttled_streak, daily_streak,
             billing_streak, server_streak, circuit_streak, failed_at, failed_status, failed_reason, epoch,
-            last_used, calls, successes, failures, throttled, added_at, updated_at, revision)").unwrap();
+            last_used, calls, begun, successes, failures, throttled, added_at, updated_at, revision)").unwrap();
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = numbers;
         connection.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'nonsense', 0, 0, 0)",
+            "INSERT INTO keys VALUES (?1, x'00ff', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+                ?19, ?20, ?21, 'nonsense', 0, 0, 0)",
             params![name, weights[0], weights[1], a, b, c, d, e, f, g, h, i, j, k, l, reason, m, n, o, p, 1.5],
         ).unwrap();
         let (records, repaired) = load(&connection);
@@ -187,7 +191,7 @@ fn what_makes_no_sense_in_a_row_is_repaired_to_something_safe() {
         )
         .unwrap();
     let (records, repaired) = load(&connection);
-    let Record { state: SharedState { health, epoch, .. }, counters, fingerprint } = &records[0];
+    let Record { state: SharedState { health, epoch, .. }, counters, fingerprint, .. } = &records[0];
     assert_eq!((*fingerprint, repaired), (name(0), 1));
     assert_eq!((health.weight, health.effective), (1.0, 1.0));
     assert_eq!((health.disabled, health.error_count, health.consecutive_errors), (true, 0, u32::MAX));

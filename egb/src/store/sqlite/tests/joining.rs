@@ -9,7 +9,7 @@ fn at(seconds: u64) -> SystemTime {
 fn state(epoch: u64, edit: impl FnOnce(&mut Health)) -> Change {
     let mut health = Health::new(1.0);
     edit(&mut health);
-    Change { fingerprint: name(0), state: SharedState { health, epoch, last_used: None }, added: Counters::default() }
+    Change { fingerprint: name(0), scope: None, state: SharedState { health, epoch, last_used: None }, added: Counters::default() }
 }
 
 /// What is in the database after two changes, which two stores that do not know of each other write.
@@ -44,13 +44,13 @@ fn marked(health: &mut Health, mark: u32) {
 #[test]
 fn counters_add_up() {
     let counted = |calls, successes, failures, throttled| {
-        let added = Counters { calls, successes, failures, throttled };
+        let added = Counters { calls, begun: calls, successes, failures, throttled };
         Change { added, ..state(0, |_| ()) }
     };
     let record = joined(&counted(10, 7, 3, 1), &counted(5, 4, 1, 1));
-    assert_eq!(record.counters, Counters { calls: 15, successes: 11, failures: 4, throttled: 2 });
+    assert_eq!(record.counters, Counters { calls: 15, begun: 15, successes: 11, failures: 4, throttled: 2 });
     let record = joined(&counted(10, 7, 3, 1), &counted(0, -1, 1, 0));
-    assert_eq!(record.counters, Counters { calls: 10, successes: 6, failures: 4, throttled: 1 });
+    assert_eq!(record.counters, Counters { calls: 10, begun: 10, successes: 6, failures: 4, throttled: 1 });
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! How a key is, for all calls or for those of one scope: its health, and which calls began before
+//! that changed.
+
+use std::time::SystemTime;
+
+use super::ScopeId;
+use crate::clock::{Tick, Timeline};
+use crate::health::{Health, Streaks};
+use crate::outcome::{Failure, Reason, Verdict};
+use crate::policy::Policy;
+
+pub(super) struct Condition {
+    pub(super) health: Health,
+    /// The last checkout before the present cooldown began: verdicts up to it are late.
+    pub(super) cooling_since: u64,
+    pub(super) probe: Option<Probe>,
+}
+
+/// The checkout that probes a half-open key, and when another one may.
+#[derive(Clone, Copy)]
+pub(super) struct Probe {
+    pub(super) serial: u64,
+    pub(super) until: Tick,
+}
+
+/// The condition of a key for the calls of one scope. There is none while it is in full health.
+pub(super) struct Scoped {
+    pub(super) scope: ScopeId,
+    pub(super) condition: Condition,
+    /// Not yet handed to the writer.
+    pub(super) dirty: bool,
+}
+
+impl Condition {
+    pub(super) fn new(health: Health) -> Self {
+        Self { health, cooling_since: 0, probe: None }
+    }
+
+    /// Takes a verdict that checkout `serial` gave; `latest` is the last checkout so far.
+    pub(super) fn judge(&mut self, policy: &Policy, verdict: &Verdict, serial: u64, latest: u64, time: SystemTime) {
+        let next = match verdict {
+            Verdict::Failure(failure) if serial <= self.cooling_since => {
+                policy.next_late(&self.health, failure, time)
+            }
+            _ => policy.next(&self.health, verdict, time),
+        };
+        if next.cooldown_until != self.health.cooldown_until {
+            self.cooling_since = latest;
+        }
+        self.set_health(next);
+    }
+
+    pub(super) fn set_health(&mut self, health: Health) {
+        if health.streaks.circuit == 0 {
+            self.probe = None;
+        }
+        self.health = health;
+    }
+
+    /// A checkout begins; one of a half-open key is its probe, and no other gets it until then.
+    pub(super) fn begin(&mut self, serial: u64, until: Tick, time: SystemTime) {
+        if self.health.streaks.circuit > 0 && self.health.is_half_open(time) {
+            self.probe = Some(Probe { serial, until });
+        }
+    }
+
+    /// A checkout ends.
+    pub(super) fn end(&mut self, serial: u64) {
+        if self.probe.is_some_and(|probe| probe.serial == serial) {
+            self.probe = None;
+        }
+    }
+
+    /// The first instant at which it allows a use.
+    pub(super) fn ready_at(&self, timeline: &Timeline) -> Tick {
+        let cooldown = self.health.cooldown_until.map_or(Tick::ZERO, |until| timeline.tick_of(until));
+        cooldown.max(self.probe.map_or(Tick::ZERO, |probe| probe.until))
+    }
+
+    /// Whether a success would leave it as it is, whenever it came.
+    pub(super) fn is_serene(&self, policy: &Policy) -> bool {
+        // The instant matters only to a circuit, and one with a circuit is never serene.
+        self.probe.is_none()
+            && !self.health.disabled
+            && self.health.streaks == Streaks::default()
+            && policy.next(&self.health, &Verdict::Success, SystemTime::UNIX_EPOCH) == self.health
+    }
+}
+
+/// Whether a failure speaks of the key itself, whatever it was used for: a revoked key, an empty account.
+pub(super) fn is_of_the_key(reason: Reason) -> bool {
+    matches!(reason, Reason::InvalidKey | Reason::Billing)
+}
+
+/// The verdict within a scope: a key that can't use this model is one that is forbidden to, here alone.
+pub(super) fn within_scope(verdict: &Verdict) -> Verdict {
+    match verdict {
+        Verdict::Failure(failure) if failure.reason() == Reason::Model => {
+            let mut forbidden = failure.status_code().map_or(Failure::new(Reason::Forbidden), Failure::status);
+            forbidden = forbidden.with_reason(Reason::Forbidden);
+            Verdict::Failure(failure.retry_after().into_iter().fold(forbidden, Failure::with_retry_after))
+        }
+        other => other.clone(),
+    }
+}

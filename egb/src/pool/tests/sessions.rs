@@ -1,0 +1,77 @@
+//! Sessions stick to their key while it is free.
+
+use super::*;
+
+impl Bench {
+    fn session(&self, scope: ScopeId, session: u64) -> CheckedOut<Held> {
+        self.pool.checkout(&Wanted { session: Some(session), scope, ..Wanted::plain(1) }).ok().expect("a key is free")
+    }
+
+    fn session_call(&self, session: u64, verdict: &Verdict) -> SlotId {
+        let taken = self.session(NO_SCOPE, session);
+        self.end(&taken, verdict);
+        id(&taken)
+    }
+}
+
+#[test]
+fn a_session_keeps_its_key_and_others_go_on_in_turn() {
+    let bench = Bench::new(keys(3));
+    let mine = bench.session_call(1, &Verdict::Success);
+    for _ in 0..5 {
+        assert_eq!(bench.session_call(1, &Verdict::Success), mine);
+    }
+    let others: HashSet<SlotId> = (2..4).map(|session| bench.session_call(session, &Verdict::Success)).collect();
+    assert_eq!(others.len(), 2);
+    assert!(!others.contains(&mine), "it was used last");
+}
+
+#[test]
+fn a_session_moves_when_its_key_rests_and_stays_where_it_went() {
+    let bench = Bench::new(keys(2));
+    let first = bench.session_call(1, &throttled(30));
+    let second = bench.session_call(1, &Verdict::Success);
+    assert_ne!(first, second);
+    bench.clock.advance(30 * SECOND);
+    assert_eq!(bench.session_call(1, &Verdict::Success), second);
+}
+
+#[test]
+fn a_session_sticks_to_a_key_of_its_own_in_each_scope_and_to_the_first_of_several() {
+    let bench = Bench::new(keys(3));
+    let (one, other) = (bench.pool.scope("a"), bench.pool.scope("b"));
+    let in_one = id(&bench.session(one, 1));
+    for _ in 0..3 {
+        assert_eq!(id(&bench.session(one, 1)), in_one);
+        bench.session(other, 1);
+    }
+    let several = Wanted { session: Some(1), scope: one, ..Wanted::plain(2) };
+    let taken = bench.pool.checkout(&several).ok().unwrap();
+    assert_eq!(id(&taken), in_one);
+    assert_ne!(taken.keys.slots()[1].id, in_one);
+}
+
+#[test]
+fn a_session_forgets_a_key_that_was_removed_even_when_its_slot_is_used_again() {
+    let bench = Bench::new(keys(1));
+    bench.session_call(1, &Verdict::Success);
+    bench.pool.reload(vec![KeyConfig::new("another"), KeyConfig::new("third")]);
+    let now = bench.session(NO_SCOPE, 1);
+    assert_ne!(now.keys.key().expose_secret(), "test-key-0");
+    assert_eq!(id(&bench.session(NO_SCOPE, 1)), id(&now));
+}
+
+#[test]
+fn sessions_that_were_not_used_for_long_are_forgotten() {
+    let bench = Bench::new(keys(3));
+    let mine = bench.session_call(0, &Verdict::Success);
+    for session in 1..=65_536 {
+        bench.session_call(session, &Verdict::Success);
+    }
+    // It takes the key that is due, as any new session does.
+    let order: Vec<SlotId> = (0..3).map(|_| bench.call(&Verdict::Success)).collect();
+    let due = order[0];
+    let next = bench.session_call(0, &Verdict::Success);
+    assert_eq!(next, due);
+    let _ = mine;
+}
