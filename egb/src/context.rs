@@ -60,6 +60,15 @@ impl Part for Call {
     }
 }
 
+/// A call whose keys are another's to keep.
+struct Borrowed<'a>(&'a mut Option<Held>);
+
+impl Part for Borrowed<'_> {
+    fn swap(&mut self, current: &mut Surroundings) {
+        mem::swap(self.0, &mut current.held);
+    }
+}
+
 /// Another balancer: it has the say from here on, calls around it are out of sight.
 impl Part for Surroundings {
     fn swap(&mut self, current: &mut Surroundings) {
@@ -91,6 +100,13 @@ fn swap<P: Part>(part: &mut P) {
 /// Runs `body` as a call that holds these keys.
 pub(crate) fn with_keys<R>(held: Held, body: impl FnOnce() -> R) -> R {
     let mut call = Call(Some(held));
+    let _replaced = Replaced::new(&mut call);
+    body()
+}
+
+/// Runs `body` as a call that holds `held`, which is elsewhere meanwhile.
+pub(crate) fn within<R>(held: &mut Option<Held>, body: impl FnOnce() -> R) -> R {
+    let mut call = Borrowed(held);
     let _replaced = Replaced::new(&mut call);
     body()
 }

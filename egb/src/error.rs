@@ -92,7 +92,7 @@ pub enum Error {
 
     /// The keys file can't be read or has bad lines.
     #[error(transparent)]
-    KeysFile(#[from] KeysFileError),
+    KeysFile(Box<KeysFileError>),
 
     /// A key, weight or limit given in code is not valid.
     #[error("{what} {problem}")]
@@ -129,6 +129,12 @@ pub enum Error {
     /// The database can't be used.
     #[error(transparent)]
     Store(#[from] Arc<StoreError>),
+}
+
+impl From<KeysFileError> for Error {
+    fn from(error: KeysFileError) -> Self {
+        Self::KeysFile(Box::new(error))
+    }
 }
 
 impl fmt::Debug for Error {

@@ -11,7 +11,7 @@ use crate::attached::Attached;
 use crate::balancer::Balancer;
 use crate::key::Key;
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{CheckedOut, Held, ScopeId};
+use crate::pool::{CheckedOut, Held, ScopeId, Tried};
 use crate::store::Ack;
 
 /// A key, or several distinct ones, for one call.
@@ -41,10 +41,31 @@ pub struct Lease {
 /// A lease as the code of `#[balanced]` keeps it: small, for it is part of every balanced future.
 pub struct LeaseCore {
     balancer: Balancer,
-    held: Held,
-    serial: u64,
-    scope: ScopeId,
-    ended: bool,
+    /// `None` once it has ended, and while the body runs, when they are in its surroundings.
+    held: Option<Held>,
+    turn: Turn,
+}
+
+/// The number of a checkout and its scope, in one word.
+#[derive(Clone, Copy)]
+struct Turn(u64);
+
+impl Turn {
+    /// Enough for a million checkouts a second for eight years.
+    const SERIAL_BITS: u32 = 48;
+
+    fn new(serial: u64, scope: ScopeId) -> Self {
+        Self(u64::from(scope) << Self::SERIAL_BITS | serial)
+    }
+
+    fn serial(self) -> u64 {
+        self.0 & ((1 << Self::SERIAL_BITS) - 1)
+    }
+
+    fn scope(self) -> ScopeId {
+        // There are few scopes: 16 bits hold them.
+        ScopeId::try_from(self.0 >> Self::SERIAL_BITS).unwrap_or_default()
+    }
 }
 
 /// Whether everything that a verdict brought about is done.
@@ -75,16 +96,21 @@ impl Settled {
 
 impl LeaseCore {
     pub(crate) fn new(balancer: Balancer, taken: CheckedOut<Held>, scope: ScopeId) -> Self {
-        Self { balancer, held: taken.keys, serial: taken.serial, scope, ended: false }
+        Self { balancer, held: Some(taken.keys), turn: Turn::new(taken.serial, scope) }
     }
 
-    pub(crate) fn keys(&self) -> &[Key] {
-        self.held.keys()
+    pub(crate) fn held(&self) -> &Held {
+        self.held.as_ref().expect("a lease has its keys until it ends, and who asks is not its body")
     }
 
-    /// The only key, or the first.
-    pub(crate) fn key(&self) -> &Key {
-        self.held.key()
+    pub(crate) fn held_mut(&mut self) -> &mut Option<Held> {
+        &mut self.held
+    }
+
+    /// For another attempt of a call.
+    pub(crate) fn after(mut self, tried: Tried) -> Self {
+        self.held = self.held.take().map(|held| held.after(tried));
+        self
     }
 
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
@@ -92,35 +118,32 @@ impl LeaseCore {
     }
 
     fn apply(&mut self, verdict: &Verdict) -> Settled {
-        self.ended = true;
-        self.balancer.settle(&self.held, self.serial, self.scope, verdict)
+        match self.held.take() {
+            Some(held) => self.balancer.settle(&held, self.turn.serial(), self.turn.scope(), verdict),
+            None => Settled::Done,
+        }
     }
 
     pub(crate) fn balancer(&self) -> &Balancer {
         &self.balancer
     }
 
-    pub(crate) fn held(&self) -> Held {
-        self.held.clone()
-    }
-
     pub(crate) fn scope(&self) -> ScopeId {
-        self.scope
+        self.turn.scope()
     }
 }
 
 impl Drop for LeaseCore {
     fn drop(&mut self) {
-        if !self.ended {
-            // Neutral disables nothing, so there is nothing to wait for.
-            let _ = self.apply(&Verdict::Neutral);
-        }
+        // Neutral disables nothing, so there is nothing to wait for.
+        let _ = self.apply(&Verdict::Neutral);
     }
 }
 
 impl fmt::Debug for LeaseCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease").field("keys", &self.keys()).finish_non_exhaustive()
+        let keys = self.held.as_ref().map(Held::keys);
+        f.debug_struct("Lease").field("keys", &keys.unwrap_or_default()).finish_non_exhaustive()
     }
 }
 
@@ -145,12 +168,12 @@ impl Lease {
 
     /// The key; of several, the first.
     pub fn key(&self) -> &Key {
-        self.core().key()
+        self.core().held().key()
     }
 
     /// All keys of the lease.
     pub fn keys(&self) -> &[Key] {
-        self.core().keys()
+        self.core().held().keys()
     }
 
     /// Ends the lease: the key served the call.
@@ -215,7 +238,7 @@ impl Lease {
     }
 
     pub(crate) fn held(&self) -> Held {
-        self.core().held()
+        self.core().held().clone()
     }
 }
 

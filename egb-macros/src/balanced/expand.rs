@@ -6,19 +6,14 @@
 //!         Ok(lease) => lease,
 //!         Err(error) => return refused(error),
 //!     };
-//!     let mut attempts = Attempts::new(2);
 //!     loop {
-//!         let outcome = {
-//!             let held = &lease;
-//!             let again = Again::again(&opts);
-//!             let opts = again;
-//!             let key: Key = Inject::inject(held);
-//!             in_call(held, async move { the body as it was, in its braces }).await
-//!         };
-//!         let next = attempts.next_async(lease, &verdict(&outcome), Pace::default());
-//!         match next.await {
-//!             Some(next) => lease = next,
-//!             None => return outcome,
+//!         let (call, key) = give::<Key>(lease);
+//!         let opts = Again::again(&opts);
+//!         let body = async move { the body as it was, in its braces };
+//!         let end = move |call, outcome| next_async(call, &verdict(outcome), Pace::new(2));
+//!         match run(call, body, end).await {
+//!             Step::Done(outcome) => return outcome,
+//!             Step::Again(next) => lease = next,
 //!         }
 //!     }
 //! }
@@ -27,8 +22,9 @@
 //! Without retries there is no loop and nothing is cloned. All names of ours have mixed-site hygiene
 //! and all paths are absolute, so that nothing of the user's can shadow them.
 //!
-//! Key and arguments are bound outside of the body's own block, which captures them by the names that the
-//! user gave them: a second binding inside would take room in every future a second time.
+//! In an async function key and arguments are bound outside of the body's own block, which captures them by
+//! the names that the user gave them: a second binding inside would take room in the future a second time.
+//! For the same reason nothing of ours is borrowed across the `await`, and the call is ended inside of `run`.
 
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -63,9 +59,10 @@ struct Expansion<'a> {
     /// `::egb::__private`
     private: TokenStream,
     lease: Ident,
-    attempts: Ident,
+    /// The same, as long as an attempt has it.
+    call: Ident,
     outcome: Ident,
-    held: Ident,
+    keys: Ident,
     deadline: Ident,
 }
 
@@ -84,9 +81,9 @@ impl<'a> Expansion<'a> {
             model,
             private: model.options.private(),
             lease: ours("__lease"),
-            attempts: ours("__attempts"),
+            call: ours("__call"),
             outcome: ours("__outcome"),
-            held: ours("__held"),
+            keys: ours("__keys"),
             deadline: ours("__deadline"),
         }
     }
@@ -96,54 +93,19 @@ impl<'a> Expansion<'a> {
     }
 
     fn body(&self) -> TokenStream {
-        let Self { private, lease, attempts, outcome, deadline, .. } = self;
-        let next = ours("__next");
         let site = self.site();
         let acquire = self.acquire();
-        let lend = self.lend();
-        let attempt = self.attempt();
-        let verdict = self.verdict();
-        let Some(retries) = self.model.options.retries.as_ref().filter(|_| self.model.options.retries()) else {
-            let end = if self.is_async() {
-                let (saving, ack) = (ours("__saving"), ours("__ack"));
-                quote! {
-                    let #saving = #private::end_async(#lease, &#verdict);
-                    // A disablement is on disk before the function returns.
-                    if let ::core::option::Option::Some(#ack) = #saving {
-                        #ack.await;
-                    }
-                }
-            } else {
-                quote!(#private::end(#lease, &#verdict);)
-            };
-            return quote! {
-                #site
-                #acquire
-                #lend
-                let #outcome = #attempt;
-                #end
-                #outcome
-            };
-        };
-        let until = self.model.options.deadline.as_ref().map(|_| quote!(.until(#deadline)));
-        let pace = self.pace();
-        let (advance, wait) = if self.is_async() {
-            (quote!(next_async), quote!(.await))
-        } else {
-            (quote!(next), quote!())
-        };
+        let attempt = if self.is_async() { self.async_attempt() } else { self.sync_attempt() };
+        if !self.model.options.retries() {
+            return quote!(#site #acquire #attempt);
+        }
+        let pace = self.pace_ahead();
         quote! {
             #site
             #acquire
-            let mut #attempts = #private::Attempts::new(#retries)#until;
+            #pace
             loop {
-                #lend
-                let #outcome = #attempt;
-                let #next = #attempts.#advance(#lease, &#verdict, #pace);
-                match #next #wait {
-                    ::core::option::Option::Some(#next) => #lease = #next,
-                    ::core::option::Option::None => break #outcome,
-                }
+                #attempt
             }
         }
     }
@@ -152,27 +114,27 @@ impl<'a> Expansion<'a> {
     fn acquire(&self) -> TokenStream {
         let Self { private, lease, deadline, .. } = self;
         let options = &self.model.options;
-        let (call, error) = (ours("__call"), ours("__error"));
+        let (checkout, error) = (ours("__checkout"), ours("__error"));
         let (picked, count) = (self.picked(), self.count());
         let refused = self.refused(&error);
         let mutability = options.retries().then(|| quote!(mut));
         let scope = options.scope.as_ref().map(|scope| self.borrowed_option("scope", scope));
         let affinity = options.affinity.as_ref().map(|session| self.borrowed_option("affinity", session));
         let wait = options.wait.as_ref().map(|wait| quote_spanned!(at(wait)=> .wait(#wait)));
-        let (bind_deadline, call) = match &options.deadline {
+        let (bind_deadline, checkout) = match &options.deadline {
             Some(within) => {
                 let within = quote_spanned!(at(within)=> .deadline(#within));
                 let bind = quote! {
-                    let (#call, #deadline) = #private::Call::new(#picked, #count)#scope #affinity #wait #within;
+                    let (#checkout, #deadline) = #private::Call::new(#picked, #count)#scope #affinity #wait #within;
                 };
-                (bind, quote!(#call))
+                (bind, quote!(#checkout))
             }
             None => (quote!(), quote!(#private::Call::new(#picked, #count)#scope #affinity #wait)),
         };
         let take = if self.is_async() && options.wait.is_some() { quote!(lease_async().await) } else { quote!(lease()) };
         quote! {
             #bind_deadline
-            let #mutability #lease = match #call.#take {
+            let #mutability #lease = match #checkout.#take {
                 ::core::result::Result::Ok(#lease) => #lease,
                 ::core::result::Result::Err(#error) => return #refused,
             };
@@ -189,18 +151,45 @@ impl<'a> Expansion<'a> {
 
     /// A body that takes the lease gets it; what ends the call then is the stub.
     fn lend(&self) -> Option<TokenStream> {
-        let Self { private, lease, .. } = self;
+        let Self { private, call, .. } = self;
         let given = ours("__given");
-        self.model.key.is_lease.then(|| quote!(let (#lease, #given) = #private::lend(#lease);))
+        let mutability = (!self.is_async()).then(|| quote!(mut));
+        self.model.key.is_lease.then(|| quote!(let (#mutability #call, #given) = #private::lend(#call);))
     }
 
-    /// How retries follow each other.
-    fn pace(&self) -> TokenStream {
-        let private = &self.private;
+    /// How retries follow each other, where it is no constant: read before the body takes the arguments.
+    fn pace_ahead(&self) -> Option<TokenStream> {
         let options = &self.model.options;
+        let parts = [&options.retries, &options.backoff, &options.wait];
+        if parts.into_iter().flatten().all(is_constant) {
+            return None;
+        }
+        let (name, pace) = (ours("__pace"), self.pace());
+        Some(quote!(let #name = #pace;))
+    }
+
+    fn pace(&self) -> TokenStream {
+        let Self { private, deadline, .. } = self;
+        let options = &self.model.options;
+        let retries = &options.retries;
         let backoff = options.backoff.as_ref().map(|backoff| quote_spanned!(at(backoff)=> .backoff(#backoff)));
         let wait = options.wait.as_ref().map(|wait| quote_spanned!(at(wait)=> .wait(#wait)));
-        quote!(<#private::Pace as ::core::default::Default>::default()#backoff #wait)
+        let until = options.deadline.as_ref().map(|_| quote!(.until(#deadline)));
+        quote!(#private::Pace::new(#retries)#backoff #wait #until)
+    }
+
+    /// What ends an attempt, given the call and a reference to the outcome.
+    fn end(&self, outcome: &TokenStream) -> TokenStream {
+        let Self { private, call, .. } = self;
+        let verdict = self.verdict(outcome);
+        let suffix = if self.is_async() { "_async" } else { "" };
+        if !self.model.options.retries() {
+            let end = ours(&format!("end{suffix}"));
+            return quote!(#private::#end(#call, &#verdict));
+        }
+        let next = ours(&format!("next{suffix}"));
+        let pace = if self.pace_ahead().is_some() { ours("__pace").into_token_stream() } else { self.pace() };
+        quote!(#private::#next(#call, &#verdict, #pace))
     }
 
     /// A named balancer is looked up once.
@@ -239,47 +228,89 @@ impl<'a> Expansion<'a> {
         self.model.options.keys.as_ref().map_or_else(|| quote!(1), ToTokens::to_token_stream)
     }
 
-    /// Everything between a lease and its verdict.
-    fn attempt(&self) -> TokenStream {
-        let Self { private, lease, held, deadline, .. } = self;
-        let arguments = self.arguments();
-        let ty = &self.model.output;
-        let key = self.key();
-        let body = self.user_block();
+    /// From a lease to its verdict, in a sync function.
+    fn sync_attempt(&self) -> TokenStream {
+        let Self { private, lease, call, outcome, keys, .. } = self;
+        let next = ours("__next");
+        let lend = self.lend();
+        let (copies, bindings) = self.arguments();
+        let (ty, key, body) = (&self.model.output, self.key(), self.user_block());
         let capture = self.captures_by_move().then(|| quote!(move));
-        let run = if self.is_async() {
-            // Names the type of the block, for `?` and for coercions.
-            let returned = ours("__returned");
-            let block = quote! {
-                async #capture {
-                    match ::core::option::Option::None::<#ty> {
-                        ::core::option::Option::Some(#returned) => return #returned,
-                        ::core::option::Option::None => {}
-                    }
-                    #body
-                }
+        let take = (!self.model.key.is_lease).then(|| {
+            quote! {
+                let (mut #call, #keys) = #private::keys(#call);
+                let #keys = &#keys;
+            }
+        });
+        let end = self.end(&quote!(&#outcome));
+        let attempt = quote! {
+            let #call = #lease;
+            #lend
+            #take
+            let #outcome = {
+                #copies
+                #private::with_keys(&mut #call, #capture || -> #ty { #key #bindings #body })
             };
-            if self.model.options.deadline.is_some() {
-                let (in_time, error) = (ours("__in_time"), ours("__error"));
-                let refused = self.refused(&error);
-                quote! {
-                    match #private::in_time(#held, #deadline, #block).await {
-                        ::core::result::Result::Ok(#in_time) => #in_time,
-                        ::core::result::Result::Err(#error) => return #refused,
-                    }
+        };
+        if !self.model.options.retries() {
+            return quote!(#attempt #end; #outcome);
+        }
+        quote! {
+            #attempt
+            match #end {
+                ::core::option::Option::Some(#next) => #lease = #next,
+                ::core::option::Option::None => break #outcome,
+            }
+        }
+    }
+
+    /// From a lease to its verdict, in an async function.
+    fn async_attempt(&self) -> TokenStream {
+        let Self { private, lease, call, outcome, deadline, .. } = self;
+        let lend = self.lend();
+        let (copies, bindings) = self.arguments();
+        let (ty, key, body) = (&self.model.output, self.key(), self.user_block());
+        let capture = self.captures_by_move().then(|| quote!(move));
+        // Names the type of the block, for `?` and for coercions.
+        let returned = ours("__returned");
+        let block = quote! {
+            async #capture {
+                match ::core::option::Option::None::<#ty> {
+                    ::core::option::Option::Some(#returned) => return #returned,
+                    ::core::option::Option::None => {}
                 }
-            } else {
-                quote!(#private::in_call(#held, #block).await)
+                #body
+            }
+        };
+        let end = self.end(&outcome.to_token_stream());
+        let run = quote!(#private::run(#call, #block, move |#call, #outcome| #end));
+        let step = if self.model.options.deadline.is_some() {
+            let (step, error) = (ours("__step"), ours("__error"));
+            let refused = self.refused(&error);
+            quote! {
+                match #private::in_time(#deadline, #run).await {
+                    ::core::result::Result::Ok(#step) => #step,
+                    ::core::result::Result::Err(#error) => return #refused,
+                }
             }
         } else {
-            quote!(#private::with_keys(#held, #capture || -> #ty { #body }))
+            quote!(#run.await)
+        };
+        let again = ours("__again");
+        let (done, next) = if self.model.options.retries() {
+            (quote!(break #outcome), quote!(#lease = #again))
+        } else {
+            (quote!(#outcome), quote!(match #again {}))
         };
         quote! {
-            {
-                let #held = &#lease;
-                #arguments
-                #key
-                #run
+            let #call = #lease;
+            #lend
+            #copies
+            #bindings
+            #key
+            match #step {
+                #private::Step::Done(#outcome) => #done,
+                #private::Step::Again(#again) => #next,
             }
         }
     }
@@ -291,16 +322,16 @@ impl<'a> Expansion<'a> {
         is_shared || !self.model.options.retries()
     }
 
-    /// The arguments for one attempt, under the names that the body knows.
-    fn arguments(&self) -> TokenStream {
-        let mut bindings = TokenStream::new();
+    /// Copies of the arguments for one attempt, and their bindings to the names that the body knows.
+    fn arguments(&self) -> (TokenStream, TokenStream) {
+        let (mut copies, mut bindings) = (TokenStream::new(), TokenStream::new());
         for Arg { name, again, pattern, ty, cfg, in_options } in &self.model.args {
             let value = self.once_more(name, ty);
-            // The pattern may borrow from its value, which lives as long as the attempt then.
-            bindings.extend(quote!(#(#cfg)* let #again = #value; #(#cfg)* let #pattern = #again;));
-            bindings.extend(in_options.iter().map(|name| quote!(#(#cfg)* let _ = &#name;)));
+            copies.extend(quote!(#(#cfg)* let #again = #value;));
+            bindings.extend(quote!(#(#cfg)* let #pattern = #again;));
+            bindings.extend(in_options.iter().map(|name| quote!(#(#cfg)* let _ = #name;)));
         }
-        bindings
+        (copies, bindings)
     }
 
     fn once_more(&self, ident: &Ident, ty: &Type) -> TokenStream {
@@ -320,7 +351,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn key(&self) -> TokenStream {
-        let Self { private, held, .. } = self;
+        let Self { private, call, keys, .. } = self;
         let key = &self.model.key;
         let (ident, ty) = (&key.ident, &key.ty);
         let mutability = key.mutable.then(|| quote!(mut));
@@ -328,10 +359,21 @@ impl<'a> Expansion<'a> {
             let given = ours("__given");
             return quote!(let #mutability #ident: #ty = #given;);
         }
-        let span = at(ty);
         let count = self.count();
-        let inject = quote_spanned!(span=> <#ty as #private::Inject<'_, { #count }>>::inject(#held));
-        quote!(let #mutability #ident: #ty = #inject;)
+        let inject = |keys: TokenStream| quote_spanned!(at(ty)=> <#ty as #private::Inject<'_, { #count }>>::inject(#keys));
+        if !self.is_async() {
+            let inject = inject(keys.to_token_stream());
+            return quote!(let #mutability #ident: #ty = #inject;);
+        }
+        if owns_its_key(ty) {
+            let give = quote_spanned!(at(ty)=> #private::give::<#ty, { #count }, _>(#call));
+            return quote!(let (#call, #mutability #ident) = #give;);
+        }
+        let inject = inject(quote!(&#keys));
+        quote! {
+            let (#call, #keys) = #private::keys(#call);
+            let #mutability #ident: #ty = #inject;
+        }
     }
 
     /// The user's braces and tokens as they are. The constant says that the braces have their use: an item,
@@ -351,15 +393,15 @@ impl<'a> Expansion<'a> {
         quote_spanned!(span=> <#ty as #private::Refusable>::refused(#error))
     }
 
-    fn verdict(&self) -> TokenStream {
-        let Self { private, outcome, .. } = self;
+    fn verdict(&self, outcome: &TokenStream) -> TokenStream {
+        let private = &self.private;
         if let Some(classify) = &self.model.options.classify {
             let span = at(classify);
-            return quote_spanned!(span=> #private::classified(#classify(&#outcome)));
+            return quote_spanned!(span=> #private::classified(#classify(#outcome)));
         }
         let ty = &self.model.output;
         let span = at(ty);
-        quote_spanned!(span=> <#ty as #private::Judged>::verdict(&#outcome, || #private::Probe::new(&#outcome).ok_verdict()))
+        quote_spanned!(span=> <#ty as #private::Judged>::verdict(#outcome, || #private::Probe::new(#outcome).ok_verdict()))
     }
 }
 
@@ -371,4 +413,27 @@ fn borrow(value: &Expr) -> Expr {
         mutability: None,
         expr: Box::new(value.clone()),
     })
+}
+
+/// Whether the type is one of egb's that borrows nothing, whatever it is called; any other name may hide a lifetime.
+fn owns_its_key(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Array(_) => true,
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let is_bare = ["Key", "String"].iter().any(|name| last.ident == name) && last.arguments.is_none();
+            is_bare || last.ident == "Vec"
+        }),
+        _ => false,
+    }
+}
+
+/// Whether the value is the same wherever it is read: what the attribute made of a literal, or a constant.
+fn is_constant(value: &Expr) -> bool {
+    match value {
+        Expr::Lit(_) | Expr::Verbatim(_) => true,
+        Expr::Path(path) => path.path.segments.last().is_some_and(|last| {
+            last.ident.to_string().chars().all(|char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_')
+        }),
+        _ => false,
+    }
 }

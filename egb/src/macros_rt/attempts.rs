@@ -1,5 +1,6 @@
 //! `retries` and `backoff`: what becomes of a call after a failed attempt.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,29 +10,74 @@ use std::time::Duration;
 use super::{BackoffValue, Deadline, LimitValue, Running};
 use crate::balancer::Balancer;
 use crate::checkout::{Waiting, block_on};
+use crate::clock::Tick;
 use crate::lease::LeaseCore;
 use crate::outcome::Verdict;
-use crate::schedule::SlotId;
+use crate::pool::Tried;
 use crate::store::Ack;
 
-/// The attempts that are left to a call, and the keys that it tried. Small, for it is part of every
-/// future that can retry.
+/// Ends an attempt. `Some` is the lease for the next one, when the key or the server was at fault and a key
+/// that was not tried is free.
+pub fn next(call: impl Running, verdict: &Verdict, pace: Pace) -> Option<LeaseCore> {
+    let plan = Plan::new(&call, verdict, pace);
+    call.end(verdict).wait();
+    block_on(plan?.lease())
+}
+
+/// The async twin of [`next`].
+pub fn next_async(call: impl Running, verdict: &Verdict, pace: Pace) -> NextAttempt {
+    let plan = Plan::new(&call, verdict, pace);
+    let ack = call.end(verdict).into_ack();
+    if plan.is_none() && ack.is_none() {
+        return NextAttempt(None);
+    }
+    NextAttempt(Some(Box::pin(async move {
+        if let Some(ack) = ack {
+            ack.await;
+        }
+        plan?.lease().await
+    })))
+}
+
+/// Ends a call without retries, and waits until a disablement is on disk.
+pub fn end(call: impl Running, verdict: &Verdict) {
+    call.end(verdict).wait();
+}
+
+/// The async twin of [`end`]. There is never another attempt.
+pub fn end_async(call: impl Running, verdict: &Verdict) -> LastAttempt {
+    LastAttempt(call.end(verdict).into_ack().map(Box::new))
+}
+
+/// The end of a call without retries. One word: what is rare is allocated when it happens.
 #[derive(Debug)]
-pub struct Attempts {
-    left: u32,
-    failed: u32,
-    /// `None` until the first failure.
-    tried: Option<Box<Tried>>,
+#[must_use = "it is to be awaited"]
+pub struct LastAttempt(Option<Box<Ack>>);
+
+impl Future for LastAttempt {
+    type Output = Option<Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            None => Poll::Ready(None),
+            Some(ack) => Pin::new(ack).poll(context).map(|()| None),
+        }
+    }
+}
+
+/// How the attempts of a call follow each other.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    retries: u32,
+    backoff: Option<Backoff>,
+    wait: Duration,
     deadline: Deadline,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Tried(Vec<SlotId>);
-
-impl Attempts {
-    /// `retries` further attempts.
+impl Pace {
+    /// `retries` further attempts, one after the other.
     pub fn new(retries: u32) -> Self {
-        Self { left: retries, failed: 0, tried: None, deadline: Deadline::NEVER }
+        Self { retries, backoff: None, wait: Duration::ZERO, deadline: Deadline::NEVER }
     }
 
     /// None begins after the deadline.
@@ -40,57 +86,6 @@ impl Attempts {
         Self { deadline, ..self }
     }
 
-    /// Ends an attempt. `Some` is the lease for the next one, when the key or the server was at fault
-    /// and a key that was not tried is free.
-    pub fn next(&mut self, call: impl Running, verdict: &Verdict, pace: Pace) -> Option<LeaseCore> {
-        let plan = self.plan(&call, verdict, pace);
-        call.end(verdict).wait();
-        plan.and_then(|plan| block_on(plan.lease()))
-    }
-
-    /// The async twin of [`next`](Self::next).
-    pub fn next_async(&mut self, call: impl Running, verdict: &Verdict, pace: Pace) -> NextAttempt {
-        let plan = self.plan(&call, verdict, pace);
-        let ack = call.end(verdict).into_ack();
-        let Some(plan) = plan else { return NextAttempt(ack.map_or(State::None, State::Saving)) };
-        NextAttempt(State::Coming(Box::pin(async move {
-            if let Some(ack) = ack {
-                ack.await;
-            }
-            plan.lease().await
-        })))
-    }
-
-    fn plan(&mut self, call: &impl Running, verdict: &Verdict, pace: Pace) -> Option<Plan> {
-        let Verdict::Failure(failure) = verdict else { return None };
-        if self.left == 0 || !failure.reason().is_retryable() {
-            return None;
-        }
-        self.left -= 1;
-        self.failed += 1;
-        let (balancer, held) = (call.balancer(), call.held());
-        let tried = self.tried.get_or_insert_default();
-        tried.0.extend(held.slots().iter().map(|slot| slot.id));
-        let pause = pace.backoff.map(|backoff| backoff.pause(self.failed, balancer));
-        let resume = pause.map(|pause| balancer.pool().now().plus(pause));
-        // A pause that leaves no time for the attempt is none that the caller should sit through.
-        if resume.unwrap_or_else(|| balancer.pool().now()) >= self.deadline.tick() {
-            return None;
-        }
-        let checkout = balancer.checkout().keys(held.keys().len()).within_scope(call.scope()).wait(pace.wait);
-        let waiting = checkout.again(tried.0.clone(), self.deadline.tick());
-        Some(Plan { balancer: balancer.clone(), resume, waiting })
-    }
-}
-
-/// How the attempts of a call follow each other.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Pace {
-    backoff: Option<Backoff>,
-    wait: Duration,
-}
-
-impl Pace {
     /// `backoff = ..`
     #[must_use]
     pub fn backoff(self, backoff: impl BackoffValue) -> Self {
@@ -127,38 +122,55 @@ impl Backoff {
 /// The next attempt, before it begins.
 struct Plan {
     balancer: Balancer,
-    resume: Option<crate::clock::Tick>,
+    tried: Tried,
+    resume: Option<Tick>,
     waiting: Waiting,
 }
 
 impl Plan {
+    fn new(call: &impl Running, verdict: &Verdict, pace: Pace) -> Option<Self> {
+        let Verdict::Failure(failure) = verdict else { return None };
+        let (balancer, held) = (call.balancer(), call.held());
+        if pace.retries == 0 || !failure.reason().is_retryable() {
+            return None;
+        }
+        let tried = held.tried();
+        if tried.attempts > pace.retries {
+            return None;
+        }
+        let now = balancer.pool().now();
+        let pause = pace.backoff.map(|backoff| backoff.pause(tried.attempts, balancer));
+        let resume = pause.map(|pause| now.plus(pause));
+        // A pause that leaves no time for the attempt is none that the caller should sit through.
+        if resume.unwrap_or(now) >= pace.deadline.tick() {
+            return None;
+        }
+        let checkout = balancer.checkout().keys(held.keys().len()).within_scope(call.scope()).wait(pace.wait);
+        let waiting = checkout.again(tried.keys.clone(), pace.deadline.tick());
+        Some(Self { balancer: balancer.clone(), tried, resume, waiting })
+    }
+
     /// Without another key the caller gets the error of its own call, not one of egb's.
     async fn lease(self) -> Option<LeaseCore> {
         if let Some(resume) = self.resume {
             self.balancer.pool().sleep_until(resume).await;
         }
-        self.waiting.await.ok()
+        let lease = self.waiting.await.ok()?;
+        Some(lease.after(self.tried))
     }
 }
 
 /// The lease for the next attempt, if there is to be one. Nothing is allocated unless there is.
 #[must_use = "it is to be awaited"]
-pub struct NextAttempt(State);
-
-enum State {
-    None,
-    Saving(Ack),
-    Coming(Pin<Box<dyn Future<Output = Option<LeaseCore>> + Send>>),
-}
+pub struct NextAttempt(Option<Pin<Box<dyn Future<Output = Option<LeaseCore>> + Send>>>);
 
 impl Future for NextAttempt {
     type Output = Option<LeaseCore>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::None => Poll::Ready(None),
-            State::Saving(ack) => Pin::new(ack).poll(context).map(|()| None),
-            State::Coming(lease) => lease.as_mut().poll(context),
+            None => Poll::Ready(None),
+            Some(next) => next.as_mut().poll(context),
         }
     }
 }

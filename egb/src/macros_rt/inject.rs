@@ -1,7 +1,18 @@
 //! The types in which keys are handed to a body.
 
+use std::fmt;
+
 use crate::key::{FromKey, Key};
-use crate::lease::LeaseCore;
+use crate::pool::Held;
+
+/// The keys of an attempt, for a body that borrows them.
+pub struct Keys(pub(super) Held);
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Keys").field(&self.0.keys()).finish()
+    }
+}
 
 /// How `N` keys are handed to the body.
 #[diagnostic::on_unimplemented(
@@ -9,58 +20,58 @@ use crate::lease::LeaseCore;
     label = "not a type for `keys = {N}`",
     note = "take one key as `key: egb::Key`, `&egb::Key`, `&str` or `String`",
     note = "take `keys = N` as `keys: [egb::Key; N]`, `&[egb::Key]` or `Vec<egb::Key>`",
-    note = "a type of your own, made from one key, implements `egb::FromKey`; the guard itself is `lease: egb::Lease`"
+    note = "a type of your own, made from one key, implements `egb::FromKey`; the guard itself is `keys: egb::Lease`"
 )]
 pub trait Inject<'l, const N: usize>: Sized {
-    /// From the lease of this attempt.
-    fn inject(lease: &'l LeaseCore) -> Self;
+    /// From the keys of this attempt.
+    fn inject(keys: &'l Keys) -> Self;
 }
 
 impl<'l> Inject<'l, 1> for &'l Key {
-    fn inject(lease: &'l LeaseCore) -> Self {
-        lease.key()
+    fn inject(keys: &'l Keys) -> Self {
+        keys.0.key()
     }
 }
 
 impl Inject<'_, 1> for Key {
-    fn inject(lease: &LeaseCore) -> Self {
-        lease.key().clone()
+    fn inject(keys: &Keys) -> Self {
+        keys.0.key().clone()
     }
 }
 
 impl<'l> Inject<'l, 1> for &'l str {
-    fn inject(lease: &'l LeaseCore) -> Self {
-        lease.key().expose_secret()
+    fn inject(keys: &'l Keys) -> Self {
+        keys.0.key().expose_secret()
     }
 }
 
 impl Inject<'_, 1> for String {
-    fn inject(lease: &LeaseCore) -> Self {
-        lease.key().expose_secret().to_owned()
+    fn inject(keys: &Keys) -> Self {
+        keys.0.key().expose_secret().to_owned()
     }
 }
 
 impl<'l, const N: usize> Inject<'l, N> for &'l [Key] {
-    fn inject(lease: &'l LeaseCore) -> Self {
-        lease.keys()
+    fn inject(keys: &'l Keys) -> Self {
+        keys.0.keys()
     }
 }
 
 impl<const N: usize> Inject<'_, N> for Vec<Key> {
-    fn inject(lease: &LeaseCore) -> Self {
-        lease.keys().to_vec()
+    fn inject(keys: &Keys) -> Self {
+        keys.0.keys().to_vec()
     }
 }
 
 impl<const N: usize> Inject<'_, N> for [Key; N] {
-    fn inject(lease: &LeaseCore) -> Self {
-        std::array::from_fn(|at| lease.keys()[at].clone())
+    fn inject(keys: &Keys) -> Self {
+        std::array::from_fn(|at| keys.0.keys()[at].clone())
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: FromKey> Inject<'_, 1> for T {
-    fn inject(lease: &LeaseCore) -> Self {
-        T::from_key(lease.key())
+    fn inject(keys: &Keys) -> Self {
+        T::from_key(keys.0.key())
     }
 }

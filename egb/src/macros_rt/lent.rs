@@ -15,7 +15,10 @@ use crate::pool::{Held, ScopeId};
 pub trait Running {
     /// Its keys.
     #[doc(hidden)]
-    fn held(&self) -> Held;
+    fn held(&self) -> &Held;
+    /// Its keys, to be taken while its body runs and put back after.
+    #[doc(hidden)]
+    fn held_mut(&mut self) -> &mut Option<Held>;
     /// Where they are from.
     #[doc(hidden)]
     fn balancer(&self) -> &Balancer;
@@ -29,8 +32,11 @@ pub trait Running {
 
 #[expect(private_interfaces, reason = "as above")]
 impl Running for LeaseCore {
-    fn held(&self) -> Held {
+    fn held(&self) -> &Held {
         self.held()
+    }
+    fn held_mut(&mut self) -> &mut Option<Held> {
+        self.held_mut()
     }
     fn balancer(&self) -> &Balancer {
         self.balancer()
@@ -48,7 +54,7 @@ impl Running for LeaseCore {
 pub struct Lent {
     desk: Arc<Desk>,
     balancer: Balancer,
-    held: Held,
+    held: Option<Held>,
     scope: ScopeId,
 }
 
@@ -57,7 +63,7 @@ pub fn lend(core: LeaseCore) -> (Lent, Lease) {
     let desk: Arc<Desk> = Arc::new(Mutex::new(None));
     let lent = Lent {
         balancer: core.balancer().clone(),
-        held: core.held(),
+        held: Some(core.held().clone()),
         scope: core.scope(),
         desk: Arc::clone(&desk),
     };
@@ -66,8 +72,11 @@ pub fn lend(core: LeaseCore) -> (Lent, Lease) {
 
 #[expect(private_interfaces, reason = "as above")]
 impl Running for Lent {
-    fn held(&self) -> Held {
-        self.held.clone()
+    fn held(&self) -> &Held {
+        self.held.as_ref().expect("a call has its keys, and who asks is not its body")
+    }
+    fn held_mut(&mut self) -> &mut Option<Held> {
+        &mut self.held
     }
     fn balancer(&self) -> &Balancer {
         &self.balancer

@@ -1,7 +1,6 @@
 //! What the expansion of `#[balanced]` calls. Nothing else does, and none of it is stable.
 #![expect(clippy::missing_errors_doc, reason = "not for readers: the errors are those of the attribute's manual")]
 
-use std::future::Future;
 use std::ops::Deref;
 
 use once_cell::sync::OnceCell;
@@ -10,12 +9,10 @@ use crate::balancer::Balancer;
 use crate::checkout::Checkout;
 pub use crate::checkout::Waiting;
 use crate::context;
-pub use crate::context::InCall;
 use crate::error::Error;
 use crate::lease::LeaseCore;
 pub use crate::outcome::Verdict;
 use crate::registry;
-pub use crate::store::Ack;
 
 mod attempts;
 mod deadline;
@@ -23,14 +20,16 @@ mod fields;
 mod inject;
 mod lent;
 mod results;
+mod run;
 mod values;
 
-pub use attempts::{Again, Attempts, NextAttempt, Pace};
-pub use deadline::{Deadline, InTime, in_time};
+pub use attempts::{Again, LastAttempt, NextAttempt, Pace, end, end_async, next, next_async};
+pub use deadline::Deadline;
 pub use fields::{RetryAfterField, StatusField};
-pub use inject::Inject;
+pub use inject::{Inject, Keys};
 pub use lent::{Lent, Running, lend};
 pub use results::{AnyOk, Fallible, HoldsBalanceError, Judged, Probe, Refusable, classified};
+pub use run::{InTime, Run, Step, in_time, run};
 pub use values::{BackoffValue, LimitValue, ScopeValue, SessionValue};
 
 /// The balancer of a function with `balancer = "name"`, looked up at the first call.
@@ -136,23 +135,24 @@ impl Call {
     }
 }
 
-/// Ends a call, and waits until a disablement is on disk.
-pub fn end(call: impl Running, verdict: &Verdict) {
-    call.end(verdict).wait();
+/// The keys of a call, for its body. The call goes through by value: a variable that was borrowed keeps its
+/// room in a future.
+pub fn keys<L: Running>(call: L) -> (L, Keys) {
+    let keys = Keys(call.held().clone());
+    (call, keys)
 }
 
-/// The async twin of [`end`]: `Some` is to be awaited before the function returns. Not an async fn,
-/// which would keep lease and verdict in the caller's future.
-pub fn end_async(call: impl Running, verdict: &Verdict) -> Option<Ack> {
-    call.end(verdict).into_ack()
+/// The keys of a call in a form that borrows nothing.
+pub fn give<T, const N: usize, L: Running>(call: L) -> (L, T)
+where
+    T: for<'l> Inject<'l, N>,
+{
+    let keys = Keys(call.held().clone());
+    let given = T::inject(&keys);
+    (call, given)
 }
 
 /// Runs the body of a sync function.
-pub fn with_keys<R>(call: &impl Running, body: impl FnOnce() -> R) -> R {
-    context::with_keys(call.held(), body)
-}
-
-/// Runs the body of an async function.
-pub fn in_call<F: Future>(call: &impl Running, body: F) -> InCall<F> {
-    context::in_call(call.held(), body)
+pub fn with_keys<R>(call: &mut impl Running, body: impl FnOnce() -> R) -> R {
+    context::within(call.held_mut(), body)
 }

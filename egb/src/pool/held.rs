@@ -11,7 +11,7 @@ use crate::schedule::SlotId;
 pub(crate) struct Slot {
     pub(crate) id: SlotId,
     pub(crate) key: Key,
-    /// Set in the slot that stands for several keys of one call, and in no other.
+    /// Set in a slot that is not a key's own: it stands for several, or for those of another attempt.
     company: Option<Box<Company>>,
     /// A success changes nothing but the count: it needs no lock.
     pub(super) serene: AtomicBool,
@@ -24,6 +24,14 @@ pub(crate) struct Slot {
 struct Company {
     keys: Vec<Key>,
     slots: Vec<Arc<Slot>>,
+    tried: Tried,
+}
+
+/// What the same call has tried before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tried {
+    pub(crate) attempts: u32,
+    pub(crate) keys: Vec<SlotId>,
 }
 
 impl Slot {
@@ -53,13 +61,28 @@ impl Held {
     pub(super) fn many(slots: Vec<Arc<Slot>>) -> Self {
         match &slots[..] {
             [one] => Self(Arc::clone(one)),
-            _ => {
-                let keys: Vec<Key> = slots.iter().map(|slot| slot.key.clone()).collect();
-                let first = slots[0].key.clone();
-                let company = Some(Box::new(Company { keys, slots }));
-                Self(Arc::new(Slot { company, ..Slot::new(SlotId::MAX, first) }))
-            }
+            _ => Self::company(slots, Tried::default()),
         }
+    }
+
+    fn company(slots: Vec<Arc<Slot>>, tried: Tried) -> Self {
+        let keys: Vec<Key> = slots.iter().map(|slot| slot.key.clone()).collect();
+        let first = slots[0].key.clone();
+        let company = Some(Box::new(Company { keys, slots, tried }));
+        Self(Arc::new(Slot { company, ..Slot::new(SlotId::MAX, first) }))
+    }
+
+    /// The same keys, for another attempt of a call.
+    pub(crate) fn after(&self, tried: Tried) -> Self {
+        Self::company(self.slots().to_vec(), tried)
+    }
+
+    /// What the call has tried before, and with these keys.
+    pub(crate) fn tried(&self) -> Tried {
+        let mut tried = self.0.company.as_ref().map(|company| company.tried.clone()).unwrap_or_default();
+        tried.attempts = tried.attempts.saturating_add(1);
+        tried.keys.extend(self.slots().iter().map(|slot| slot.id));
+        tried
     }
 
     pub(crate) fn keys(&self) -> &[Key] {

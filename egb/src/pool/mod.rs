@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 
 use self::entry::Auto;
-pub(crate) use self::held::{Held, Slot};
+pub(crate) use self::held::{Held, Slot, Tried};
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
 use self::state::State;
 use crate::clock::{Sleep, Tick, Timeline};

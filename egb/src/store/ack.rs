@@ -100,7 +100,7 @@ impl Waiter {
 /// and the call goes on: there is nothing it could do about it, and the writer tries again.
 #[derive(Debug)]
 #[must_use = "the disablement is on disk once this was waited for"]
-pub struct Ack {
+pub(crate) struct Ack {
     waiter: Waiter,
     sentry: Arc<Sentry>,
     is_watched: bool,

@@ -19,7 +19,7 @@ mod sqlite;
 mod testing;
 mod writer;
 
-pub use ack::Ack;
+pub(crate) use ack::Ack;
 pub(crate) use sqlite::Sqlite;
 pub(crate) use writer::{Journal, Writer};
 
