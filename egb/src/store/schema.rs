@@ -9,7 +9,7 @@ use super::StoreErrorKind;
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"EGB\0");
 
 /// What brings a database to each version from the one before. Entries are never edited, only added.
-const MIGRATIONS: &[(i64, &str)] = &[
+pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     // Instants are microseconds since 1970, UTC. `revisions` has one row; each transaction takes
     // the next number and gives it to the rows it writes, so that others read only what is new.
     (

@@ -84,7 +84,52 @@ fn the_file_says_whose_it_is_and_which_schema_it_has() {
     let raw = ground.raw();
     let pragma = |name| raw.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(pragma("application_id"), i64::from(schema::APPLICATION_ID));
-    assert_eq!(pragma("user_version"), 1);
+    assert_eq!(pragma("user_version"), 2);
+}
+
+#[test]
+fn a_database_of_the_first_version_keeps_its_keys() {
+    let ground = Ground::new();
+    let raw = ground.raw();
+    raw.execute_batch(schema::MIGRATIONS[0].1).unwrap();
+    let row = "INSERT INTO keys VALUES (?1, 2.0, 1.5, 1, 5000000, 4, 3, 1, 2, 0, 0, 0, 0, 4000000, 401, 'invalid_key', 6,
+               3000000, 10, 7, 3, 1, 1, 2, 9)";
+    raw.execute(row, [name(0).as_bytes()]).unwrap();
+    raw.execute_batch("UPDATE revisions SET last = 9; PRAGMA user_version = 1;").unwrap();
+    raw.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    drop(raw);
+    let mut store = ground.open();
+    let Record { state: SharedState { health, epoch, last_used }, counters, scope, .. } = ground.record(0);
+    assert_eq!((health.weight(), health.effective_weight(), health.is_disabled()), (2.0, 1.5, true));
+    assert_eq!(health.cooldown_until(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5)));
+    assert_eq!((health.error_count(), health.consecutive_errors(), health.streaks.throttled), (4, 3, 2));
+    assert_eq!(health.last_failure().unwrap().reason, Reason::InvalidKey);
+    assert_eq!((epoch, last_used, scope), (6, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3)), None));
+    assert_eq!(counters, Counters { calls: 10, begun: 10, successes: 7, failures: 3, throttled: 1 });
+    store.apply(&[change(0)]).unwrap();
+    assert_eq!(ground.record(0).counters.calls, 11, "it goes on from there");
+}
+
+#[test]
+fn each_scope_of_a_key_has_a_row_of_its_own() {
+    let ground = Ground::new();
+    let (mut one, mut two) = (ground.open(), ground.open());
+    let mut scoped = change(0);
+    scoped.scope = Some("model".into());
+    scoped.state.health.consecutive_errors = 7;
+    scoped.added = Counters::default();
+    one.apply(&[change(0), scoped.clone()]).unwrap();
+    let seen = two.changes_by_others().unwrap();
+    assert_eq!(seen.len(), 2);
+    two.apply(&[change(0)]).unwrap();
+    one.apply(std::slice::from_ref(&scoped)).unwrap();
+    let seen: Vec<Record> = two.changes_by_others().unwrap();
+    assert_eq!(seen.iter().map(|record| record.scope.as_deref()).collect::<Vec<_>>(), [Some("model")]);
+    let seen: Vec<Record> = one.changes_by_others().unwrap();
+    assert!(seen.iter().any(|record| record.scope.is_none() && record.counters.calls == 2));
+    let all = ground.open().load().unwrap();
+    let errors = |scope| all.iter().find(|record| record.scope.as_deref() == scope).unwrap().state.health.consecutive_errors;
+    assert_eq!((errors(None), errors(Some("model"))), (0, 7));
 }
 
 #[test]
