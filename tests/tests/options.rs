@@ -456,7 +456,11 @@ fn a_body_that_takes_the_lease_ends_it_or_leaves_that_to_the_result() {
         let bench = Bench::new(1);
         let (kept, _) = bench.drive(with_lease(&bench.balancer, what));
         let stats = bench.balancer.stats();
-        assert_eq!((stats.successes(), stats.failures(), stats.keys[0].in_flight), (successes, failures, in_flight), "{what}");
+        assert_eq!(
+            (stats.successes(), stats.failures(), stats.keys[0].in_flight),
+            (successes, failures, in_flight),
+            "{what}"
+        );
         drop(kept);
         let stats = bench.balancer.stats();
         assert_eq!((stats.successes(), stats.failures(), stats.keys[0].in_flight), (successes, failures, 0), "{what}");

@@ -31,6 +31,31 @@ impl Arg {
     }
 }
 
+/// A parameter that the body may change: `mut name`.
+pub(crate) struct Mutable {
+    pub(crate) name: Ident,
+    pub(crate) cfg: Vec<Attribute>,
+}
+
+/// Takes the `mut` off parameters, for the body to have it.
+pub(super) fn take_mutable(sig: &mut Signature) -> Vec<Mutable> {
+    let mut mutable = Vec::new();
+    for input in &mut sig.inputs {
+        if let FnArg::Typed(typed) = input
+            && plain(&typed.pat).is_some()
+            && let Pat::Ident(pattern) = &mut *typed.pat
+            && pattern.mutability.take().is_some()
+        {
+            mutable.push(Mutable { name: pattern.ident.clone(), cfg: cfg_of(&typed.attrs) });
+        }
+    }
+    mutable
+}
+
+fn cfg_of(attrs: &[Attribute]) -> Vec<Attribute> {
+    attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect()
+}
+
 /// Whether the call can be made again; the mistakes are said.
 pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mut Mistakes) -> bool {
     let mut repeatable = true;
@@ -86,7 +111,7 @@ pub(super) fn name_all(sig: &mut Signature, options: &Options) -> Vec<Arg> {
             name,
             pattern,
             ty: (*typed.ty).clone(),
-            cfg: typed.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect(),
+            cfg: cfg_of(&typed.attrs),
         });
     }
     args

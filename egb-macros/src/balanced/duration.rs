@@ -31,7 +31,8 @@ pub(super) fn backoff(value: Expr) -> syn::Result<Expr> {
     let Some(text) = text_of(&value, "backoff")? else { return Ok(value) };
     let written = text.value();
     let (first, longest) = written.split_once("..").unwrap_or((&written, &written));
-    let read = |part: &str| parse(part.trim_start_matches('=')).map_err(|problem| syn::Error::new_spanned(&text, problem));
+    let read =
+        |part: &str| parse(part.trim_start_matches('=')).map_err(|problem| syn::Error::new_spanned(&text, problem));
     let (first, longest) = (read(first)?, read(longest)?);
     if longest == 0 || first > longest {
         let message = "`backoff` goes from the first pause to the longest, as in \"100ms..2s\"";

@@ -31,7 +31,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprReference, ReceiverKind, Token, Type};
 
-use super::arguments::Arg;
+use super::arguments::{Arg, Mutable};
 use super::model::Model;
 use super::options::Balancer;
 use super::pattern::borrowing;
@@ -118,20 +118,27 @@ impl<'a> Expansion<'a> {
         let (picked, count) = (self.picked(), self.count());
         let refused = self.refused(&error);
         let mutability = options.retries().then(|| quote!(mut));
-        let scope = options.scope.as_ref().map(|scope| self.borrowed_option("scope", scope));
-        let affinity = options.affinity.as_ref().map(|session| self.borrowed_option("affinity", session));
+        let mut checkout_of = quote!(#private::Call::new(#picked, #count));
+        for (name, value) in [("scope", &options.scope), ("affinity", &options.affinity)] {
+            if let Some(value) = value {
+                let (method, borrowed) = (Ident::new(name, at(value)), borrow(value));
+                let used = quote_spanned!(at(value)=> #checkout_of.#method(#borrowed));
+                checkout_of = self.with_patterns(used, value);
+            }
+        }
         let wait = options.wait.as_ref().map(|wait| quote_spanned!(at(wait)=> .wait(#wait)));
         let (bind_deadline, checkout) = match &options.deadline {
             Some(within) => {
                 let within = quote_spanned!(at(within)=> .deadline(#within));
                 let bind = quote! {
-                    let (#checkout, #deadline) = #private::Call::new(#picked, #count)#scope #affinity #wait #within;
+                    let (#checkout, #deadline) = #checkout_of #wait #within;
                 };
                 (bind, quote!(#checkout))
             }
-            None => (quote!(), quote!(#private::Call::new(#picked, #count)#scope #affinity #wait)),
+            None => (quote!(), quote!(#checkout_of #wait)),
         };
-        let take = if self.is_async() && options.wait.is_some() { quote!(lease_async().await) } else { quote!(lease()) };
+        let take =
+            if self.is_async() && options.wait.is_some() { quote!(lease_async().await) } else { quote!(lease()) };
         quote! {
             #bind_deadline
             let #mutability #lease = match #checkout.#take {
@@ -139,14 +146,6 @@ impl<'a> Expansion<'a> {
                 ::core::result::Result::Err(#error) => return #refused,
             };
         }
-    }
-
-    /// `.scope(&..)`, with names from patterns that retries have taken out of the signature.
-    fn borrowed_option(&self, name: &str, value: &Expr) -> TokenStream {
-        let method = Ident::new(name, at(value));
-        let borrowed = borrow(value);
-        let value = self.with_patterns(quote_spanned!(at(value)=> #borrowed), value);
-        quote_spanned!(at(&value)=> .#method(#value))
     }
 
     /// A body that takes the lease gets it; what ends the call then is the stub.
@@ -235,6 +234,7 @@ impl<'a> Expansion<'a> {
         let lend = self.lend();
         let (copies, bindings) = self.arguments();
         let (ty, key, body) = (&self.model.output, self.key(), self.user_block());
+        let mutable = self.mutable();
         let capture = self.captures_by_move().then(|| quote!(move));
         let take = (!self.model.key.is_lease).then(|| {
             quote! {
@@ -249,7 +249,7 @@ impl<'a> Expansion<'a> {
             #take
             let #outcome = {
                 #copies
-                #private::with_keys(&mut #call, #capture || -> #ty { #key #bindings #body })
+                #private::with_keys(&mut #call, #capture || -> #ty { #key #bindings #mutable #body })
             };
         };
         if !self.model.options.retries() {
@@ -270,6 +270,7 @@ impl<'a> Expansion<'a> {
         let lend = self.lend();
         let (copies, bindings) = self.arguments();
         let (ty, key, body) = (&self.model.output, self.key(), self.user_block());
+        let mutable = self.mutable();
         let capture = self.captures_by_move().then(|| quote!(move));
         // Names the type of the block, for `?` and for coercions.
         let returned = ours("__returned");
@@ -279,6 +280,7 @@ impl<'a> Expansion<'a> {
                     ::core::option::Option::Some(#returned) => return #returned,
                     ::core::option::Option::None => {}
                 }
+                #mutable
                 #body
             }
         };
@@ -334,6 +336,17 @@ impl<'a> Expansion<'a> {
         (copies, bindings)
     }
 
+    /// What the body may change is its own, and not a part of something that it captured.
+    fn mutable(&self) -> TokenStream {
+        let args = self.model.mutable.iter().map(|Mutable { cfg, name }| quote!(#(#cfg)* let mut #name = #name;));
+        let key = &self.model.key;
+        let key = (key.mutable && self.is_async()).then(|| {
+            let ident = &key.ident;
+            quote!(let mut #ident = #ident;)
+        });
+        args.chain(key).collect()
+    }
+
     fn once_more(&self, ident: &Ident, ty: &Type) -> TokenStream {
         match peel(ty) {
             Type::Reference(reference) if reference.mutability.is_some() => quote!(&mut *#ident),
@@ -354,25 +367,26 @@ impl<'a> Expansion<'a> {
         let Self { private, call, keys, .. } = self;
         let key = &self.model.key;
         let (ident, ty) = (&key.ident, &key.ty);
-        let mutability = key.mutable.then(|| quote!(mut));
+        let mutability = (key.mutable && !self.is_async()).then(|| quote!(mut));
         if key.is_lease {
             let given = ours("__given");
             return quote!(let #mutability #ident: #ty = #given;);
         }
         let count = self.count();
-        let inject = |keys: TokenStream| quote_spanned!(at(ty)=> <#ty as #private::Inject<'_, { #count }>>::inject(#keys));
+        let inject =
+            |keys: TokenStream| quote_spanned!(at(ty)=> <#ty as #private::Inject<'_, { #count }>>::inject(#keys));
         if !self.is_async() {
             let inject = inject(keys.to_token_stream());
             return quote!(let #mutability #ident: #ty = #inject;);
         }
         if owns_its_key(ty) {
             let give = quote_spanned!(at(ty)=> #private::give::<#ty, { #count }, _>(#call));
-            return quote!(let (#call, #mutability #ident) = #give;);
+            return quote!(let (#call, #ident) = #give;);
         }
         let inject = inject(quote!(&#keys));
         quote! {
             let (#call, #keys) = #private::keys(#call);
-            let #mutability #ident: #ty = #inject;
+            let #ident: #ty = #inject;
         }
     }
 

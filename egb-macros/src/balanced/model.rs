@@ -5,7 +5,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Type};
 
-use super::arguments::{Arg, check_repeatable, name_all};
+use super::arguments::{Arg, Mutable, check_repeatable, name_all, take_mutable};
 use super::function::{Body, Function};
 use super::generics::{check_borrow_of_key, drop_lifetimes_of, without_lifetimes};
 use super::key::{KeyParam, check_key_type, take_key};
@@ -20,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) key: KeyParam,
     /// Those that a retry needs again; none without `retries`.
     pub(crate) args: Vec<Arg>,
+    /// Those that the body may change.
+    pub(crate) mutable: Vec<Mutable>,
     pub(crate) shape: Shape,
     /// What an attempt returns, with `_` for each `impl Trait`.
     pub(crate) output: Type,
@@ -69,12 +71,13 @@ impl Model {
         let output = shape.as_ref().and_then(|shape| output_of(&function.sig, shape, mistakes));
         match (shape, output) {
             (Some(mut shape), Some(output)) if fits && function.is_expandable() => {
-                let mut args = Vec::new();
+                let (mut args, mutable) = (Vec::new(), take_mutable(&mut function.sig));
+                shape.use_in_body(&options);
                 if options.retries() {
                     args = name_all(&mut function.sig, &options);
                     shape.keep_receiver(&function.sig, &options.private());
                 }
-                Ok(Self { function, options, key, args, shape, output })
+                Ok(Self { function, options, key, args, mutable, shape, output })
             }
             _ => Err(function.without_expansion(&key)),
         }

@@ -4,6 +4,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{ReceiverKind, Signature, Type};
 
+use super::options::Options;
 use crate::tokens::peel;
 
 pub(crate) enum Shape {
@@ -28,6 +29,31 @@ impl Shape {
     pub(crate) fn block(&self) -> &Group {
         let (Self::Sync(block) | Self::Async(block) | Self::Boxed { block, .. }) = self;
         block
+    }
+
+    /// `#[async_trait]` begins the body with `let name = name;` for each argument. One that options read has
+    /// its use, even when the body has none for it.
+    pub(super) fn use_in_body(&mut self, options: &Options) {
+        let Self::Boxed { block, .. } = self else { return };
+        let tokens: Vec<TokenTree> = block.stream().into_iter().collect();
+        let mut used = TokenStream::new();
+        for (at, token) in tokens.iter().enumerate() {
+            used.extend([token.clone()]);
+            let statement = at.checked_sub(4).map(|start| &tokens[start..=at]);
+            if let Some(
+                [TokenTree::Ident(r#let), TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Ident(value), end],
+            ) = statement
+                && r#let == "let"
+                && name == value
+                && end.to_string() == ";"
+                && options.mention(name)
+            {
+                used.extend(quote_spanned!(Span::mixed_site()=> let _ = #name;));
+            }
+        }
+        let mut kept = Group::new(Delimiter::Brace, used);
+        kept.set_span(block.span());
+        *block = kept;
     }
 
     /// Lets the body run more than once: `#[async_trait]` begins it with `let __self = self;`, which would

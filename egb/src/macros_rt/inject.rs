@@ -20,7 +20,7 @@ impl fmt::Debug for Keys {
     label = "not a type for `keys = {N}`",
     note = "take one key as `key: egb::Key`, `&egb::Key`, `&str` or `String`",
     note = "take `keys = N` as `keys: [egb::Key; N]`, `&[egb::Key]` or `Vec<egb::Key>`",
-    note = "a type of your own, made from one key, implements `egb::FromKey`; the guard itself is `keys: egb::Lease`"
+    note = "a type of your own, made from one key, implements `egb::FromKey`; the guard itself is `lease: egb::Lease`"
 )]
 pub trait Inject<'l, const N: usize>: Sized {
     /// From the keys of this attempt.

@@ -123,7 +123,9 @@ where
             return Poll::Ready(Ok(step));
         }
         let run = this.run.project();
-        let Some((call, _)) = run.call.as_ref().filter(|_| *this.deadline != Deadline::NEVER) else { return Poll::Pending };
+        let Some((call, _)) = run.call.as_ref().filter(|_| *this.deadline != Deadline::NEVER) else {
+            return Poll::Pending;
+        };
         let sleep = this.sleep.get_or_insert_with(|| call.balancer().pool().sleep_until(this.deadline.tick()));
         sleep.as_mut().poll(task).map(|()| Err(Error::DeadlineExceeded))
     }

@@ -39,9 +39,7 @@ impl Condition {
     /// Takes a verdict that checkout `serial` gave; `latest` is the last checkout so far.
     pub(super) fn judge(&mut self, policy: &Policy, verdict: &Verdict, serial: u64, latest: u64, time: SystemTime) {
         let next = match verdict {
-            Verdict::Failure(failure) if serial <= self.cooling_since => {
-                policy.next_late(&self.health, failure, time)
-            }
+            Verdict::Failure(failure) if serial <= self.cooling_since => policy.next_late(&self.health, failure, time),
             _ => policy.next(&self.health, verdict, time),
         };
         if next.cooldown_until != self.health.cooldown_until {

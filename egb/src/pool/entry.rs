@@ -76,9 +76,8 @@ impl Entry {
 
     /// Forgets conditions that are full health again and that no store waits for.
     pub(super) fn forget_recovered(&mut self, now: SystemTime) {
-        self.scoped.retain(|scoped| {
-            scoped.dirty || scoped.condition.probe.is_some() || !scoped.condition.health.is_full(now)
-        });
+        self.scoped
+            .retain(|scoped| scoped.dirty || scoped.condition.probe.is_some() || !scoped.condition.health.is_full(now));
     }
 
     /// The share of traffic among the calls of a scope.

@@ -64,9 +64,7 @@ impl Queue {
             Ticket { number: self.last, choosy }
         });
         let side = if ticket.choosy { &mut self.choosy } else { &mut self.in_line };
-        side.entry(ticket.number)
-            .and_modify(|known| known.clone_from(waker))
-            .or_insert_with(|| waker.clone());
+        side.entry(ticket.number).and_modify(|known| known.clone_from(waker)).or_insert_with(|| waker.clone());
         ticket
     }
 

@@ -92,7 +92,8 @@ fn a_database_of_the_first_version_keeps_its_keys() {
     let ground = Ground::new();
     let raw = ground.raw();
     raw.execute_batch(schema::MIGRATIONS[0].1).unwrap();
-    let row = "INSERT INTO keys VALUES (?1, 2.0, 1.5, 1, 5000000, 4, 3, 1, 2, 0, 0, 0, 0, 4000000, 401, 'invalid_key', 6,
+    let row =
+        "INSERT INTO keys VALUES (?1, 2.0, 1.5, 1, 5000000, 4, 3, 1, 2, 0, 0, 0, 0, 4000000, 401, 'invalid_key', 6,
                3000000, 10, 7, 3, 1, 1, 2, 9)";
     raw.execute(row, [name(0).as_bytes()]).unwrap();
     raw.execute_batch("UPDATE revisions SET last = 9; PRAGMA user_version = 1;").unwrap();
@@ -128,7 +129,8 @@ fn each_scope_of_a_key_has_a_row_of_its_own() {
     let seen: Vec<Record> = one.changes_by_others().unwrap();
     assert!(seen.iter().any(|record| record.scope.is_none() && record.counters.calls == 2));
     let all = ground.open().load().unwrap();
-    let errors = |scope| all.iter().find(|record| record.scope.as_deref() == scope).unwrap().state.health.consecutive_errors;
+    let errors =
+        |scope| all.iter().find(|record| record.scope.as_deref() == scope).unwrap().state.health.consecutive_errors;
     assert_eq!((errors(None), errors(Some("model"))), (0, 7));
 }
 

@@ -130,12 +130,8 @@ fn start(journal: &Arc<Pending>, timing: Timing) -> (Writer, View) {
 }
 
 fn others(keys: usize) -> Vec<Record> {
-    let record = |key| Record {
-        fingerprint: name(key),
-        scope: None,
-        state: change(key).state,
-        counters: change(key).added,
-    };
+    let record =
+        |key| Record { fingerprint: name(key), scope: None, state: change(key).state, counters: change(key).added };
     (0..keys).map(record).collect()
 }
 

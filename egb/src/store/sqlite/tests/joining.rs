@@ -9,7 +9,12 @@ fn at(seconds: u64) -> SystemTime {
 fn state(epoch: u64, edit: impl FnOnce(&mut Health)) -> Change {
     let mut health = Health::new(1.0);
     edit(&mut health);
-    Change { fingerprint: name(0), scope: None, state: SharedState { health, epoch, last_used: None }, added: Counters::default() }
+    Change {
+        fingerprint: name(0),
+        scope: None,
+        state: SharedState { health, epoch, last_used: None },
+        added: Counters::default(),
+    }
 }
 
 /// What is in the database after two changes, which two stores that do not know of each other write.

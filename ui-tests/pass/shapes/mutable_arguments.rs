@@ -1,0 +1,56 @@
+//! What the body may change is its own: no lint speaks of captures.
+
+#![deny(warnings)]
+
+#[path = "../../common.rs"]
+mod common;
+
+use common::{E, pool};
+use egb::{Key, balanced};
+
+#[derive(Clone)]
+struct Options {
+    count: usize,
+    name: &'static str,
+}
+
+#[balanced]
+async fn once(_key: Key, mut options: Options, mut text: String) -> Result<String, E> {
+    options.count = 2;
+    options.name = "new";
+    tokio::task::yield_now().await;
+    text.push_str(&options.name.repeat(options.count));
+    Ok(text)
+}
+
+#[balanced(retries = 1)]
+async fn again(mut key: String, mut options: Options, text: &mut String) -> Result<String, E> {
+    options.name = "new";
+    key.clear();
+    text.push('x');
+    tokio::task::yield_now().await;
+    if text.len() == 1 { Err(E::Status(503)) } else { Ok(options.name.repeat(options.count) + &key) }
+}
+
+#[balanced(retries = 1)]
+fn sync(_key: Key, mut options: Options, #[cfg(all())] mut count: usize, #[cfg(any())] mut gone: u8) -> Result<usize, E> {
+    options.count = 3;
+    count += options.count;
+    Ok(count + options.name.len())
+}
+
+#[balanced]
+fn borrowed(_key: &Key, mut texts: &[&'static str]) -> Result<&'static str, E> {
+    texts = &texts[1..];
+    Ok(texts[0])
+}
+
+fn main() {
+    let balancer = pool();
+    let _entered = balancer.enter();
+    let options = Options { count: 1, name: "old" };
+    assert_eq!(common::block_on(once(options.clone(), "a ".to_owned())).unwrap(), "a newnew");
+    assert_eq!(common::block_on(again(options.clone(), &mut String::new())).unwrap(), "new");
+    assert_eq!(sync(options, 1).unwrap(), 7);
+    assert_eq!(borrowed(&["a", "b"]).unwrap(), "b");
+}
