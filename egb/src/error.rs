@@ -116,7 +116,7 @@ pub enum Error {
         /// The name asked for.
         name: String,
         /// The names there are.
-        known: Vec<String>,
+        known: Box<[String]>,
     },
 
     /// The key is not in the pool.
@@ -130,6 +130,9 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] Arc<StoreError>),
 }
+
+/// It is part of the result of every balanced function.
+const _: () = assert!(size_of::<Error>() <= 48);
 
 impl From<KeysFileError> for Error {
     fn from(error: KeysFileError) -> Self {

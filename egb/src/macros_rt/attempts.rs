@@ -31,12 +31,13 @@ pub fn next_async(call: impl Running, verdict: &Verdict, pace: Pace) -> NextAtte
     if plan.is_none() && ack.is_none() {
         return NextAttempt(None);
     }
-    NextAttempt(Some(Box::pin(async move {
+    let lease: LeaseToCome = Box::pin(async move {
         if let Some(ack) = ack {
             ack.await;
         }
         plan?.lease().await
-    })))
+    });
+    NextAttempt(Some(Box::new(lease)))
 }
 
 /// Ends a call without retries, and waits until a disablement is on disk.
@@ -160,9 +161,11 @@ impl Plan {
     }
 }
 
-/// The lease for the next attempt, if there is to be one. Nothing is allocated unless there is.
+/// The lease for the next attempt, if there is to be one. One word, and nothing is allocated unless there is.
 #[must_use = "it is to be awaited"]
-pub struct NextAttempt(Option<Pin<Box<dyn Future<Output = Option<LeaseCore>> + Send>>>);
+pub struct NextAttempt(Option<Box<LeaseToCome>>);
+
+type LeaseToCome = Pin<Box<dyn Future<Output = Option<LeaseCore>> + Send>>;
 
 impl Future for NextAttempt {
     type Output = Option<LeaseCore>;
@@ -170,7 +173,7 @@ impl Future for NextAttempt {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             None => Poll::Ready(None),
-            Some(next) => next.as_mut().poll(context),
+            Some(next) => next.as_mut().as_mut().poll(context),
         }
     }
 }

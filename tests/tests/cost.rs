@@ -1,0 +1,130 @@
+//! What a balanced call costs beside its body: no allocation once a program has settled, and few bytes in
+//! its future. Times are the benchmarks' business.
+
+use std::future::Future;
+use std::mem::size_of_val;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use egb::{Balancer, Error, Key, KeyConfig, balanced};
+use tokio::task::yield_now;
+
+const CALLS: u64 = 1000;
+
+struct Client {
+    pool: Balancer,
+}
+
+impl Client {
+    async fn bare(&self, key: Key, text: &str) -> Result<usize, Error> {
+        yield_now().await;
+        let lengths = (key.expose_secret().len(), text.len());
+        yield_now().await;
+        Ok(lengths.0 + lengths.1)
+    }
+
+    #[balanced(balancer = self.pool)]
+    async fn once(&self, key: Key, text: &str) -> Result<usize, Error> {
+        yield_now().await;
+        let lengths = (key.expose_secret().len(), text.len());
+        yield_now().await;
+        Ok(lengths.0 + lengths.1)
+    }
+
+    #[balanced(balancer = self.pool, retries = 3, backoff = "100ms..2s")]
+    async fn again(&self, key: Key, text: &str) -> Result<usize, Error> {
+        yield_now().await;
+        let lengths = (key.expose_secret().len(), text.len());
+        yield_now().await;
+        Ok(lengths.0 + lengths.1)
+    }
+
+    #[balanced(balancer = self.pool, retries = 3)]
+    fn sync(&self, key: &Key, text: &str) -> Result<usize, Error> {
+        Ok(key.expose_secret().len() + text.len())
+    }
+
+    #[balanced(balancer = self.pool, scope = model, affinity = session, wait = "5s", retries = 1)]
+    async fn with_options(&self, key: &str, model: &str, session: u64) -> Result<usize, Error> {
+        Ok(key.len() + model.len())
+    }
+}
+
+async fn bare(key: &Key, text: &str) -> Result<usize, Error> {
+    yield_now().await;
+    Ok(key.expose_secret().len() + text.len())
+}
+
+#[balanced]
+async fn once(key: &Key, text: &str) -> Result<usize, Error> {
+    yield_now().await;
+    Ok(key.expose_secret().len() + text.len())
+}
+
+#[balanced(retries = 2)]
+async fn again(key: &Key, text: &str) -> Result<usize, Error> {
+    yield_now().await;
+    Ok(key.expose_secret().len() + text.len())
+}
+
+/// Polls until it is ready: what it waits for is only to be polled again.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
+fn balancers() -> (tempfile::TempDir, [Balancer; 2]) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = || {
+        let limited = (0..8).map(|n| KeyConfig::new(format!("test-key-{n}")).rpm(1_000_000).concurrency(4));
+        let free = (8..16).map(|n| KeyConfig::new(format!("test-key-{n}")));
+        limited.chain(free).fold(Balancer::builder(), egb::BalancerBuilder::key)
+    };
+    let in_memory = keys().build().unwrap();
+    let with_database = keys().db(folder.path().join("keys.db")).build().unwrap();
+    (folder, [in_memory, with_database])
+}
+
+fn allocations(call: impl Fn()) -> u64 {
+    // What is made once is made here: the lanes of scopes, the memory of sessions, room in the limits' logs.
+    (0..CALLS).for_each(|_| call());
+    allocation_counter::measure(|| (0..CALLS).for_each(|_| call())).count_total
+}
+
+#[test]
+fn a_call_allocates_nothing() {
+    let (_folder, balancers) = balancers();
+    for pool in balancers {
+        let client = Client { pool };
+        let _entered = client.pool.enter();
+        assert_eq!(allocations(|| assert!(client.sync("text").is_ok())), 0, "sync");
+        assert_eq!(allocations(|| assert!(run(client.once("text")).is_ok())), 0, "async");
+        assert_eq!(allocations(|| assert!(run(client.again("text")).is_ok())), 0, "with retries");
+        assert_eq!(allocations(|| assert!(run(once("text")).is_ok())), 0, "with the balancer of the surroundings");
+        assert_eq!(allocations(|| assert!(run(client.with_options("pro", 7)).is_ok())), 0, "with options");
+        assert_eq!(allocations(|| client.pool.lease().unwrap().success()), 0, "a lease");
+        assert_eq!(allocations(|| drop(client.pool.key().unwrap())), 0, "a plain key");
+    }
+}
+
+#[test]
+fn a_future_grows_by_less_than_64_bytes() {
+    let client = Client { pool: Balancer::builder().key("test-key").build().unwrap() };
+    let key = Key::from("test-key");
+    let method = size_of_val(&client.bare(key.clone(), "text"));
+    let function = size_of_val(&bare(&key, "text"));
+    for (name, balanced, bare) in [
+        ("a method", size_of_val(&client.once("text")), method),
+        ("a method with retries", size_of_val(&client.again("text")), method),
+        ("a function", size_of_val(&once("text")), function),
+        ("a function with retries", size_of_val(&again("text")), function),
+    ] {
+        println!("{name}: {balanced} bytes, {bare} without the attribute");
+        assert!(balanced < bare + 64, "{name}: {balanced} bytes, {bare} without the attribute");
+    }
+}
