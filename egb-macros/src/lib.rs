@@ -10,6 +10,8 @@ use proc_macro::TokenStream;
 mod balanced;
 mod derive;
 mod mistakes;
+#[cfg(test)]
+mod snapshots;
 mod tokens;
 
 /// Hands a key to a function and learns from what it returns. See `egb::balanced`.
