@@ -105,12 +105,12 @@ pub use context::{EnterGuard, Scoped};
 /// | attribute | on | meaning |
 /// | --- | --- | --- |
 /// | `#[status(429)]` | variant, struct | always this status |
-/// | `#[status(field = name)]` | variant, struct | the field holds it: `u16`, `i32`, `u32`, `http::StatusCode`, or an `Option` of one; `field = 0` in a tuple |
-/// | `#[status(transparent)]` | variant, struct | the wrapped error tells status, wait and reason: the only field, or the one marked `#[from]` or `#[source]` |
+/// | `#[status(field = name)]` | variant, struct | the field holds it: `u16`, another whole number, `http::StatusCode`, or an `Option` of one; `field = 0` in a tuple |
+/// | `#[status(transparent)]` | variant, struct | the wrapped error tells status, wait and reason: the only field, the one named `source`, or the one marked `#[from]` or `#[source]` |
 /// | `#[status(none)]` | variant, struct | it has none: judged as a call that got no answer |
 /// | `reason = Variant` | in `#[status(..)]` | a [`Reason`] that the status does not give, as in `#[status(400, reason = InvalidKey)]` |
 /// | `crate = path` | in `#[status(..)]` on the type | where egb is re-exported |
-/// | `#[retry_after]` | field | a `Duration`, or an `Option` of one: how long the server asked to wait |
+/// | `#[retry_after]` | field | how long the server asked to wait: a `Duration`, the text of a `Retry-After` header (`&str`, `String`; seconds or a date, RFC 9110, 10.2.3), or an `Option` of one |
 ///
 /// ```
 /// use std::time::Duration;

@@ -119,15 +119,18 @@ fn check_no_mark(attrs: &[Attribute], mistakes: &mut Mistakes) {
 /// The one field, or the one that thiserror knows as the source.
 fn transparent<'a>(fields: &'a Fields, at: &Ident, mistakes: &mut Mistakes) -> Status<'a> {
     let all: Vec<(usize, &Field)> = fields.iter().enumerate().collect();
-    let mut marked =
-        all.iter().filter(|(_, field)| has(&field.attrs, "source").is_some() || has(&field.attrs, "from").is_some());
+    let is_source = |field: &Field| {
+        let is_marked = has(&field.attrs, "source").is_some() || has(&field.attrs, "from").is_some();
+        is_marked || field.ident.as_ref().is_some_and(|ident| ident == "source")
+    };
+    let mut marked = all.iter().filter(|(_, field)| is_source(field));
     let chosen = match (&all[..], marked.next(), marked.next()) {
         ([one], ..) => Some(one),
         (_, Some(marked), None) => Some(marked),
         _ => None,
     };
     let Some((position, field)) = chosen else {
-        mistakes.at(at, "`transparent` needs one field that holds the error: the only one, or the one marked `#[source]` or `#[from]`");
+        mistakes.at(at, "`transparent` needs one field that holds the error: the only one, the one named `source`, or the one marked `#[source]` or `#[from]`");
         return Status::None;
     };
     Status::Transparent(member(*position, field.ident.as_ref()), &field.ty)
