@@ -208,12 +208,12 @@ impl Lease {
     /// use egb::{Lease, balanced};
     /// use futures::{Stream, stream};
     ///
-    /// # async fn send(_: &egb::Key) -> Result<impl Stream<Item = Result<String, egb::Error>>, egb::Error> {
+    /// # async fn send(_: egb::Key) -> Result<impl Stream<Item = Result<String, egb::Error>>, egb::Error> {
     /// #     Ok(stream::iter([Ok("a".to_owned()), Ok("b".to_owned())]))
     /// # }
     /// #[balanced]
     /// async fn tokens(lease: Lease) -> Result<impl Stream<Item = Result<String, egb::Error>>, egb::Error> {
-    ///     let answer = send(lease.key()).await?; // an error here is judged as in any balanced function
+    ///     let answer = send(lease.key().clone()).await?; // an error here is judged as in any balanced function
     ///     Ok(lease.attach(answer))
     /// }
     /// #
