@@ -162,7 +162,7 @@ fn inside_a_call_key_is_the_key_of_that_call() {
             Ok::<_, Error>(())
         })
         .unwrap();
-    assert_eq!(balancer.stats().calls(), 2, "no further key was spent");
+    assert_eq!(balancer.stats().uses(), 2, "no further key was spent");
     assert_eq!(egb::key().unwrap(), other.key().unwrap());
 }
 
