@@ -156,7 +156,10 @@ mod tests {
     #[test]
     fn numbers_that_are_no_status_are_none() {
         assert_eq!(i32::MIN.status().or(u32::MAX.status()).or(i64::MAX.status()).or(u64::MAX.status()), None);
-        assert_eq!((404_u64.status(), 404_i64.status(), (&404_u16).status()), (Some(404), Some(404), Some(404)));
+        assert_eq!(
+            (404_u64.status(), 404_i64.status(), <&u16 as StatusField>::status(&&404)),
+            (Some(404), Some(404), Some(404))
+        );
     }
 
     #[cfg(feature = "http")]

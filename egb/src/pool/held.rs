@@ -1,5 +1,6 @@
 //! What a running call holds on to: the part of a key's state that outlives its place in the pool.
 
+use std::fmt;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32};
@@ -102,5 +103,11 @@ impl Held {
             None => slice::from_ref(&self.0),
             Some(company) => &company.slots,
         }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.keys()).finish()
     }
 }

@@ -68,6 +68,7 @@ impl Wanted<'_> {
 }
 
 /// One successful checkout.
+#[derive(Debug)]
 pub(crate) struct CheckedOut<T> {
     pub(crate) keys: T,
     pub(crate) serial: u64,

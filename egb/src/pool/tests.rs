@@ -29,7 +29,7 @@ impl Bench {
     }
 
     fn take(&self) -> CheckedOut<Held> {
-        self.pool.checkout(&Wanted::plain(1)).ok().expect("a key is free")
+        self.pool.checkout(&Wanted::plain(1)).expect("a key is free")
     }
 
     fn end(&self, checkout: &CheckedOut<Held>, verdict: &Verdict) -> Effect {
@@ -44,7 +44,7 @@ impl Bench {
     }
 
     fn shortage(&self) -> Shortage {
-        self.pool.checkout(&Wanted::plain(1)).err().expect("no key is free")
+        self.pool.checkout(&Wanted::plain(1)).expect_err("no key is free")
     }
 
     fn call(&self, verdict: &Verdict) -> SlotId {

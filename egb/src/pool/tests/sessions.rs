@@ -4,7 +4,7 @@ use super::*;
 
 impl Bench {
     fn session(&self, scope: ScopeId, session: u64) -> CheckedOut<Held> {
-        self.pool.checkout(&Wanted { session: Some(session), scope, ..Wanted::plain(1) }).ok().expect("a key is free")
+        self.pool.checkout(&Wanted { session: Some(session), scope, ..Wanted::plain(1) }).expect("a key is free")
     }
 
     fn session_call(&self, session: u64, verdict: &Verdict) -> SlotId {
