@@ -6,7 +6,7 @@ fn ask(&mut self, text: String) -> Result<(), E> {
             return <Result<(), E> as ::egb::__private::Refusable>::refused(__error);
         }
     };
-    loop {
+    let __outcome = loop {
         let __call = __lease;
         let (mut __call, __keys) = ::egb::__private::keys(__call);
         let __keys = &__keys;
@@ -48,5 +48,7 @@ fn ask(&mut self, text: String) -> Result<(), E> {
             ::core::option::Option::Some(__next) => __lease = __next,
             ::core::option::Option::None => break __outcome,
         }
-    }
+    };
+    let __again1 = text;
+    __outcome
 }

@@ -100,14 +100,21 @@ impl<'a> Expansion<'a> {
             return quote!(#site #acquire #attempt);
         }
         let pace = self.pace_ahead();
-        quote! {
-            #site
-            #acquire
-            #pace
-            loop {
-                #attempt
-            }
-        }
+        let (outcome, used_up) = (&self.outcome, self.used_up());
+        let last = if used_up.is_empty() {
+            quote!(loop { #attempt })
+        } else {
+            quote!(let #outcome = loop { #attempt }; #used_up #outcome)
+        };
+        quote!(#site #acquire #pace #last)
+    }
+
+    /// Moves the arguments that a sync function owns, of which attempts take copies: else lints would have them
+    /// taken by reference.
+    fn used_up(&self) -> TokenStream {
+        let is_owned = |arg: &&Arg| !self.is_async() && !matches!(peel(&arg.ty), Type::Reference(_));
+        let args = self.model.args.iter().filter(is_owned);
+        args.map(|Arg { name, again, cfg, .. }| quote!(#(#cfg)* let #again = #name;)).collect()
     }
 
     /// Binds the lease, or returns the error of egb.

@@ -85,6 +85,16 @@ impl Client {
         Ok(ready.0.expose_secret().len())
     }
 
+    /// With owned arguments, which each attempt uses up.
+    ///
+    /// # Errors
+    ///
+    /// When there is no key.
+    #[balanced(balancer = self.pool, retries = 1)]
+    pub fn owned(&self, key: &Key, text: String, items: impl IntoIterator<Item = u8> + Clone) -> Result<usize, Error> {
+        Ok(key.expose_secret().len() + text.into_bytes().len() + items.into_iter().count())
+    }
+
     /// The lease itself.
     ///
     /// # Errors
@@ -117,5 +127,6 @@ fn main() -> Result<(), Error> {
     assert!(runtime.block_on(client.with_all("pro", 7, "with ".to_owned()))?.starts_with("with test-key"));
     assert_eq!(client.sync_with_all(Some(7))?, 10);
     runtime.block_on(client.with_lease())?;
+    assert_eq!(client.owned("four".to_owned(), [1])?, 15);
     Ok(())
 }
