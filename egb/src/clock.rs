@@ -258,6 +258,11 @@ pub(crate) struct Wall {
 }
 
 impl Wall {
+    /// What the wall clock shows.
+    pub(crate) fn now(self) -> SystemTime {
+        self.there
+    }
+
     /// What the wall clock will show (or showed) at `time`, an instant of the timeline.
     pub(crate) fn wall_of(self, time: SystemTime) -> SystemTime {
         shift(time, self.here, self.there)

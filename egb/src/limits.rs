@@ -60,6 +60,7 @@ struct Ledger {
 }
 
 impl Budget {
+    #[cfg(test)]
     pub(crate) fn new(limits: Limits) -> Self {
         let mut budget = Self::default();
         budget.set_limits(limits);
@@ -103,6 +104,11 @@ impl Budget {
         if ledger.minute.is_some() || ledger.day.is_some() {
             self.0 = Some(Box::new(ledger));
         }
+    }
+
+    /// Whether anything that was used still counts.
+    pub(crate) fn is_used(&self, now: Tick) -> bool {
+        self.used_in_minute(now).is_some_and(|used| used > 0) || self.used_today(now).is_some_and(|used| used > 0)
     }
 
     /// Uses in the last minute; `None` when no limit counts them.

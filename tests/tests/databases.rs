@@ -220,3 +220,80 @@ fn what_is_no_database_of_egb_is_refused_and_left_as_it_was() {
     refused(dir.path(), unusable);
     refused(&dir.path().join("no/such/folder/keys.db"), unusable);
 }
+
+#[test]
+fn the_reason_of_a_disablement_survives_another_process_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("keys.db");
+    let (one, two) = (open(&db, 1), open(&db, 1));
+    let lease = two.lease().unwrap();
+    one.report(&key(0), 401);
+    lease.success();
+    two.flush().unwrap();
+    let key = &open(&db, 1).stats().keys[0];
+    assert_eq!(key.state, KeyState::Disabled);
+    assert_eq!(key.health.last_failure().unwrap().status, Some(401), "disabled, and everybody knows why");
+}
+
+#[test]
+fn health_learned_by_one_process_survives_the_other_and_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("keys.db");
+    let (one, two) = (open(&db, 1), open(&db, 1));
+    let lease = two.lease().unwrap();
+    for _ in 0..4 {
+        one.report(&key(0), 500);
+    }
+    one.flush().unwrap();
+    lease.success();
+    two.flush().unwrap();
+    drop(one);
+    let key = &open(&db, 1).stats().keys[0];
+    let expected = (1..=4).fold(1.0, |health: f64, _| health * 0.8);
+    assert_eq!((key.health.effective_weight(), key.health.consecutive_errors()), (expected, 4));
+}
+
+#[test]
+fn a_clock_that_was_wrong_blocks_no_key_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("keys.db");
+    let clock = ManualClock::new();
+    let build = || Balancer::builder().key(key(0)).db(&db).clock(clock.clone()).build().unwrap();
+    // It was a year ahead when the key was throttled for a minute.
+    let now = std::time::SystemTime::now();
+    clock.set_utc(now + Duration::from_secs(365 * 24 * 3600));
+    let first = build();
+    first.report(&key(0), Failure::status(429).with_retry_after(Duration::from_secs(60)));
+    first.flush().unwrap();
+    drop(first);
+    clock.set_utc(now);
+    let (one, two) = (build(), build());
+    for minute in 0..5 {
+        clock.advance(Duration::from_secs(61));
+        one.lease().unwrap().success();
+        one.flush().unwrap();
+        two.flush().unwrap();
+        assert!(two.lease().is_ok(), "the key is healthy in minute {minute}");
+    }
+    drop((one, two));
+    assert!(build().lease().is_ok(), "nor does it rest after a restart");
+}
+
+#[test]
+fn scopes_are_remembered_and_shared() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = dir.path().join("keys.db");
+    let (one, two) = (open(&db, 1), open(&db, 1));
+    let lease = one.checkout().scope("pro").lease().unwrap();
+    lease.end(Failure::status(429).with_retry_after(Duration::from_secs(3600)));
+    one.flush().unwrap();
+    eventually("the other process sees it", || two.checkout().scope("pro").lease().is_err());
+    assert!(two.lease().is_ok() && two.checkout().scope("flash").lease().is_ok());
+    drop((one, two));
+    let later = open(&db, 1);
+    assert!(later.checkout().scope("pro").lease().is_err());
+    assert_eq!(later.stats().keys[0].scopes[0].scope, "pro");
+    later.reset().unwrap();
+    drop(later);
+    assert!(open(&db, 1).checkout().scope("pro").lease().is_ok());
+}

@@ -1,12 +1,12 @@
 //! What operators do to a pool: fill it, reload it, reset, enable and disable keys, look at it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
 use super::condition::{Condition, Scoped};
-use super::entry::Entry;
+use super::entry::{Entry, Remains};
 use super::lanes::Lane;
 use super::sessions::Sessions;
 use super::state::State;
@@ -18,7 +18,7 @@ use crate::key::Fingerprint;
 use crate::policy::Policy;
 use crate::schedule::SlotId;
 use crate::stats::Stats;
-use crate::store::{Counters, Record};
+use crate::store::{Change, Counters, Record};
 
 /// What a reload changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,7 @@ impl Pool {
             disabled: 0,
             dirty: Vec::with_capacity(configs.len()),
             farewells: Vec::new(),
+            remains: HashMap::new(),
             strangers,
             woken: Vec::new(),
         };
@@ -70,7 +71,7 @@ impl Pool {
             has_too_many_scopes: AtomicBool::new(false),
             state: Mutex::new(state),
         };
-        pool.locked(|state| pool.add(state, configs));
+        pool.locked(|state| pool.add(state, configs.into_iter().enumerate().collect()));
         pool
     }
 
@@ -81,6 +82,7 @@ impl Pool {
         let mut reloaded = Reloaded::default();
         let wanted: HashSet<Fingerprint> = configs.iter().map(|config| config.key.fingerprint()).collect();
         self.locked(|state| {
+            state.remains.retain(|_, remains| remains.matter(now));
             let gone: Vec<SlotId> =
                 state.index.iter().filter(|(known, _)| !wanted.contains(known)).map(|(_, id)| *id).collect();
             reloaded.removed = gone.len();
@@ -88,9 +90,13 @@ impl Pool {
                 self.remove(state, id);
             }
             let mut added = Vec::new();
-            for config in configs {
-                match state.index.get(&config.key.fingerprint()).copied() {
-                    None => added.push(config),
+            for (position, config) in configs.into_iter().enumerate() {
+                let known = state.index.get(&config.key.fingerprint()).copied();
+                if let Some(id) = known {
+                    state.entry_mut(id).position = position;
+                }
+                match known {
+                    None => added.push((position, config)),
                     Some(id) if config == state.entry_mut(id).config => reloaded.unchanged += 1,
                     Some(id) => {
                         self.reconfigure(state, id, config, now);
@@ -110,22 +116,23 @@ impl Pool {
     }
 
     /// Adds keys that are not in the pool. Returns their slots.
-    fn add(&self, state: &mut State, configs: Vec<KeyConfig>) -> Vec<SlotId> {
+    fn add(&self, state: &mut State, configs: Vec<(usize, KeyConfig)>) -> Vec<SlotId> {
         let now = self.now();
         // First, as a new lane takes in all keys that are there.
         let mut known = Vec::with_capacity(configs.len());
-        for config in configs {
+        for (position, config) in configs {
             let records = state.strangers.remove(&config.key.fingerprint()).unwrap_or_default();
-            known.push(self.recall(state, config, records, now));
+            known.push((position, self.recall(state, config, records, now)));
         }
         let mut turns = Vec::with_capacity(known.len());
-        for (config, record, scoped) in known {
+        for (position, (config, record, scoped)) in known {
             let fingerprint = config.key.fingerprint();
             let id = state.vacant.pop().unwrap_or_else(|| {
                 state.entries.push(None);
                 SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
             });
-            let entry = Entry::new(id, config, record, scoped, &self.policy, &self.timeline);
+            let remains = state.remains.remove(&fingerprint).unwrap_or_default();
+            let entry = Entry::new(id, position, config, record, scoped, remains, &self.policy, &self.timeline);
             turns.push((id, entry.main.health.effective, entry.use_stamp()));
             state.disabled += usize::from(entry.main.health.disabled);
             state.entries[id as usize] = Some(entry);
@@ -161,7 +168,9 @@ impl Pool {
             if let (Some(name), false) = (&record.scope, health.is_full(time))
                 && let Some(scope) = self.add_scope(state, name)
             {
-                scoped.push(Scoped { scope, condition: Condition::new(health), dirty: false });
+                let stored_until = record.state.health.cooldown_until;
+                let condition = Condition { stored_until, ..Condition::new(health) };
+                scoped.push(Scoped { scope, condition, dirty: false });
             }
         }
         (config, main, scoped)
@@ -171,6 +180,8 @@ impl Pool {
         let wall = self.timeline.wall();
         let Some(mut entry) = state.entries[id as usize].take() else { return };
         let fingerprint = entry.slot.key.fingerprint();
+        // Before its changes are taken: a call that ends now finds this, or is among them.
+        entry.slot.departed.store(true, Ordering::SeqCst);
         state.index.remove(&fingerprint);
         for lane in &mut state.lanes {
             lane.schedule.remove(id);
@@ -196,8 +207,9 @@ impl Pool {
                 Record { fingerprint, scope: change.scope.clone(), state: shared, counters }
             });
             state.strangers.insert(fingerprint, records.collect());
-            state.farewells.extend(changes);
+            state.farewells.extend(changes.into_iter().map(|change| Change { is_farewell: true, ..change }));
         }
+        state.remains.insert(fingerprint, Remains { slot: Some(entry.slot), budget: entry.budget });
     }
 
     fn reconfigure(&self, state: &mut State, id: SlotId, config: KeyConfig, now: Tick) {
@@ -253,13 +265,13 @@ impl Pool {
         let next = change(&self.policy, &entry.main.health);
         let is_disabled = next.disabled;
         entry.epoch += 1;
-        entry.auto.unjudged = false;
+        entry.auto.unjudged = None;
         // Calls that are still running began before the operator's word.
-        entry.main = Condition { health: next, cooling_since: serial, probe: None };
+        entry.main.set_by_hand(next, serial);
         if !is_disabled {
             let full = Health::new(entry.config.weight);
             for scoped in &mut entry.scoped {
-                scoped.condition = Condition { health: full.clone(), cooling_since: serial, probe: None };
+                scoped.condition.set_by_hand(full.clone(), serial);
                 scoped.dirty = self.journaled;
             }
             entry.forget_recovered(time);
@@ -280,12 +292,14 @@ impl Pool {
         for start in (0..).step_by(ROWS_AT_ONCE) {
             let state = self.state.lock();
             let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
-            keys.extend(rows.map(|entry| entry.row(&state.lanes, &self.timeline, wall, now)));
+            keys.extend(rows.map(|entry| (entry.position, entry.row(&state.lanes, &self.timeline, wall, now))));
             if start + ROWS_AT_ONCE >= state.entries.len() {
                 break;
             }
         }
-        Stats { keys }
+        // Slots are used again; the order of the keys is that in which they were given.
+        keys.sort_by_key(|&(position, _)| position);
+        Stats { keys: keys.into_iter().map(|(_, row)| row).collect() }
     }
 }
 

@@ -14,6 +14,10 @@ pub(super) struct Condition {
     /// The last checkout before the present cooldown began: verdicts up to it are late.
     pub(super) cooling_since: u64,
     pub(super) probe: Option<Probe>,
+    /// Whether the health changed since it was handed to the writer.
+    pub(super) changed: bool,
+    /// The end of the cooldown as the store has it, by a wall clock that may have been wrong.
+    pub(super) stored_until: Option<SystemTime>,
 }
 
 /// The checkout that probes a half-open key, and when another one may.
@@ -33,7 +37,26 @@ pub(super) struct Scoped {
 
 impl Condition {
     pub(super) fn new(health: Health) -> Self {
-        Self { health, cooling_since: 0, probe: None }
+        Self { health, cooling_since: 0, probe: None, changed: false, stored_until: None }
+    }
+
+    /// The condition after an operator's word, given when `latest` was the last checkout.
+    pub(super) fn set_by_hand(&mut self, health: Health, latest: u64) {
+        *self = Self { cooling_since: latest, changed: true, ..Self::new(health) };
+    }
+
+    /// Takes over a cooldown that another process stored. What is stored is heeded once: of one that is beyond
+    /// what it was meant to be (its clock was ahead) only the wait counts, and that must not begin anew each
+    /// time somebody looks.
+    pub(super) fn join_cooldown(&mut self, raw: Option<SystemTime>, theirs: &Health, latest: u64) {
+        if raw == self.stored_until {
+            return;
+        }
+        self.stored_until = raw;
+        if theirs.cooldown_until > self.health.cooldown_until {
+            self.health.cooldown_until = theirs.cooldown_until;
+            self.cooling_since = latest;
+        }
     }
 
     /// Takes a verdict that checkout `serial` gave; `latest` is the last checkout so far.
@@ -52,6 +75,7 @@ impl Condition {
         if health.streaks.circuit == 0 {
             self.probe = None;
         }
+        self.changed |= health != self.health;
         self.health = health;
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
 use super::held::Slot;
@@ -19,6 +19,10 @@ use crate::store::{Counters, Record};
 
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
+    /// Its place among the keys as given.
+    pub(super) position: usize,
+    /// Running calls that began before the key was removed and put back.
+    pub(super) inherited: u32,
     pub(super) config: KeyConfig,
     pub(super) budget: Budget,
     /// For all calls.
@@ -39,13 +43,61 @@ pub(super) struct Entry {
     pub(super) pending: Counters,
 }
 
+/// What stays of a key that was removed: its running calls, and what it used of its limits.
+#[derive(Default)]
+pub(super) struct Remains {
+    pub(super) slot: Option<Arc<Slot>>,
+    pub(super) budget: Budget,
+}
+
+impl Remains {
+    /// Whether they would matter if the key came back.
+    pub(super) fn matter(&self, now: Tick) -> bool {
+        let runs = self.slot.as_ref().is_some_and(|slot| slot.in_flight.load(Ordering::SeqCst) > 0);
+        runs || self.budget.is_used(now)
+    }
+}
+
+/// An unreported fetch counts as a success once so much time has passed without a report of a failure: a
+/// call takes a while to fail, and others fetch the key meanwhile.
+const IMPLIED_AFTER: Duration = Duration::from_secs(10);
+
 /// Keys fetched in auto-success mode and not reported since.
 #[derive(Default)]
 pub(super) struct Auto {
     pub(super) open: u32,
-    /// The last fetch was not reported: the next one takes it for a success.
-    pub(super) unjudged: bool,
     pub(super) last_fetch: u64,
+    /// The first fetch of which nothing was heard since.
+    pub(super) unjudged: Option<Unjudged>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Unjudged {
+    serial: u64,
+    at: Tick,
+}
+
+impl Auto {
+    pub(super) fn fetched(&mut self, serial: u64, now: Tick) {
+        self.open = self.open.saturating_add(1);
+        self.last_fetch = serial;
+        self.unjudged.get_or_insert(Unjudged { serial, at: now });
+    }
+
+    /// The fetch whose success is implied by now, if there is one since the key's present cooldown began.
+    pub(super) fn implied(&mut self, cooling_since: u64, now: Tick) -> Option<u64> {
+        let Unjudged { serial, at } = self.unjudged?;
+        if serial <= cooling_since {
+            // It says nothing of the key since.
+            self.unjudged = None;
+            return None;
+        }
+        if now < at.plus(IMPLIED_AFTER) {
+            return None;
+        }
+        self.unjudged = None;
+        Some(serial)
+    }
 }
 
 impl Entry {
@@ -111,6 +163,9 @@ impl Entry {
                 }
             }
         }
+        if matches!(verdict, Verdict::Failure(_)) {
+            self.auto.unjudged = None;
+        }
         self.refresh_serene(policy);
     }
 
@@ -134,31 +189,41 @@ impl Entry {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that is known of a key, from as many places")]
     pub(super) fn new(
         id: SlotId,
+        position: usize,
         config: KeyConfig,
         record: Option<Record>,
         scoped: Vec<Scoped>,
+        remains: Remains,
         policy: &Policy,
         timeline: &Timeline,
     ) -> Self {
         let mut health = Health::new(config.weight);
-        let (mut epoch, mut stored, mut used_before) = (0, Counters::default(), None);
+        let (mut epoch, mut stored, mut used_before, mut stored_until) = (0, Counters::default(), None, None);
         if let Some(record) = record {
             let wall = timeline.wall();
             let now = timeline.time_of(timeline.now());
+            stored_until = record.state.health.cooldown_until;
             health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(now);
             health.set_weight(config.weight);
             epoch = record.state.epoch;
             stored = record.counters;
             used_before = record.state.last_used;
         }
-        let budget = Budget::new(config.limits);
+        let Remains { slot: earlier, mut budget } = remains;
+        budget.set_limits(config.limits);
+        let slot = Slot::new(id, config.key.clone());
+        let inherited = earlier.map_or(0, |earlier| earlier.in_flight.load(Ordering::SeqCst));
+        slot.in_flight.store(inherited, Ordering::SeqCst);
         let entry = Self {
-            slot: Arc::new(Slot::new(id, config.key.clone())),
+            slot: Arc::new(slot),
+            position,
+            inherited,
             config,
             budget,
-            main: Condition::new(health),
+            main: Condition { stored_until, ..Condition::new(health) },
             scoped,
             epoch,
             last_used: None,

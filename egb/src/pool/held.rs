@@ -17,6 +17,8 @@ pub(crate) struct Slot {
     /// A success changes nothing but the count: it needs no lock.
     pub(super) serene: AtomicBool,
     pub(super) dirty: AtomicBool,
+    /// The key was removed: what ends now is to be booked elsewhere.
+    pub(super) departed: AtomicBool,
     pub(super) in_flight: AtomicU32,
     /// Successes that were counted without the lock and not yet collected.
     pub(super) quiet_successes: AtomicI64,
@@ -43,6 +45,7 @@ impl Slot {
             company: None,
             serene: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
+            departed: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             quiet_successes: AtomicI64::new(0),
         }

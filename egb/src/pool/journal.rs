@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
 
 use super::Pool;
+use super::condition::Condition;
 use super::entry::Entry;
 use super::lanes::Lane;
 use super::state::State;
 use crate::clock::{Tick, Wall};
-use crate::health::Health;
+use crate::health::{Health, LastFailure};
 use crate::schedule::SlotId;
 use crate::store::{Change, Counters, Journal, Record, SharedState};
 
@@ -53,11 +55,12 @@ impl Journal for Pool {
             self.locked(|state| {
                 for change in chunk {
                     match state.index.get(&change.fingerprint).copied() {
-                        Some(id) => {
+                        Some(id) if !change.is_farewell => {
+                            state.entry_mut(id).main.changed |= change.is_news && change.scope.is_none();
                             self.keep_scope(state, id, change);
                             state.mark_dirty(id);
                         }
-                        None => state.farewells.push(change.clone()),
+                        _ => state.farewells.push(change.clone()),
                     }
                 }
             });
@@ -95,25 +98,40 @@ impl Pool {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
         let entry = state.entry_mut(id);
         entry.stored = record.counters;
+        let raw = record.state.health.cooldown_until;
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        let mut health = entry.main.health.clone();
+        let was_disabled = entry.main.health.disabled;
         if record.state.epoch > entry.epoch {
             entry.epoch = record.state.epoch;
-            health = theirs;
+            let ours = entry.main.changed.then(|| entry.main.health.clone());
+            let mut health = theirs;
             health.set_weight(entry.config.weight);
+            if let Some(ours) = ours {
+                // What happened here and is not stored yet may have come after their word: it is not undone.
+                health.disabled |= ours.disabled;
+                health.cooldown_until = health.cooldown_until.max(ours.cooldown_until);
+                health.last_failure = ours.last_failure.or(health.last_failure);
+            }
+            if health.cooldown_until > entry.main.health.cooldown_until {
+                entry.main.cooling_since = serial;
+            }
+            let changed = entry.main.changed;
+            entry.main.set_health(health);
+            entry.main.changed = changed;
+            entry.main.stored_until = raw;
             // They were reset with it; what was not is on its way.
             entry.scoped.clear();
         } else if record.state.epoch == entry.epoch {
-            health.disabled |= theirs.disabled;
-            health.cooldown_until = health.cooldown_until.max(theirs.cooldown_until);
+            entry.main.join_cooldown(raw, &theirs, serial);
+            entry.main.health.disabled |= theirs.disabled;
+            let at = |failure: Option<LastFailure>| failure.map(|failure| failure.at);
+            if at(theirs.last_failure) > at(entry.main.health.last_failure) {
+                entry.main.health.last_failure = theirs.last_failure;
+            }
         }
-        if health.cooldown_until > entry.main.health.cooldown_until {
-            entry.main.cooling_since = serial;
-        }
-        let (was, is) = (entry.main.health.disabled, health.disabled);
-        entry.main.set_health(health);
         entry.refresh_serene(&self.policy);
-        state.disabled = state.disabled + usize::from(is) - usize::from(was);
+        let is_disabled = entry.main.health.disabled;
+        state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
         state.place(id, now, &self.timeline);
     }
 
@@ -128,15 +146,11 @@ impl Pool {
         let weight = entry.config.weight;
         let is_new = entry.within(scope).is_none();
         let condition = &mut entry.within_or_new(scope).condition;
-        let until = condition.health.cooldown_until.max(theirs.cooldown_until);
-        if until > condition.health.cooldown_until {
-            condition.cooling_since = serial;
-        }
+        condition.join_cooldown(record.state.health.cooldown_until, &theirs, serial);
         if is_new {
-            condition.health = theirs;
+            condition.health = Health { cooldown_until: condition.health.cooldown_until, ..theirs };
             condition.health.set_weight(weight);
         }
-        condition.health.cooldown_until = until;
         entry.refresh_serene(&self.policy);
         state.place(id, now, &self.timeline);
     }
@@ -154,7 +168,7 @@ impl Pool {
     fn resolve(&self, batch: &[Change], outcome: impl Fn(&mut Entry)) {
         for chunk in batch.chunks(AT_ONCE) {
             let mut state = self.state.lock();
-            for change in chunk {
+            for change in chunk.iter().filter(|change| !change.is_farewell) {
                 if let Some(id) = state.index.get(&change.fingerprint).copied() {
                     outcome(state.entry_mut(id));
                 }
@@ -171,21 +185,53 @@ impl Entry {
         let mut added = std::mem::take(&mut self.pending);
         added.successes += self.slot.quiet_successes.swap(0, Ordering::SeqCst);
         self.writing.add(&added);
+        self.heal_store(wall);
         let (fingerprint, epoch, last_used) = (self.slot.key.fingerprint(), self.epoch, self.last_used(wall));
-        let change = |health: &Health, scope, added| Change {
-            fingerprint,
-            scope,
-            state: SharedState { health: health.moved(|instant| wall.wall_of(instant)), epoch, last_used },
-            added,
+        let change = |condition: &mut Condition, scope, added| {
+            let health = condition.health.moved(|instant| wall.wall_of(instant));
+            let is_news = std::mem::take(&mut condition.changed);
+            if is_news {
+                condition.stored_until = condition.stored_until.max(health.cooldown_until);
+            }
+            Change {
+                fingerprint,
+                scope,
+                state: SharedState { health, epoch, last_used },
+                added,
+                is_news,
+                is_farewell: false,
+            }
         };
-        changes.push(change(&self.main.health, None, added));
+        changes.push(change(&mut self.main, None, added));
         for scoped in self.scoped.iter_mut().filter(|scoped| scoped.dirty) {
             scoped.dirty = false;
+            scoped.condition.changed = true;
             let name = Some(Arc::clone(&lanes[scoped.scope as usize].name));
-            changes.push(change(&scoped.condition.health, name, Counters::default()));
+            changes.push(change(&mut scoped.condition, name, Counters::default()));
         }
     }
 }
+
+impl Entry {
+    /// A cooldown that the store has and that is over here was stored by a clock that was ahead. As the later
+    /// cooldown of two is kept, only a new epoch takes it away.
+    fn heal_store(&mut self, wall: Wall) {
+        let ours = self.main.health.cooldown_until.map(|until| wall.wall_of(until));
+        let present = wall.now();
+        let is_beyond = |until: SystemTime| until > present && ours.is_none_or(|ours| until > ours + SLACK);
+        if self.main.stored_until.is_some_and(is_beyond) {
+            self.epoch += 1;
+            self.main.changed = true;
+            self.main.stored_until = ours;
+            for scoped in &mut self.scoped {
+                scoped.dirty = true;
+            }
+        }
+    }
+}
+
+/// Instants are stored in microseconds, and the wall clock is corrected by small steps all the time.
+const SLACK: Duration = Duration::from_secs(1);
 
 impl Counters {
     pub(crate) fn add(&mut self, other: &Self) {

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use self::entry::Auto;
 pub(crate) use self::held::{Held, Slot, Tried};
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
 use self::state::State;
@@ -308,17 +307,16 @@ impl Pool {
 
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
         let entry = state.entry_mut(id);
-        // A fetch from before the cooldown began says nothing of the key since.
-        let implied = entry.auto.unjudged && entry.auto.last_fetch > entry.main.cooling_since;
-        if implied && !entry.slot.serene.load(Ordering::SeqCst) {
-            let latest = entry.auto.last_fetch;
+        if let Some(implied) = entry.auto.implied(entry.main.cooling_since, now)
+            && !entry.slot.serene.load(Ordering::SeqCst)
+        {
             let time = self.timeline.time_of(now);
-            entry.judge(&self.policy, NO_SCOPE, &Verdict::Success, (latest, serial), time);
+            entry.judge(&self.policy, NO_SCOPE, &Verdict::Success, (implied, serial), time);
             state.place(id, now, &self.timeline);
         }
         let slot = state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
-        entry.auto = Auto { open: entry.auto.open.saturating_add(1), unjudged: true, last_fetch: serial };
+        entry.auto.fetched(serial, now);
         entry.pending.successes += 1;
         entry.pending.begun += i64::from(is_first);
         let wake = self.journaled && state.mark_dirty(id);
@@ -336,7 +334,7 @@ impl Pool {
         lone: Lone,
     ) -> Effect {
         slot.in_flight.fetch_sub(1, Ordering::SeqCst);
-        if slot.serene.load(Ordering::SeqCst) {
+        if slot.serene.load(Ordering::SeqCst) && !slot.departed.load(Ordering::SeqCst) {
             match verdict {
                 Verdict::Success => {
                     slot.quiet_successes.fetch_add(1, Ordering::SeqCst);
@@ -349,7 +347,7 @@ impl Pool {
         let now = self.now();
         let softened = soften(verdict, lone);
         self.locked(|state| {
-            let Some(id) = state.id_of(slot) else {
+            let Some(id) = state.id_of(slot).or_else(|| state.heir_of(slot)) else {
                 return Effect::default();
             };
             let entry = state.entry_mut(id);
@@ -374,7 +372,7 @@ impl Pool {
             let serial = if fetched { entry.auto.last_fetch } else { u64::MAX };
             entry.main.probe = None;
             entry.auto.open = entry.auto.open.saturating_sub(1);
-            entry.auto.unjudged = false;
+            entry.auto.unjudged = None;
             if fetched {
                 // The fetch was counted as a success.
                 entry.pending.successes -= 1;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::entry::Entry;
+use super::entry::{Entry, Remains};
 use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::sessions::{Sessions, Stuck};
@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) dirty: Vec<SlotId>,
     /// Last changes of keys that were removed.
     pub(super) farewells: Vec<Change>,
+    /// What stays of keys that were removed, as long as it matters.
+    pub(super) remains: HashMap<Fingerprint, Remains>,
     /// What the store knows of keys that are not in the pool.
     pub(super) strangers: HashMap<Fingerprint, Vec<Record>>,
     /// Callers to be woken once the lock is free.
@@ -53,6 +55,27 @@ impl State {
     pub(super) fn id_of(&self, slot: &Arc<Slot>) -> Option<SlotId> {
         let entry = self.entries.get(slot.id as usize)?.as_ref()?;
         Arc::ptr_eq(&entry.slot, slot).then_some(slot.id)
+    }
+
+    /// The key of a slot that is no longer in the pool, if it was put back: the end of a call that holds the
+    /// old slot is about it all the same.
+    pub(super) fn heir_of(&mut self, slot: &Arc<Slot>) -> Option<SlotId> {
+        let fingerprint = slot.key.fingerprint();
+        let Some(id) = self.index.get(&fingerprint).copied() else {
+            // Removed once more: the later slot counted the call as well.
+            let later = self.remains.get(&fingerprint).and_then(|remains| remains.slot.as_ref());
+            if let Some(later) = later.filter(|later| !Arc::ptr_eq(later, slot)) {
+                // The call may have ended before it was counted.
+                let _ = later.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |calls| calls.checked_sub(1));
+            }
+            return None;
+        };
+        let entry = self.entry_mut(id);
+        if let Some(left) = entry.inherited.checked_sub(1) {
+            entry.inherited = left;
+            entry.slot.in_flight.fetch_sub(1, Ordering::SeqCst);
+        }
+        Some(id)
     }
 
     pub(super) fn next_serial(&mut self) -> u64 {

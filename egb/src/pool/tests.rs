@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use super::state::PROBE_TIMEOUT;
 use super::*;
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock};
 use crate::config::KeyConfig;
 use crate::health::Health;
 use crate::stats::KeyState;
@@ -253,6 +253,7 @@ fn waits_double_in_auto_success_mode_too() {
     }
     assert_eq!(waits, [1, 2, 4]);
     bench.pool.fetch().ok().unwrap();
+    bench.clock.advance(10 * SECOND);
     bench.pool.fetch().ok().unwrap();
     assert_eq!(bench.pool.stats().keys[0].health.consecutive_errors(), 0, "the fetch before was a success");
 }
@@ -272,6 +273,43 @@ fn waits_double_after_many_fetches_that_nobody_reported() {
         bench.clock.advance(wait);
     }
     assert_eq!(waits, [1, 2, 4]);
+}
+
+/// Two workers who fetch a key at once, call with it, and report what happened.
+fn two_workers(bench: &Bench, status: u16) -> Option<Duration> {
+    let both: Vec<_> = (0..2).filter_map(|_| bench.pool.fetch().ok()).collect();
+    for fetched in &both {
+        bench.pool.report(fetched.keys.fingerprint(), &Verdict::status(status)).unwrap();
+    }
+    bench.pool.fetch().err().and_then(|shortage| shortage.next_due)
+}
+
+#[test]
+fn two_workers_in_auto_success_mode_wait_longer_each_time() {
+    let bench = Bench::new(keys(1));
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let wait = two_workers(&bench, 429).unwrap();
+        waits.push(wait.as_secs());
+        bench.clock.advance(wait);
+    }
+    assert_eq!(waits, [1, 2, 4]);
+}
+
+#[test]
+fn two_workers_in_auto_success_mode_open_the_circuit() {
+    let bench = Bench::new(keys(1));
+    (0..20).any(|_| two_workers(&bench, 503).is_some());
+    assert_eq!(bench.state(0), KeyState::CoolingDown, "nothing but 503 in a row");
+}
+
+#[test]
+fn a_fetch_from_before_the_circuit_opened_does_not_close_it() {
+    let bench = Bench::new(keys(1));
+    bench.pool.fetch().ok().unwrap();
+    open_circuit(&bench);
+    bench.pool.fetch().ok().unwrap();
+    assert!(bench.pool.fetch().is_err(), "it is a probe, and the only one");
 }
 
 #[test]
@@ -355,6 +393,57 @@ fn a_lease_may_outlive_its_key() {
 }
 
 #[test]
+fn a_verdict_about_a_key_that_was_removed_and_put_back_is_applied() {
+    let bench = Bench::new([KeyConfig::new("test-key-0").rpm(2).concurrency(1)]);
+    let checkout = bench.take();
+    bench.pool.reload(vec![KeyConfig::new("another")]);
+    bench.pool.reload(vec![KeyConfig::new("test-key-0").rpm(2).concurrency(1)]);
+    assert_eq!(bench.state(0), KeyState::Busy, "the call runs still");
+    bench.end(&checkout, &Verdict::Success);
+    let second = bench.take();
+    bench.end(&second, &Verdict::Success);
+    assert!(matches!(bench.state(0), KeyState::Limited { .. }), "what it used stays used");
+    let key = &bench.pool.stats().keys[0];
+    assert_eq!((key.calls, key.successes, key.in_flight), (2, 2, 0));
+
+    bench.clock.advance(61 * SECOND);
+    let checkout = bench.take();
+    bench.pool.reload(vec![KeyConfig::new("another")]);
+    bench.pool.reload(vec![KeyConfig::new("test-key-0")]);
+    assert!(bench.end(&checkout, &Verdict::status(401)).disabled);
+    assert_eq!(bench.state(0), KeyState::Disabled);
+}
+
+#[test]
+fn keys_are_shown_in_the_order_in_which_they_were_given_last() {
+    let label = |n: u32| KeyConfig::new(format!("test-key-{n}")).label(n.to_string());
+    let bench = Bench::new([1, 2, 3].map(label));
+    bench.pool.reload([2, 3, 4].map(label).into());
+    let stats = bench.pool.stats();
+    let labels: Vec<&str> = stats.keys.iter().filter_map(|key| key.label.as_deref()).collect();
+    assert_eq!(labels, ["2", "3", "4"]);
+}
+
+#[test]
+fn counts_of_a_removed_key_that_could_not_be_written_are_not_lost_when_it_is_back() {
+    let bench = Bench::new(keys(1));
+    bench.call(&Verdict::Success);
+    bench.call(&Verdict::Success);
+    bench.pool.reload(vec![KeyConfig::new("another")]);
+    let batch = bench.drain();
+    bench.pool.reload(keys(1).collect());
+    bench.pool.rejected(&batch);
+    bench.call(&Verdict::Success);
+    let again = bench.drain();
+    let print = Key::from("test-key-0").fingerprint();
+    let written: i64 = again.iter().filter(|change| change.fingerprint == print).map(|change| change.added.calls).sum();
+    assert_eq!(written, 3);
+    bench.pool.committed(&again);
+    let stats = bench.pool.stats();
+    assert_eq!(stats.keys.iter().map(|key| key.calls).sum::<u64>(), 3);
+}
+
+#[test]
 fn changes_are_collected_once_and_add_up() {
     let bench = Bench::new(keys(2));
     for _ in 0..10 {
@@ -400,6 +489,68 @@ fn what_others_did_is_taken_over() {
     assert_eq!(bench.state(0), KeyState::Disabled, "an older picture does not enable");
     bench.pool.merge(&[record("test-key-0", |state| state.epoch = 1)]);
     assert_eq!(bench.state(0), KeyState::Available, "a reset elsewhere does");
+}
+
+#[test]
+fn a_disablement_here_survives_resets_elsewhere_that_were_not_yet_seen() {
+    for by_hand in [true, false] {
+        let bench = Bench::new(keys(1));
+        let print = Key::from("test-key-0").fingerprint();
+        if by_hand {
+            bench.pool.set_enabled(print, false).unwrap();
+        } else {
+            bench.call(&Verdict::status(401));
+        }
+        bench.pool.merge(&[record("test-key-0", |state| state.epoch = 2)]);
+        assert_eq!(bench.state(0), KeyState::Disabled);
+        let batch = bench.drain();
+        assert_eq!((batch[0].state.epoch, batch[0].state.health.is_disabled()), (2, true));
+        bench.pool.committed(&batch);
+        bench.pool.merge(&[record("test-key-0", |state| state.epoch = 3)]);
+        assert_eq!(bench.state(0), KeyState::Available, "a reset of what was stored");
+    }
+}
+
+#[test]
+fn a_cooldown_from_a_clock_that_was_ahead_is_sat_out_once_and_then_taken_from_the_store() {
+    let failed = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
+    let ahead = |calls: i64| {
+        let mut record = record("test-key-0", |state| {
+            let throttled = Failure::status(429).with_retry_after(60 * SECOND);
+            state.health = Policy::default().next(&state.health, &Verdict::Failure(throttled), failed);
+        });
+        record.counters.calls = calls;
+        record
+    };
+    for bench in [Bench::restored(keys(1), vec![ahead(0)]), Bench::new(keys(1))] {
+        bench.pool.merge(&[ahead(1)]);
+        assert_eq!(bench.state(0), KeyState::CoolingDown);
+        bench.clock.advance(61 * SECOND);
+        for calls in 2..5 {
+            bench.pool.merge(&[ahead(calls)]);
+            assert_eq!(bench.state(0), KeyState::Available, "another counter is no reason to rest again");
+        }
+        bench.call(&Verdict::Success);
+        let healed = &bench.drain()[0];
+        assert_eq!(healed.state.epoch, 1, "which replaces what is stored");
+        assert!(healed.state.health.cooldown_until().unwrap() < bench.clock.utc());
+        bench.call(&Verdict::Success);
+        assert_eq!(bench.drain()[0].state.epoch, 1);
+    }
+}
+
+#[test]
+fn only_a_change_of_health_is_news() {
+    let bench = Bench::new(keys(1));
+    bench.call(&Verdict::Success);
+    assert!(!bench.drain()[0].is_news);
+    bench.call(&Verdict::status(500));
+    let batch = bench.drain();
+    assert!(batch[0].is_news);
+    bench.pool.rejected(&batch);
+    assert!(bench.drain()[0].is_news, "it is not known yet");
+    bench.call(&Verdict::Neutral);
+    assert!(!bench.drain()[0].is_news);
 }
 
 #[test]

@@ -82,6 +82,10 @@ pub(crate) struct Change {
     pub(crate) scope: Option<Arc<str>>,
     pub(crate) state: SharedState,
     pub(crate) added: Counters,
+    /// Whether the health changed since it was written last. If not, what others wrote of it stays.
+    pub(crate) is_news: bool,
+    /// Of a key that was removed: nobody waits for what it counts.
+    pub(crate) is_farewell: bool,
 }
 
 /// Why the state could not be read or written. Nothing was changed.

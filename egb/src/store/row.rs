@@ -52,6 +52,7 @@ pub(super) fn write(
         change.added.throttled,
         to_micros(now),
         revision,
+        change.is_news,
     ])?;
     Ok(())
 }

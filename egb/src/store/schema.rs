@@ -100,6 +100,33 @@ macro_rules! columns {
     };
 }
 
+/// The writer's value of a column, where its health is to be taken.
+macro_rules! writers {
+    ($column:literal) => {
+        concat!(
+            "iif(excluded.epoch > epoch OR (excluded.epoch = epoch AND ?27), excluded.",
+            $column,
+            ", ",
+            $column,
+            ")"
+        )
+    };
+}
+
+/// The value of a column of the last failure.
+macro_rules! later_failure {
+    ($column:literal) => {
+        concat!(
+            "iif(excluded.failed_at IS NOT NULL AND (failed_at IS NULL OR excluded.failed_at >= failed_at),
+                 excluded.",
+            $column,
+            ", ",
+            $column,
+            ")"
+        )
+    };
+}
+
 /// What a file turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {
@@ -181,9 +208,12 @@ fn accepted(identity: &Identity) -> Result<i64, Refusal> {
 /// The rule by which writers that do not know of each other are joined:
 ///
 /// - counters add up (and stop at the largest number there is), `last_used` is the later one;
-/// - a higher epoch brings its health whole, a lower one brings none of it;
+/// - a higher epoch brings its health whole;
 /// - at the same epoch the key is disabled if either says so, rests until the later instant, and has
-///   the higher `error_count`, which so never goes back; all else of its health is the writer's.
+///   the higher `error_count`, which so never goes back; all else of its health is the writer's, if that
+///   changed since the writer wrote it last (`?27`);
+/// - a lower epoch brings none of it but a disablement that is news: it may have come after the other's word;
+/// - the last failure is the later one, whoever met it.
 ///
 /// On the right-hand side a bare column is the value before the write.
 pub(super) const UPSERT: &str = concat!(
@@ -194,29 +224,53 @@ pub(super) const UPSERT: &str = concat!(
         ?23, ?24, ?25, ?25, ?26
     )
     ON CONFLICT (fingerprint, scope) DO UPDATE SET
-        weight             = iif(excluded.epoch >= epoch, excluded.weight, weight),
-        effective_weight   = iif(excluded.epoch >= epoch, excluded.effective_weight, effective_weight),
+        weight             = ",
+    writers!("weight"),
+    ",
+        effective_weight   = ",
+    writers!("effective_weight"),
+    ",
         disabled           = CASE WHEN excluded.epoch > epoch THEN excluded.disabled
-                                  WHEN excluded.epoch = epoch THEN max(disabled, excluded.disabled)
+                                  WHEN excluded.epoch = epoch OR ?27 THEN max(disabled, excluded.disabled)
                                   ELSE disabled END,
         cooldown_until     = CASE WHEN excluded.epoch > epoch THEN excluded.cooldown_until
-                                  WHEN excluded.epoch = epoch
+                                  WHEN excluded.epoch = epoch AND ?27
                                   THEN max(coalesce(cooldown_until, excluded.cooldown_until),
                                            coalesce(excluded.cooldown_until, cooldown_until))
                                   ELSE cooldown_until END,
         error_count        = CASE WHEN excluded.epoch > epoch THEN excluded.error_count
                                   WHEN excluded.epoch = epoch THEN max(error_count, excluded.error_count)
                                   ELSE error_count END,
-        consecutive_errors = iif(excluded.epoch >= epoch, excluded.consecutive_errors, consecutive_errors),
-        forbidden_streak   = iif(excluded.epoch >= epoch, excluded.forbidden_streak, forbidden_streak),
-        throttled_streak   = iif(excluded.epoch >= epoch, excluded.throttled_streak, throttled_streak),
-        daily_streak       = iif(excluded.epoch >= epoch, excluded.daily_streak, daily_streak),
-        billing_streak     = iif(excluded.epoch >= epoch, excluded.billing_streak, billing_streak),
-        server_streak      = iif(excluded.epoch >= epoch, excluded.server_streak, server_streak),
-        circuit_streak     = iif(excluded.epoch >= epoch, excluded.circuit_streak, circuit_streak),
-        failed_at          = iif(excluded.epoch >= epoch, excluded.failed_at, failed_at),
-        failed_status      = iif(excluded.epoch >= epoch, excluded.failed_status, failed_status),
-        failed_reason      = iif(excluded.epoch >= epoch, excluded.failed_reason, failed_reason),
+        consecutive_errors = ",
+    writers!("consecutive_errors"),
+    ",
+        forbidden_streak   = ",
+    writers!("forbidden_streak"),
+    ",
+        throttled_streak   = ",
+    writers!("throttled_streak"),
+    ",
+        daily_streak       = ",
+    writers!("daily_streak"),
+    ",
+        billing_streak     = ",
+    writers!("billing_streak"),
+    ",
+        server_streak      = ",
+    writers!("server_streak"),
+    ",
+        circuit_streak     = ",
+    writers!("circuit_streak"),
+    ",
+        failed_at          = ",
+    later_failure!("failed_at"),
+    ",
+        failed_status      = ",
+    later_failure!("failed_status"),
+    ",
+        failed_reason      = ",
+    later_failure!("failed_reason"),
+    ",
         epoch              = max(epoch, excluded.epoch),
         last_used          = max(coalesce(last_used, excluded.last_used), coalesce(excluded.last_used, last_used)),
         calls              = min(max(calls + excluded.calls, 0), 9223372036854775807),

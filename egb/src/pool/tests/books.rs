@@ -14,23 +14,33 @@ enum Op {
     Advance(u64),
     Reload(Vec<u32>),
     Reset,
+    Report(u32, Verdict),
+    SetEnabled(u32, bool),
+    Merge(u32, u64),
     Drain,
+    Reject,
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let verdict = prop_oneof![
-        4 => Just(Verdict::Success),
-        1 => Just(Verdict::Neutral),
-        1 => Just(Verdict::status(401)),
-        1 => Just(Verdict::status(403)),
-        2 => Just(Verdict::status(429)),
-        3 => Just(Verdict::status(503)),
-        1 => Just(Verdict::Failure(Failure::new(Reason::Network))),
-    ];
+    let verdict = || {
+        prop_oneof![
+            4 => Just(Verdict::Success),
+            1 => Just(Verdict::Neutral),
+            1 => Just(Verdict::status(401)),
+            1 => Just(Verdict::status(403)),
+            2 => Just(Verdict::status(429)),
+            3 => Just(Verdict::status(503)),
+            1 => Just(Verdict::Failure(Failure::new(Reason::Network))),
+        ]
+    };
     prop_oneof![
         8 => (0..3_usize).prop_map(Op::Take),
         1 => (2..4_usize).prop_map(Op::TakeMany),
-        8 => (any::<prop::sample::Index>(), verdict).prop_map(|(at, verdict)| Op::End(at.index(1000), verdict)),
+        2 => (0..6_u32, verdict()).prop_map(|(key, verdict)| Op::Report(key, verdict)),
+        1 => (0..6_u32, any::<bool>()).prop_map(|(key, enable)| Op::SetEnabled(key, enable)),
+        1 => (0..6_u32, 0..9_u64).prop_map(|(key, epoch)| Op::Merge(key, epoch)),
+        1 => Just(Op::Reject),
+        8 => (any::<prop::sample::Index>(), verdict()).prop_map(|(at, verdict)| Op::End(at.index(1000), verdict)),
         2 => Just(Op::Fetch),
         3 => (0..200_u64).prop_map(Op::Advance),
         1 => prop::collection::vec(0..6_u32, 1..6).prop_map(Op::Reload),
@@ -77,6 +87,23 @@ proptest! {
                     bench.pool.reload(wanted.into_iter().map(config).collect());
                 }
                 Op::Reset => drop(bench.pool.reset()),
+                Op::Report(key, verdict) => drop(bench.pool.report(config(key).key.fingerprint(), &verdict)),
+                Op::SetEnabled(key, enable) => drop(bench.pool.set_enabled(config(key).key.fingerprint(), enable)),
+                Op::Merge(key, epoch) => {
+                    let mut record = record(config(key).key.expose_secret(), |state| {
+                        state.epoch = epoch;
+                        state.health.disabled = epoch % 3 == 2;
+                    });
+                    // What is stored of its counts is known here.
+                    let state = bench.pool.state.lock();
+                    let known = state.index.get(&record.fingerprint).map(|id| state.entry(*id).stored);
+                    record.counters = known.unwrap_or_default();
+                    drop(state);
+                    if known.is_some() {
+                        bench.pool.merge(&[record]);
+                    }
+                }
+                Op::Reject => bench.pool.rejected(&bench.drain()),
                 Op::Drain => {
                     let batch = bench.drain();
                     bench.pool.committed(&batch);
@@ -92,9 +119,10 @@ proptest! {
             for key in &stats.keys {
                 prop_assert!(key.calls >= key.successes + key.failures);
             }
-            let mine = |id: SlotId| open.iter().filter(|(slot, ..)| state.id_of(slot) == Some(id)).count();
+            // Those that began before the key was removed and put back are its calls as well.
+            let mine = |key: &Key| open.iter().filter(|(slot, ..)| slot.key == *key).count();
             for entry in state.entries.iter().flatten() {
-                prop_assert_eq!(entry.slot.in_flight.load(Ordering::Relaxed) as usize, mine(entry.slot.id));
+                prop_assert_eq!(entry.slot.in_flight.load(Ordering::Relaxed) as usize, mine(&entry.slot.key));
                 if let Some(limit) = entry.concurrency() {
                     prop_assert!(entry.slot.in_flight.load(Ordering::Relaxed) <= limit);
                 }

@@ -187,6 +187,6 @@ fn too_many_scopes_are_taken_for_none() {
 }
 
 fn stored(change: &Change) -> Record {
-    let Change { fingerprint, scope, state, added } = change.clone();
+    let Change { fingerprint, scope, state, added, .. } = change.clone();
     Record { fingerprint, scope, state, counters: added }
 }

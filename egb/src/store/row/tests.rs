@@ -83,6 +83,8 @@ prop_compose! {
             fingerprint: Fingerprint::from_bytes(bytes),
             scope: scope.map(Arc::from),
             state: SharedState { health, epoch, last_used },
+            is_news: true,
+            is_farewell: false,
             added: Counters { calls, begun, successes, failures, throttled },
         }
     }

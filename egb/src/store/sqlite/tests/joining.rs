@@ -14,6 +14,8 @@ fn state(epoch: u64, edit: impl FnOnce(&mut Health)) -> Change {
         scope: None,
         state: SharedState { health, epoch, last_used: None },
         added: Counters::default(),
+        is_news: true,
+        is_farewell: false,
     }
 }
 
@@ -103,27 +105,53 @@ fn at_one_epoch_the_later_cooldown_counts() {
 }
 
 #[test]
-fn at_one_epoch_the_rest_is_the_last_writers_but_for_the_error_count_which_never_goes_back() {
+fn at_one_epoch_the_rest_is_the_last_writers_but_for_errors_and_the_last_failure() {
     let record = joined(&state(4, |health| marked(health, 9)), &state(4, |health| marked(health, 2)));
     let mut expected = Health::new(1.0);
     marked(&mut expected, 2);
     expected.error_count = 9;
+    expected.last_failure = Some(LastFailure { at: at(9), status: None, reason: Reason::Host });
     assert_eq!(record.state.health, expected);
 }
 
 #[test]
-fn a_higher_epoch_brings_its_health_whole_and_a_lower_one_none_of_it() {
-    let old = state(1, |health| {
-        marked(health, 9);
+fn health_that_is_no_news_leaves_what_others_wrote() {
+    let learned = state(4, |health| {
+        marked(health, 3);
         health.disabled = true;
-        health.cooldown_until = Some(at(1_000));
     });
+    let counted = Change { is_news: false, added: change(0).added, ..state(4, |_| ()) };
+    let record = joined(&learned, &counted);
+    assert_eq!((record.state, record.counters.calls), (learned.state, 1));
+}
+
+#[test]
+fn a_higher_epoch_brings_its_health_whole_and_a_lower_one_no_more_than_the_last_failure() {
+    let old = Change {
+        is_news: false,
+        ..state(1, |health| {
+            marked(health, 9);
+            health.disabled = true;
+            health.cooldown_until = Some(at(1_000));
+        })
+    };
     let new = state(2, |health| marked(health, 2));
-    assert_eq!(joined(&old, &new).state, new.state);
-    assert_eq!(joined(&new, &old).state, new.state);
+    let mut expected = new.state.clone();
+    expected.health.last_failure = old.state.health.last_failure;
+    assert_eq!(joined(&old, &new).state, expected);
+    assert_eq!(joined(&new, &old).state, expected);
     let mut counted = old.clone();
     counted.added.calls = 3;
     assert_eq!(joined(&new, &counted).counters.calls, 3, "counters add up whatever the epoch");
+}
+
+#[test]
+fn a_disablement_that_is_news_is_kept_whatever_the_epoch() {
+    let revoked = state(1, |health| health.disabled = true);
+    let reset = state(2, |_| ());
+    let record = joined(&reset, &revoked);
+    assert_eq!((record.state.epoch, record.state.health.disabled), (2, true), "it may have come later");
+    assert!(!joined(&revoked, &reset).state.health.disabled, "the reset came later");
 }
 
 #[test]
