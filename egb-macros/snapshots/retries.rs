@@ -15,7 +15,7 @@ async fn ask(question: &str, __arg1: (u8, Opts)) -> Result<String, ApiError> {
         let __again0 = question;
         let __again1 = <(u8, Opts) as ::egb::__private::Again>::again(&__arg1);
         let question = __again0;
-        let (a, b) = __again1;
+        let (a, b) = ::core::convert::identity(__again1);
         let (__call, __keys) = ::egb::__private::keys(__call);
         let key: &Key = <&Key as ::egb::__private::Inject<'_, { 1 }>>::inject(&__keys);
         match ::egb::__private::run(

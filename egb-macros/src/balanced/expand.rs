@@ -334,10 +334,13 @@ impl<'a> Expansion<'a> {
     /// Copies of the arguments for one attempt, and their bindings to the names that the body knows.
     fn arguments(&self) -> (TokenStream, TokenStream) {
         let (mut copies, mut bindings) = (TokenStream::new(), TokenStream::new());
-        for Arg { name, again, pattern, ty, cfg, in_options } in &self.model.args {
+        for arg in &self.model.args {
+            let Arg { name, again, pattern, ty, cfg, in_options } = arg;
             let value = self.once_more(name, ty);
             copies.extend(quote!(#(#cfg)* let #again = #value;));
-            bindings.extend(quote!(#(#cfg)* let #pattern = #again;));
+            // A pattern may borrow from its value, mutably too (`ref mut`): from a temporary then, which lives on.
+            let taken = if arg.is_plain() { quote!(#again) } else { quote!(::core::convert::identity(#again)) };
+            bindings.extend(quote!(#(#cfg)* let #pattern = #taken;));
             bindings.extend(in_options.iter().map(|name| quote!(#(#cfg)* let _ = #name;)));
         }
         (copies, bindings)

@@ -1,7 +1,7 @@
 //! How a key is, for all calls or for those of one scope: its health, and which calls began before
 //! that changed.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::ScopeId;
 use crate::clock::{Tick, Timeline};
@@ -19,6 +19,10 @@ pub(super) struct Condition {
     /// The end of the cooldown as the store has it, by a wall clock that may have been wrong.
     pub(super) stored_until: Option<SystemTime>,
 }
+
+/// A half-open key whose probe has not ended by then may be probed again: a call that hangs must not
+/// keep the key out for ever.
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The checkout that probes a half-open key, and when another one may.
 #[derive(Clone, Copy)]
@@ -79,10 +83,10 @@ impl Condition {
         self.health = health;
     }
 
-    /// A checkout begins; one of a half-open key is its probe, and no other gets it until then.
-    pub(super) fn begin(&mut self, serial: u64, until: Tick, time: SystemTime) {
-        if self.health.streaks.circuit > 0 && self.health.is_half_open(time) {
-            self.probe = Some(Probe { serial, until });
+    /// A checkout begins; one of a half-open key is its probe, and no other gets it for a while.
+    pub(super) fn begin(&mut self, serial: u64, now: Tick, timeline: &Timeline) {
+        if self.health.streaks.circuit > 0 && self.health.is_half_open(timeline.time_of(now)) {
+            self.probe = Some(Probe { serial, until: now.plus(PROBE_TIMEOUT) });
         }
     }
 

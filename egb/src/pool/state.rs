@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
-use std::time::Duration;
 
 use super::entry::{Entry, Remains};
 use super::held::Slot;
@@ -15,10 +14,6 @@ use crate::clock::{Tick, Timeline, next_midnight};
 use crate::key::Fingerprint;
 use crate::schedule::SlotId;
 use crate::store::{Change, Record};
-
-/// A half-open key whose probe has not ended by then may be probed again: a call that hangs must not
-/// keep the key out for ever.
-pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) struct State {
     /// By scope; there is always that of calls without one.
@@ -177,16 +172,14 @@ impl State {
         let entry = self.entry_mut(id);
         entry.last_used = Some(now);
         entry.pending.calls += 1;
-        let time = timeline.time_of(now);
-        let probe_until = now.plus(PROBE_TIMEOUT);
-        entry.main.begin(serial, probe_until, time);
+        entry.main.begin(serial, now, timeline);
         if let Some(scoped) = entry.within_mut(scope) {
-            scoped.condition.begin(serial, probe_until, time);
+            scoped.condition.begin(serial, now, timeline);
         }
         entry.budget.take(now, || {
             // Once a day: the wall clock may have been set since the start.
             let wall = timeline.wall();
-            timeline.tick_of(wall.time_of_wall(next_midnight(wall.wall_of(time))))
+            timeline.tick_of(wall.time_of_wall(next_midnight(wall.wall_of(timeline.time_of(now)))))
         });
         Arc::clone(&entry.slot)
     }

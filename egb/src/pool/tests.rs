@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use super::state::PROBE_TIMEOUT;
+use super::condition::PROBE_TIMEOUT;
 use super::*;
 use crate::clock::{Clock, ManualClock};
 use crate::config::KeyConfig;

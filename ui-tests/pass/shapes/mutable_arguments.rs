@@ -45,6 +45,20 @@ fn borrowed(_key: &Key, mut texts: &[&'static str]) -> Result<&'static str, E> {
     Ok(texts[0])
 }
 
+/// Not the argument is mutable here, but what is taken out of it.
+#[balanced(retries = 1)]
+fn by_reference(_key: &Key, ref mut count: u32, mut whole @ (first, _): (u32, u32)) -> Result<u32, E> {
+    *count += 1;
+    whole.1 += first;
+    Ok(*count + whole.1)
+}
+
+#[balanced]
+async fn by_reference_async(_key: &Key, ref mut count: u32) -> Result<u32, E> {
+    *count += 1;
+    Ok(*count)
+}
+
 fn main() {
     let balancer = pool();
     let _entered = balancer.enter();
@@ -52,5 +66,7 @@ fn main() {
     assert_eq!(common::block_on(once(options.clone(), "a ".to_owned())).unwrap(), "a newnew");
     assert_eq!(common::block_on(again(options.clone(), &mut String::new())).unwrap(), "new");
     assert_eq!(sync(options, 1).unwrap(), 7);
+    assert_eq!(by_reference(1, (2, 3)).unwrap(), 7);
+    assert_eq!(common::block_on(by_reference_async(1)).unwrap(), 2);
     assert_eq!(borrowed(&["a", "b"]).unwrap(), "b");
 }
