@@ -71,6 +71,7 @@ mod clock;
 mod config;
 mod context;
 mod error;
+mod fields;
 mod health;
 mod key;
 mod keyfile;
@@ -87,7 +88,8 @@ mod store;
 
 #[doc(hidden)]
 pub mod __private {
-    //! For the code that `#[balanced]` expands to.
+    //! For the code that the macros expand to.
+    pub use crate::fields::*;
     pub use crate::macros_rt::*;
 }
 

@@ -198,5 +198,12 @@ pub(crate) fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
     provider::sensible(limits.wait(clock::system_utc()))
 }
 
+/// How long the value of a `Retry-After` header asks to wait: seconds or a date (RFC 9110, 10.2.3).
+pub(crate) fn retry_after_value(value: &[u8]) -> Option<Duration> {
+    let mut limits = Headers::default();
+    limits.add("retry-after", value);
+    provider::sensible(limits.wait(clock::system_utc()))
+}
+
 #[cfg(test)]
 mod tests;

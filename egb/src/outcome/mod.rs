@@ -7,6 +7,7 @@ mod foreign;
 mod http_error;
 mod provider;
 
+pub(crate) use http_error::retry_after_value;
 pub use http_error::{Header, HttpError};
 
 /// What went wrong, and so whose fault it was.
