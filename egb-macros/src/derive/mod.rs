@@ -9,6 +9,7 @@ use crate::mistakes::Mistakes;
 
 mod attr;
 mod expand;
+mod fields;
 mod model;
 
 pub(crate) fn status_code(item: TokenStream) -> TokenStream {
