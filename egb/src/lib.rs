@@ -103,12 +103,12 @@ pub use context::{EnterGuard, Scoped};
 /// | attribute | on | meaning |
 /// | --- | --- | --- |
 /// | `#[status(429)]` | variant, struct | always this status |
-/// | `#[status(field = name)]` | variant, struct | the field holds it: `u16`, `i32`, `u32`, `http::StatusCode`, or an `Option` of one; `field = 0` in a tuple |
-/// | `#[status(transparent)]` | variant, struct | the wrapped error tells status, wait and reason: the only field, or the one marked `#[from]` or `#[source]` |
+/// | `#[status(field = name)]` | variant, struct | the field holds it: `u16`, `NonZeroU16`, `u32`, `i32`, `u64`, `i64`, `http::StatusCode`, or an `Option` of one; `field = 0` in a tuple |
+/// | `#[status(transparent)]` | variant, struct | the wrapped error tells status, wait and reason; it may be in a `Box`, `Rc`, `Arc` or `Option` |
 /// | `#[status(none)]` | variant, struct | it has none: judged as a call that got no answer |
 /// | `reason = Variant` | in `#[status(..)]` | a [`Reason`] that the status does not give, as in `#[status(400, reason = InvalidKey)]` |
 /// | `crate = path` | in `#[status(..)]` on the type | where egb is re-exported |
-/// | `#[retry_after]` | field | a `Duration`, or an `Option` of one: how long the server asked to wait |
+/// | `#[retry_after]` | field | how long the server asked to wait: a `Duration`, or the text of its `Retry-After` header, or an `Option` of one |
 ///
 /// ```
 /// use std::time::Duration;
@@ -135,6 +135,37 @@ pub use context::{EnterGuard, Scoped};
 /// assert_eq!((error.status_code(), error.retry_after()), (Some(429), wait));
 /// assert_eq!(ApiError::Rejected.reason(), Some(Reason::InvalidKey));
 /// ```
+///
+/// # The wrapped error
+///
+/// `transparent` asks the only field; of several, the one that thiserror takes as the source: marked
+/// `#[from]` or `#[source]`, or named `source`. What the variant says itself goes first: a `reason`, and
+/// a field with `#[retry_after]`.
+///
+/// # The wait
+///
+/// A header's text is seconds or a date (RFC 9110, 10.2.3), which is measured from the system's clock when
+/// the error is judged. Text that is neither, and a date that is over, is no wait. It may be a `&str`, `String`,
+/// `Cow<str>`, `Box<str>`, `Rc<str>`, `Arc<str>` or `http::HeaderValue`.
+///
+/// ```
+/// use std::time::Duration;
+/// use egb::StatusCode;
+///
+/// #[derive(Debug, thiserror::Error, StatusCode)]
+/// #[error("the server is busy")]
+/// #[status(503)]
+/// struct Busy<'a>(#[retry_after] Option<&'a str>);
+///
+/// assert_eq!(Busy(Some("120")).retry_after(), Some(Duration::from_secs(120)));
+/// assert_eq!(Busy(Some("Sun, 06 Nov 1994 08:49:37 GMT")).retry_after(), None);
+/// assert_eq!(Busy(Some("soon")).retry_after(), None);
+/// ```
+///
+/// # Generic types
+///
+/// Fields that are asked, and they alone, get the bound that they need: `struct Wrapper<E>(E)` with
+/// `#[status(transparent)]` is a `StatusCode` where `E` is one.
 pub use egb_macros::StatusCode;
 
 /// Hands a key to a function, and learns from what it returns how the key is.

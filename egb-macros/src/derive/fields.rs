@@ -46,8 +46,8 @@ pub(super) fn source<'a>(fields: &'a Fields, at: Span, mistakes: &mut Mistakes) 
     let source_mark = |field: &'a Field| mark(&field.attrs, "source").or_else(|| mark(&field.attrs, "from"));
     let is_named = |member: &Member| matches!(member, Member::Named(name) if name.unraw() == "source");
     let marked: Vec<_> = all.iter().filter(|(_, field)| source_mark(field).is_some()).collect();
-    let named = all.iter().find(|(member, _)| is_named(member));
-    let (member, field) = match (&all[..], &marked[..], named) {
+    let by_name = all.iter().find(|(member, _)| is_named(member));
+    let (member, field) = match (&all[..], &marked[..], by_name) {
         ([only], ..) => only,
         (_, [marked], _) => marked,
         (_, [], Some(named)) => named,
