@@ -3,7 +3,7 @@ impl<E> ::egb::StatusCode for ApiError<E>
 where
     E: ::egb::StatusCode,
 {
-    fn status_code(&self) -> ::core::option::Option<u16> {
+    fn status_code(&self) -> ::core::option::Option<::core::primitive::u16> {
         match self {
             Self::Http { status: __field, .. } => {
                 <u16 as ::egb::__private::StatusField>::status(__field)

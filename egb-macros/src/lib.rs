@@ -21,7 +21,7 @@ pub fn balanced(options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Implements `egb::StatusCode` for an error type. See `egb::StatusCode`.
-#[proc_macro_derive(StatusCode, attributes(status, retry_after))]
+#[proc_macro_derive(StatusCode, attributes(status, retry_after, source))]
 pub fn derive_status_code(item: TokenStream) -> TokenStream {
     derive::status_code(item.into()).into()
 }

@@ -1,8 +1,10 @@
 //! The checked type: for each variant where its status, its wait and its reason come from.
 
-use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, Member, Meta, Path, Type};
+use proc_macro2::Span;
+use syn::{Attribute, Data, DeriveInput, Fields, Ident, Path};
 
-use super::attr::{Source, StatusAttr, member};
+use super::attr::{Source, StatusAttr};
+use super::fields::{self, Asked, mark};
 use crate::mistakes::Mistakes;
 
 pub(super) struct Model<'a> {
@@ -16,15 +18,15 @@ pub(super) struct Variant<'a> {
     /// `None` is the struct itself.
     pub(super) ident: Option<&'a Ident>,
     pub(super) status: Status<'a>,
-    pub(super) retry_after: Option<(Member, &'a Type)>,
+    pub(super) retry_after: Option<Asked<'a>>,
     pub(super) reason: Option<Ident>,
 }
 
 pub(super) enum Status<'a> {
     Code(u16),
-    Field(Member, &'a Type),
-    /// The member that holds the wrapped error, and its type.
-    Transparent(Member, &'a Type),
+    Field(Asked<'a>),
+    /// The field that holds the wrapped error.
+    Transparent(Asked<'a>),
     None,
 }
 
@@ -33,30 +35,32 @@ const MISSING: &str = "egb does not know the status of this; add `#[status(429)]
 
 impl<'a> Model<'a> {
     pub(super) fn check(input: &'a DeriveInput, mistakes: &mut Mistakes) -> Self {
+        check_no_wait(&input.attrs, mistakes);
         let mut model = Self { input, krate: None, variants: Vec::new() };
-        let on_type = StatusAttr::of(&input.attrs, mistakes);
-        check_no_mark(&input.attrs, mistakes);
         match &input.data {
             Data::Struct(data) => {
-                let attr = on_type.unwrap_or_default();
-                model.krate.clone_from(&attr.krate);
+                let mut attr = StatusAttr::of(&input.attrs, &data.fields, mistakes);
+                model.krate = attr.krate.take().map(|(path, _)| path);
                 if attr.is_missing() {
                     mistakes.at(&input.ident, MISSING);
                 }
                 model.variants.push(Variant::check(None, &data.fields, attr, mistakes));
             }
             Data::Enum(data) => {
-                let on_type = on_type.unwrap_or_default();
-                if on_type.source.is_some() || on_type.reason.is_some() {
-                    let attr = input.attrs.iter().find(|attr| attr.path().is_ident("status"));
-                    mistakes.at(&attr, "the status of an enum is said of each variant");
+                let on_type = StatusAttr::of(&input.attrs, &Fields::Unit, mistakes);
+                let misplaced = on_type.source.map(|(_, at)| at).or(on_type.reason.map(|(_, at)| at));
+                if let Some(at) = misplaced {
+                    mistakes.at_span(at, "the status of an enum is said of each variant: move `#[status(..)]` there");
                 }
-                model.krate = on_type.krate;
+                model.krate = on_type.krate.map(|(path, _)| path);
                 for variant in &data.variants {
-                    check_no_mark(&variant.attrs, mistakes);
-                    let attr = StatusAttr::of(&variant.attrs, mistakes).unwrap_or_default();
-                    if attr.is_missing() {
+                    check_no_wait(&variant.attrs, mistakes);
+                    let attr = StatusAttr::of(&variant.attrs, &variant.fields, mistakes);
+                    if attr.is_missing() && misplaced.is_none() {
                         mistakes.at(&variant.ident, MISSING);
+                    }
+                    if let Some((_, at)) = attr.krate {
+                        mistakes.at_span(at, "say it once, above the whole type: `#[status(crate = ..)]`");
                     }
                     model.variants.push(Variant::check(Some(&variant.ident), &variant.fields, attr, mistakes));
                 }
@@ -71,79 +75,26 @@ impl<'a> Model<'a> {
 
 impl<'a> Variant<'a> {
     fn check(ident: Option<&'a Ident>, fields: &'a Fields, attr: StatusAttr, mistakes: &mut Mistakes) -> Self {
-        let mut retry_after = None;
-        for (position, field) in fields.iter().enumerate() {
-            if let Some(status) = field.attrs.iter().find(|attr| attr.path().is_ident("status")) {
-                let place = if ident.is_some() { "variant" } else { "struct" };
-                let message =
-                    format!("`#[status(..)]` belongs on the {place}: `#[status(field = {})]`", show(position, field));
-                mistakes.at(status, message);
-            }
-            if let Some(mark) = has(&field.attrs, "retry_after") {
-                if !matches!(mark.meta, Meta::Path(_)) {
-                    mistakes.at(&mark.meta, "`#[retry_after]` takes no arguments: the field's value is the wait");
-                }
-                if retry_after.is_some() {
-                    mistakes.at(mark, "another field is marked `#[retry_after]` already; keep one");
-                }
-                retry_after = Some((member(position, field.ident.as_ref()), &field.ty));
-            }
-        }
-        let status = match attr.source {
-            None | Some(Source::None) => Status::None,
-            // The number was checked when it was read.
-            Some(Source::Code(code)) => Status::Code(code.base10_parse().unwrap_or_default()),
-            Some(Source::Field(wanted)) => {
-                if let Some(field) = find(fields, &wanted) {
-                    Status::Field(wanted, &field.ty)
-                } else {
-                    let there = fields.iter().enumerate().map(|(at, field)| format!("`{}`", show(at, field)));
-                    let there = there.collect::<Vec<_>>().join(", ");
-                    let there = if there.is_empty() { "it has none".to_owned() } else { format!("there are {there}") };
-                    mistakes.at(&wanted, format!("no field has this name; {there}"));
-                    Status::None
-                }
-            }
-            Some(Source::Transparent(at)) => transparent(fields, &at, mistakes),
-        };
-        Self { ident, status, retry_after, reason: attr.reason }
+        fields::check_no_status(fields, if ident.is_some() { "variant" } else { "struct" }, mistakes);
+        let retry_after = fields::wait(fields, mistakes);
+        let status = attr.source.map_or(Status::None, |(source, at)| Status::check(source, at, fields, mistakes));
+        Self { ident, status, retry_after, reason: attr.reason.map(|(reason, _)| reason) }
     }
 }
 
-fn check_no_mark(attrs: &[Attribute], mistakes: &mut Mistakes) {
-    if let Some(mark) = has(attrs, "retry_after") {
+impl<'a> Status<'a> {
+    fn check(source: Source, at: Span, fields: &'a Fields, mistakes: &mut Mistakes) -> Self {
+        match source {
+            Source::Code(code) => Self::Code(code),
+            Source::None => Self::None,
+            Source::Field(wanted) => fields::find(fields, &wanted, mistakes).map_or(Self::None, Self::Field),
+            Source::Transparent => fields::source(fields, at, mistakes).map_or(Self::None, Self::Transparent),
+        }
+    }
+}
+
+fn check_no_wait(attrs: &[Attribute], mistakes: &mut Mistakes) {
+    if let Some(mark) = mark(attrs, "retry_after") {
         mistakes.at(mark, "`#[retry_after]` belongs on the field that holds the wait");
     }
-}
-
-/// The one field, or the one that thiserror knows as the source.
-fn transparent<'a>(fields: &'a Fields, at: &Ident, mistakes: &mut Mistakes) -> Status<'a> {
-    let all: Vec<(usize, &Field)> = fields.iter().enumerate().collect();
-    let is_source = |field: &Field| {
-        let is_marked = has(&field.attrs, "source").is_some() || has(&field.attrs, "from").is_some();
-        is_marked || field.ident.as_ref().is_some_and(|ident| ident == "source")
-    };
-    let mut marked = all.iter().filter(|(_, field)| is_source(field));
-    let chosen = match (&all[..], marked.next(), marked.next()) {
-        ([one], ..) => Some(one),
-        (_, Some(marked), None) => Some(marked),
-        _ => None,
-    };
-    let Some((position, field)) = chosen else {
-        mistakes.at(at, "`transparent` needs one field that holds the error: the only one, the one named `source`, or the one marked `#[source]` or `#[from]`");
-        return Status::None;
-    };
-    Status::Transparent(member(*position, field.ident.as_ref()), &field.ty)
-}
-
-fn find<'a>(fields: &'a Fields, wanted: &Member) -> Option<&'a Field> {
-    fields.iter().enumerate().find(|(at, field)| member(*at, field.ident.as_ref()) == *wanted).map(|(_, field)| field)
-}
-
-fn has<'a>(attrs: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
-    attrs.iter().find(|attr| attr.path().is_ident(name))
-}
-
-fn show(position: usize, field: &Field) -> String {
-    field.ident.as_ref().map_or_else(|| position.to_string(), ToString::to_string)
 }

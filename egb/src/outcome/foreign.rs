@@ -1,7 +1,9 @@
-//! [`StatusCode`] for types of other crates: std's errors, boxed errors and `http`, `reqwest`, `anyhow`.
+//! [`StatusCode`] for types of other crates: std's pointers and errors, boxed errors and `http`, `reqwest`, `anyhow`.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +37,19 @@ impl<E: StatusCode> StatusCode for Box<E> {
 #[diagnostic::do_not_recommend]
 impl<E: StatusCode> StatusCode for Arc<E> {
     forward!(self => (**self));
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: StatusCode> StatusCode for Rc<E> {
+    forward!(self => (**self));
+}
+
+/// The error of calls that can't fail, for generic wrappers.
+#[diagnostic::do_not_recommend]
+impl StatusCode for Infallible {
+    fn status_code(&self) -> Option<u16> {
+        match *self {}
+    }
 }
 
 /// An I/O error is the network's, unless it wraps an error that knows better.

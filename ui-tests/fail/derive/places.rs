@@ -1,13 +1,19 @@
 #[derive(egb::StatusCode)]
+#[status(crate = ::egb)]
 #[status(404)]
 enum OnAnEnum {
-    #[status(404)]
     Variant,
+    #[status(503)]
     #[retry_after]
-    #[status(503)]
     WaitOnAVariant(std::time::Duration),
-    #[status(503)]
-    Arguments(#[retry_after(1)] std::time::Duration),
+    #[status(404, crate = ::egb)]
+    CrateOnAVariant,
+}
+
+#[derive(egb::StatusCode)]
+#[status(reason = Server)]
+enum ReasonOnAnEnum {
+    Variant,
 }
 
 #[derive(egb::StatusCode)]
@@ -16,9 +22,32 @@ enum OnAnEnum {
 struct WaitOnAStruct(std::time::Duration);
 
 #[derive(egb::StatusCode)]
+#[retry_after]
+enum WaitOnAnEnum {}
+
+#[derive(egb::StatusCode)]
 #[status(404, crate = sdk::egb)]
 struct Relative;
 
+#[derive(egb::StatusCode)]
+#[status(404, crate = "egb")]
+struct Quoted;
+
+#[derive(egb::StatusCode)]
+#[status(404, crate)]
+struct NoPath;
+
+#[derive(egb::StatusCode)]
+#[status(404, crate = ::egb, crate = ::egb)]
+struct Twice;
+
+#[derive(egb::StatusCode)]
+union Union {
+    a: u16,
+    b: u8,
+}
+
 fn main() {
-    let _ = (OnAnEnum::Variant, WaitOnAStruct(std::time::Duration::ZERO), Relative);
+    let _ = (OnAnEnum::Variant, ReasonOnAnEnum::Variant, WaitOnAStruct(std::time::Duration::ZERO));
+    let _ = (Relative, Quoted, NoPath, Twice, Union { a: 1 });
 }

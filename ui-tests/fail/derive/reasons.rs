@@ -8,17 +8,18 @@ enum Unknown {
 enum Errors {
     #[status(400, reason = Request, reason = Server)]
     Twice,
+    #[status(400, reason)]
+    NoValue,
+    #[status(400, reason = "InvalidKey")]
+    Quoted,
+    #[status(400, reason = egb::Reason::InvalidKey)]
+    Path,
+    #[status(400, reson = InvalidKey)]
+    MisspeltArgument,
     #[status(reason = Server)]
     NoStatus,
     #[status(404 reason = Server)]
     NoComma,
-    #[status(404)]
-    #[status(405)]
-    TwoAttributes,
-    #[status = 4]
-    Equals,
-    #[status("404")]
-    Text,
 }
 
 fn main() {

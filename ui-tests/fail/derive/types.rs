@@ -2,19 +2,20 @@
 enum Errors {
     #[status(field = 0)]
     NoNumber(String),
+    #[status(field = 0)]
+    OptionOfNoNumber(Option<u8>),
     #[status(500)]
     NoDuration(#[retry_after] u64),
+    #[status(500)]
+    OptionOfNoDuration(#[retry_after] Option<f64>),
     #[status(transparent)]
     NoStatus(std::fmt::Error),
-}
-
-#[derive(egb::StatusCode)]
-union Union {
-    a: u16,
-    b: u8,
+    #[status(transparent)]
+    NoStatusInOption(Option<std::fmt::Error>),
+    #[status(transparent)]
+    NoStatusInArc(#[source] std::sync::Arc<std::fmt::Error>, u16),
 }
 
 fn main() {
     let _ = Errors::NoDuration(1);
-    let _ = Union { a: 1 };
 }
