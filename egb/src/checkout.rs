@@ -70,7 +70,7 @@ impl Checkout {
     }
 
     /// How long to wait for a key when none is free. Callers that wait get their keys in the order in which
-    /// they came. When it is known that no key comes back within that time, the error comes at once.
+    /// they came, and before any caller who does not wait. When it is known that no key comes back within that time, the error comes at once.
     pub fn wait(mut self, at_most: Duration) -> Self {
         self.wait = at_most;
         self

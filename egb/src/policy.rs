@@ -81,7 +81,8 @@ impl Policy {
     /// failure x 0.9; never below 0.1; success x 1.1 up to 10; no cooldowns.
     ///
     /// With it a key's share may grow to 10 whatever its configured weight, so configured
-    /// proportions are lost over time. It is meant for those who move over from Python.
+    /// proportions are lost over time, and one 400 disables every key of a call that has several.
+    /// It is meant for those who move over from Python.
     ///
     /// ```
     /// use std::time::SystemTime;

@@ -77,8 +77,6 @@ fn refuse_other_items(input: ParseStream<'_>) -> syn::Result<()> {
         "a static"
     } else if input.peek(Token![type]) {
         "a type"
-    } else if input.peek(Token![let]) {
-        "a closure"
     } else if input.peek(Token![use]) {
         "a `use`"
     } else if input.peek(Token![const]) && (input.peek2(Ident) || input.peek2(Token![_])) {
