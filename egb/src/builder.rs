@@ -10,7 +10,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 use crate::balancer::Balancer;
-use crate::clock::{Clock, SystemClock, Timeline};
+use crate::clock::{Clock, SystemClock, Timeline, Zone};
 use crate::config::KeyConfig;
 use crate::error::Error;
 use crate::key::Key;
@@ -38,6 +38,7 @@ pub struct BalancerBuilder {
     db: Option<PathBuf>,
     policy: Policy,
     clock: Option<Arc<dyn Clock>>,
+    time_zone: Option<String>,
 }
 
 /// Where keys come from, and the limits of keys that have none of their own.
@@ -109,7 +110,7 @@ impl BalancerBuilder {
         self
     }
 
-    /// Requests a day (from midnight US Pacific) for each key that sets no `rpd` of its own.
+    /// Requests a day (from midnight of the [`time_zone`](Self::time_zone)) for each key that sets no `rpd` of its own.
     pub fn rpd(mut self, requests: u32) -> Self {
         self.sources.rpd = Some(requests);
         self
@@ -118,6 +119,18 @@ impl BalancerBuilder {
     /// Calls at once for each key that sets no `concurrency` of its own.
     pub fn concurrency(mut self, calls: u32) -> Self {
         self.sources.concurrency = Some(calls);
+        self
+    }
+
+    /// The time zone at whose midnight daily quotas begin anew, by its name in the IANA database; if nothing is
+    /// said it is `America/Los_Angeles`, which is [Google's](https://ai.google.dev/gemini-api/docs/rate-limits).
+    ///
+    /// ```
+    /// let balancer = egb::Balancer::builder().key("test-key").rpd(1000).time_zone("UTC").build()?;
+    /// # Ok::<(), egb::Error>(())
+    /// ```
+    pub fn time_zone(mut self, name: impl Into<String>) -> Self {
+        self.time_zone = Some(name.into());
         self
     }
 
@@ -134,20 +147,23 @@ impl BalancerBuilder {
     /// - [`Error::NoKeys`] without a source, [`Error::EmptySource`] for one that holds no key
     /// - [`Error::KeysFile`], [`Error::Environment`], [`Error::Invalid`] for keys that can't be taken:
     ///   all bad lines of a source at once, and no key is shown
+    /// - [`Error::Invalid`] for a time zone that nobody knows
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
     pub fn build(self) -> Result<Balancer, Error> {
         let configs = self.sources.read()?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let timeline = Timeline::new(clock);
+        let zone = zone(self.time_zone)?;
+        let policy = self.policy.within_zone(zone.clone());
+        let timeline = Timeline::new(clock, zone);
         // Without the system's randomness the clock tells processes apart.
         let seed = SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed());
         let Some(path) = self.db else {
-            let pool = Pool::new(configs, Vec::new(), self.policy, timeline, seed, false);
+            let pool = Pool::new(configs, Vec::new(), policy, timeline, seed, false);
             return Ok(Balancer::new(Arc::new(pool), self.sources, None));
         };
         let mut store = Sqlite::open(&path).map_err(Arc::new)?;
         let records = store.load().map_err(Arc::new)?;
-        let pool = Arc::new(Pool::new(configs, records, self.policy, timeline, seed, true));
+        let pool = Arc::new(Pool::new(configs, records, policy, timeline, seed, true));
         let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
         Ok(Balancer::new(pool, self.sources, Some(writer)))
     }
@@ -249,6 +265,14 @@ fn check_limits(config: &KeyConfig) -> Result<(), Error> {
         Some(limit) => Err(invalid(format!("the limit {limit}"), "is 0; set a number above 0, or none for no limit")),
         None => Ok(()),
     }
+}
+
+fn zone(name: Option<String>) -> Result<Zone, Error> {
+    let Some(name) = name else { return Ok(Zone::default()) };
+    Zone::named(&name).ok_or_else(|| {
+        let problem = "is not in the IANA database; take a name like Europe/Berlin, America/Los_Angeles or UTC";
+        invalid(format!("the time zone {name:?}"), problem)
+    })
 }
 
 fn invalid(what: String, problem: &'static str) -> Error {

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 mod timer;
+mod zone;
+
+pub(crate) use zone::Zone;
 
 /// A source of time. [`SystemClock`] is the real one; [`ManualClock`] stands still until told.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -210,11 +213,12 @@ pub(crate) struct Timeline {
     clock: Arc<dyn Clock>,
     start_monotonic: Duration,
     start_utc: SystemTime,
+    zone: Zone,
 }
 
 impl Timeline {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { start_monotonic: clock.monotonic(), start_utc: clock.utc(), clock }
+    pub(crate) fn new(clock: Arc<dyn Clock>, zone: Zone) -> Self {
+        Self { start_monotonic: clock.monotonic(), start_utc: clock.utc(), clock, zone }
     }
 
     /// A number that differs between processes that start apart.
@@ -239,6 +243,13 @@ impl Timeline {
     /// The tick of an instant made by [`time_of`](Self::time_of); instants before the start become the start.
     pub(crate) fn tick_of(&self, time: SystemTime) -> Tick {
         Tick(nanos(time.duration_since(self.start_utc).unwrap_or_default()))
+    }
+
+    /// The first midnight after `now`, by the wall clock, which may have been set since the start.
+    pub(crate) fn next_midnight(&self, now: Tick) -> Tick {
+        let wall = self.wall();
+        let midnight = self.zone.next_midnight(wall.wall_of(self.time_of(now)));
+        self.tick_of(wall.time_of_wall(midnight))
     }
 
     /// The distance between this timeline and the wall clock as it is now.
@@ -288,17 +299,6 @@ fn shift(time: SystemTime, here: SystemTime, there: SystemTime) -> SystemTime {
     moved.unwrap_or(there)
 }
 
-/// The next midnight in US Pacific time, when Google's daily quotas reset.
-pub(crate) fn next_midnight(now: SystemTime) -> SystemTime {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
-    let tomorrow = || -> Result<SystemTime, jiff::Error> {
-        let here = jiff::Timestamp::try_from(now)?.in_tz("America/Los_Angeles")?;
-        here.tomorrow()?.start_of_day()?.timestamp().try_into()
-    };
-    // Only for years that the calendar does not know.
-    tomorrow().unwrap_or(now + DAY)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn a_wall_clock_that_jumps_does_not_move_ticks() {
         let clock = ManualClock::new();
-        let timeline = Timeline::new(Arc::new(clock.clone()));
+        let timeline = Timeline::new(Arc::new(clock.clone()), Zone::default());
         let before = timeline.now();
         clock.set_utc(clock.utc() + 365 * 24 * HOUR);
         assert_eq!(timeline.now(), before);
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn stored_instants_keep_their_distance_from_now_when_the_wall_clock_was_set() {
         let clock = ManualClock::new();
-        let timeline = Timeline::new(Arc::new(clock.clone()));
+        let timeline = Timeline::new(Arc::new(clock.clone()), Zone::default());
         let until = timeline.time_of(timeline.now()) + HOUR;
         clock.set_utc(clock.utc() - 48 * HOUR);
         let stored = timeline.wall().wall_of(until);
@@ -329,19 +329,9 @@ mod tests {
 
     #[test]
     fn ticks_and_times_convert_both_ways() {
-        let timeline = Timeline::new(Arc::new(ManualClock::new()));
+        let timeline = Timeline::new(Arc::new(ManualClock::new()), Zone::default());
         let tick = Tick::ZERO.plus(HOUR);
         assert_eq!(timeline.tick_of(timeline.time_of(tick)), tick);
         assert_eq!(timeline.tick_of(timeline.time_of(Tick::ZERO) - HOUR), Tick::ZERO);
-    }
-
-    #[test]
-    fn midnight_in_california_follows_daylight_saving_time() {
-        let utc = |text: &str| SystemTime::try_from(text.parse::<jiff::Timestamp>().unwrap()).unwrap();
-        assert_eq!(next_midnight(utc("2026-11-23T12:00:00Z")), utc("2026-11-24T08:00:00Z"));
-        assert_eq!(next_midnight(utc("2026-07-01T06:59:59Z")), utc("2026-07-01T07:00:00Z"));
-        assert_eq!(next_midnight(utc("2026-07-01T07:00:00Z")), utc("2026-07-02T07:00:00Z"));
-        // The day on which the clocks go back has 25 hours.
-        assert_eq!(next_midnight(utc("2026-11-01T07:00:00Z")), utc("2026-11-02T08:00:00Z"));
     }
 }

@@ -64,7 +64,8 @@ impl KeyConfig {
         self
     }
 
-    /// Requests a day that the key may serve, counted from midnight US Pacific.
+    /// Requests a day that the key may serve, counted from midnight of the balancer's time zone
+    /// ([`time_zone`](crate::BalancerBuilder::time_zone)).
     #[must_use]
     pub fn rpd(mut self, requests: u32) -> Self {
         self.limits.rpd = self.limit("rpd", requests);

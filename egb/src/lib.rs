@@ -112,7 +112,7 @@ pub use keyfile::{BadLine, KeysFileError, KeysFileErrorKind};
 pub use lease::Lease;
 pub use limits::Limits;
 pub use outcome::{Failure, Header, HttpError, Reason, StatusCode, Verdict};
-pub use policy::Policy;
+pub use policy::{Policy, Rule, When};
 pub use pool::Reloaded;
 pub use registry::{Guard, get, init, key, keys, register};
 pub use stats::{KeyState, KeyStats, ScopeStats, Stats};

@@ -1,41 +1,34 @@
-//! The rules by which a verdict changes a key's health: pure, one table for each [`Policy`].
+//! The rules by which a verdict changes a key's health: pure, a table of rows for each [`Policy`].
 //! Knows nothing of pools, locks or stores.
 
 use std::time::{Duration, SystemTime};
 
-use crate::clock::next_midnight;
+use self::backoff::doubled;
+use self::rule::Action;
+pub use self::rule::{Rule, When};
+use crate::clock::Zone;
 use crate::health::{Health, LastFailure, Streaks};
 use crate::outcome::{Failure, Reason, Verdict};
 
+mod backoff;
+mod classic;
+mod presets;
+mod rule;
+#[cfg(test)]
+mod rule_tests;
 #[cfg(test)]
 mod tests;
 
-/// What a success gives back and what failures take of a key's effective weight.
+/// What a success gives back of a key's effective weight.
 const RECOVERY: f64 = 1.1;
-const SETBACK: f64 = 0.8;
-const SLIGHT_SETBACK: f64 = 0.9;
 
 /// Failures shrink a key's share to a tenth of its weight and not further, so that it can recover.
 const LOWEST_FACTOR: f64 = 0.1;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// No wait is longer, whatever a server says: a month's quota ends within it.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(32 * 24 * 3600);
-
-/// Waits after a 429 that names no time.
-const THROTTLED: Backoff = Backoff { first: SECOND, longest: Duration::from_secs(300) };
-/// How long a circuit stays open. Resilience4j and Envoy start in the same range.
-const CIRCUIT: Backoff = Backoff { first: Duration::from_secs(5), longest: Duration::from_secs(300) };
-const FORBIDDEN: Backoff = Backoff { first: Duration::from_secs(300), longest: Duration::from_secs(1200) };
-const BILLING: Backoff = Backoff { first: HOUR, longest: Duration::from_secs(4 * 3600) };
-
-/// Failures of one kind in a row that disable a key.
-const DISABLED_AFTER: u32 = 3;
-/// Server failures in a row that open a key's circuit.
-const CIRCUIT_OPENS_AFTER: u32 = 5;
 
 /// The rules that turn a verdict into the next health of a key.
 ///
@@ -49,10 +42,13 @@ const CIRCUIT_OPENS_AFTER: u32 = 5;
 /// | [`Forbidden`](Reason::Forbidden) (403) | x 0.8 | 5 min, doubling; disabled after 3 in a row |
 /// | [`Billing`](Reason::Billing) | | 402: disabled; else 1 h, doubling, disabled after 3 in a row |
 /// | [`RateLimited`](Reason::RateLimited) (429) | x 0.8 | what the server said, else 1 s .. 5 min, doubling |
-/// | [`DailyQuota`](Reason::DailyQuota) | x 0.8 | what the server said (1 min if nothing), doubling, up to midnight US Pacific |
+/// | [`DailyQuota`](Reason::DailyQuota) | x 0.8 | what the server said (1 min if nothing), doubling, up to midnight (US Pacific, unless a time zone is set) |
 /// | [`Server`](Reason::Server) (5xx) | x 0.8 | after 5 in a row the circuit opens: 5 s .. 5 min, doubling, then one probe |
 /// | [`Network`](Reason::Network) (no status) | x 0.9 | as 5xx |
 /// | [`Request`](Reason::Request), [`Host`](Reason::Host), [`Model`](Reason::Model), neutral | | |
+///
+/// [`on`](Policy::on) changes it row by row; [`lenient`](Policy::lenient), [`passive`](Policy::passive) and
+/// [`classic`](Policy::classic) are other tables.
 ///
 /// Health never falls below 0.1. A later cooldown never shortens an earlier one. Waits that egb
 /// chooses itself are up to a quarter longer at random, so that keys do not all come back at once.
@@ -66,17 +62,34 @@ const CIRCUIT_OPENS_AFTER: u32 = 5;
 /// assert_eq!(health.effective_weight(), 1.6);
 /// assert!(health.cooldown_until().unwrap() >= now + Duration::from_secs(1));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Policy(Rules);
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "give it to `BalancerBuilder::policy`"]
+pub struct Policy {
+    /// Of two rows that fit, the later one counts.
+    table: Vec<(When, Rule)>,
+    /// What becomes of failures that no row fits.
+    otherwise: Otherwise,
+    revive_after: Option<Duration>,
+    zone: Zone,
+}
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Rules {
-    #[default]
-    Standard,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Otherwise {
+    Ignore,
     Classic,
 }
 
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(presets::standard(), Otherwise::Ignore)
+    }
+}
+
 impl Policy {
+    fn new(table: Vec<(When, Rule)>, otherwise: Otherwise) -> Self {
+        Self { table, otherwise, revive_after: None, zone: Zone::default() }
+    }
+
     /// The rules of the Python original, to the bit: 400 disables; 403, 429 and 5xx x 0.8; any other
     /// failure x 0.9; never below 0.1; success x 1.1 up to 10; no cooldowns.
     ///
@@ -92,7 +105,77 @@ impl Policy {
     /// assert!(health.is_disabled());
     /// ```
     pub fn classic() -> Self {
-        Self(Rules::Classic)
+        Self::new(Vec::new(), Otherwise::Classic)
+    }
+
+    /// The default policy, but no failure disables a key: a revoked key and one without money rest for an
+    /// hour, doubling up to a day; one that is forbidden up to four hours. For those whose keys come back by
+    /// themselves, and who look after them otherwise.
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use egb::{Health, Policy, Verdict};
+    ///
+    /// let health = Policy::lenient().next(&Health::new(1.0), &Verdict::status(401), SystemTime::now());
+    /// assert!(!health.is_disabled() && health.cooldown_until().is_some());
+    /// ```
+    pub fn lenient() -> Self {
+        Self::new(presets::lenient(), Otherwise::Ignore)
+    }
+
+    /// Failures are counted and shown, and change nothing: no cooldown, no smaller share, no key disabled.
+    /// For those who want turns and statistics alone, or judge keys by hand ([`Balancer::disable`](crate::Balancer::disable)).
+    ///
+    /// ```
+    /// use std::time::SystemTime;
+    /// use egb::{Health, Policy, Verdict};
+    ///
+    /// let health = Policy::passive().next(&Health::new(1.0), &Verdict::status(401), SystemTime::now());
+    /// assert_eq!((health.consecutive_errors(), health.is_disabled(), health.effective_weight()), (1, false, 1.0));
+    /// ```
+    pub fn passive() -> Self {
+        Self::new(presets::passive(), Otherwise::Ignore)
+    }
+
+    /// Changes a row, or adds one: failures that fit `when` do what `rule` says, whatever the rows before say
+    /// of them.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use egb::{Health, Policy, Rule, Verdict};
+    ///
+    /// let (minute, now) = (Duration::from_secs(60), SystemTime::now());
+    /// let policy = Policy::default().on(429, Rule::cooldown(minute, 10 * minute));
+    /// let health = policy.next(&Health::new(1.0), &Verdict::status(429), now);
+    /// assert!(health.cooldown_until().unwrap() >= now + minute);
+    /// ```
+    pub fn on(mut self, when: impl Into<When>, rule: Rule) -> Self {
+        self.table.push((when.into(), rule));
+        self
+    }
+
+    /// A key that failures would disable rests for so long instead; then one call probes it, and it serves
+    /// again if that succeeds. One that the provider calls invalid, or that was disabled by hand, stays out.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use egb::{Health, Policy, Verdict};
+    ///
+    /// let (day, now) = (Duration::from_secs(24 * 3600), SystemTime::now());
+    /// let policy = Policy::default().revive_after(day);
+    /// let broke = policy.next(&Health::new(1.0), &Verdict::status(402), now);
+    /// assert!(broke.is_cooling(now) && broke.is_half_open(now + day));
+    /// assert!(policy.next(&broke, &Verdict::status(401), now).is_disabled());
+    /// ```
+    pub fn revive_after(mut self, rest: Duration) -> Self {
+        self.revive_after = Some(rest);
+        self
+    }
+
+    /// In the time zone whose midnight ends a day.
+    pub(crate) fn within_zone(mut self, zone: Zone) -> Self {
+        self.zone = zone;
+        self
     }
 
     /// The health of a key after `verdict`, given at `now`.
@@ -100,20 +183,24 @@ impl Policy {
     pub fn next(&self, health: &Health, verdict: &Verdict, now: SystemTime) -> Health {
         let mut next = health.clone();
         match verdict {
-            Verdict::Neutral => return next,
-            Verdict::Success => next.consecutive_errors = 0,
+            Verdict::Neutral => {}
+            Verdict::Success => {
+                next.consecutive_errors = 0;
+                match self.otherwise {
+                    Otherwise::Ignore => succeed(&mut next, now),
+                    Otherwise::Classic => classic::succeed(&mut next),
+                }
+            }
             Verdict::Failure(failure) => {
                 next.error_count = next.error_count.saturating_add(1);
                 next.last_failure =
                     Some(LastFailure { at: now, status: failure.status_code(), reason: failure.reason() });
+                match (self.rule(failure), self.otherwise) {
+                    (Some(rule), _) => self.fail(&mut next, rule, failure, now),
+                    (None, Otherwise::Classic) => classic::fail(&mut next, failure),
+                    (None, Otherwise::Ignore) => {}
+                }
             }
-        }
-        match (self.0, verdict) {
-            (_, Verdict::Neutral) => {}
-            (Rules::Standard, Verdict::Success) => succeed(&mut next, now),
-            (Rules::Standard, Verdict::Failure(failure)) => fail(&mut next, failure, now),
-            (Rules::Classic, Verdict::Success) => classic_succeed(&mut next),
-            (Rules::Classic, Verdict::Failure(failure)) => classic_fail(&mut next, failure),
         }
         next
     }
@@ -123,9 +210,11 @@ impl Policy {
     /// disable an invalid key, but doubles no wait and takes no further share.
     pub(crate) fn next_late(&self, health: &Health, failure: &Failure, now: SystemTime) -> Health {
         let next = self.next(health, &Verdict::Failure(failure.clone()), now);
-        let final_word =
-            matches!(self.0, Rules::Classic) || failure.reason() == Reason::InvalidKey || is_out_of_money(failure);
-        if final_word {
+        let is_final_word = match self.rule(failure) {
+            Some(rule) => rule.disables_at_once(),
+            None => self.otherwise == Otherwise::Classic,
+        };
+        if is_final_word {
             return next;
         }
         let mut late = Health {
@@ -146,9 +235,9 @@ impl Policy {
     /// of errors stays. The classic policy resets the share to 1, whatever the configured weight.
     #[must_use]
     pub fn reset(&self, health: &Health) -> Health {
-        let effective = match self.0 {
-            Rules::Standard => health.weight,
-            Rules::Classic => 1.0,
+        let effective = match self.otherwise {
+            Otherwise::Ignore => health.weight,
+            Otherwise::Classic => 1.0,
         };
         Health {
             effective,
@@ -156,6 +245,57 @@ impl Policy {
             last_failure: health.last_failure,
             ..Health::new(health.weight)
         }
+    }
+
+    fn rule(&self, failure: &Failure) -> Option<&Rule> {
+        self.table.iter().rev().find(|(when, _)| when.matches(failure)).map(|(_, rule)| rule)
+    }
+
+    fn fail(&self, health: &mut Health, rule: &Rule, failure: &Failure, now: SystemTime) {
+        if rule.action == Action::Ignore || failure.reason() == Reason::Balancer {
+            return;
+        }
+        health.consecutive_errors = health.consecutive_errors.saturating_add(1);
+        let was_probe = health.is_half_open(now);
+        let streak = lengthen_streak(health, failure.reason());
+        shrink(health, rule.setback);
+        let asked = failure.retry_after();
+        match &rule.action {
+            Action::Ignore | Action::Count | Action::Disable => {}
+            Action::Rest(backoff) => rest(health, asked.unwrap_or_else(|| backoff.wait(streak, now)), now),
+            Action::RestOfTheDay(first) => rest(health, self.daily_wait(streak, asked.unwrap_or(*first), now), now),
+            Action::Open(after, backoff) => {
+                if was_probe || (health.streaks.circuit == 0 && streak >= *after) {
+                    health.streaks.circuit = health.streaks.circuit.saturating_add(1);
+                    let wait = backoff.wait(health.streaks.circuit, now);
+                    rest(health, asked.map_or(wait, |asked| asked.max(wait)), now);
+                }
+            }
+        }
+        if rule.disables_at_once() || rule.disable_after.is_some_and(|failures| streak >= failures) {
+            self.put_out(health, failure.reason(), now);
+        }
+    }
+
+    fn put_out(&self, health: &mut Health, reason: Reason, now: SystemTime) {
+        match self.revive_after {
+            Some(wait) if reason != Reason::InvalidKey => {
+                // With an open circuit its rest ends with a probe.
+                health.streaks.circuit = health.streaks.circuit.max(1);
+                rest(health, wait, now);
+            }
+            _ => health.disabled = true,
+        }
+    }
+
+    /// Google names a `retryDelay` of seconds for daily quotas too. It is right when the limit rolls and
+    /// wrong when the day's quota is spent, so it is believed at first and doubled when the same key
+    /// answers so again, until daily quotas reset: <https://ai.google.dev/gemini-api/docs/rate-limits>,
+    /// "Requests per day (RPD) quotas reset at midnight Pacific time".
+    fn daily_wait(&self, streak: u32, asked: Duration, now: SystemTime) -> Duration {
+        let asked = asked.max(SECOND);
+        let until_reset = self.zone.next_midnight(now).duration_since(now).unwrap_or(asked);
+        doubled(asked, streak, until_reset.max(asked))
     }
 }
 
@@ -166,69 +306,22 @@ fn succeed(health: &mut Health, now: SystemTime) {
     health.streaks = Streaks { circuit, ..Default::default() };
 }
 
-fn fail(health: &mut Health, failure: &Failure, now: SystemTime) {
-    if matches!(failure.reason(), Reason::Request | Reason::Host | Reason::Model | Reason::Balancer) {
-        return;
-    }
-    health.consecutive_errors = health.consecutive_errors.saturating_add(1);
+/// Counts a failure, and returns how many of its kind there were since the last success; of those that have
+/// no count of their own, how many of any kind.
+fn lengthen_streak(health: &mut Health, reason: Reason) -> u32 {
     let streaks = &mut health.streaks;
-    match failure.reason() {
-        Reason::InvalidKey => health.disabled = true,
-        Reason::Billing => {
-            streaks.billing = streaks.billing.saturating_add(1);
-            health.disabled |= is_out_of_money(failure) || streaks.billing >= DISABLED_AFTER;
-            let wait = failure.retry_after().unwrap_or_else(|| BILLING.wait(health.streaks.billing, now));
-            rest(health, wait, now);
+    let streak = match reason {
+        Reason::Forbidden => &mut streaks.forbidden,
+        Reason::Billing => &mut streaks.billing,
+        Reason::RateLimited => &mut streaks.throttled,
+        Reason::DailyQuota => &mut streaks.daily,
+        Reason::Server | Reason::Network => &mut streaks.server,
+        Reason::InvalidKey | Reason::Model | Reason::Request | Reason::Host | Reason::Balancer => {
+            return health.consecutive_errors;
         }
-        Reason::Forbidden => {
-            streaks.forbidden = streaks.forbidden.saturating_add(1);
-            health.disabled |= streaks.forbidden >= DISABLED_AFTER;
-            let wait = FORBIDDEN.wait(health.streaks.forbidden, now);
-            shrink(health, SETBACK);
-            rest(health, wait, now);
-        }
-        Reason::RateLimited => {
-            streaks.throttled = streaks.throttled.saturating_add(1);
-            let wait = failure.retry_after().unwrap_or_else(|| THROTTLED.wait(health.streaks.throttled, now));
-            shrink(health, SETBACK);
-            rest(health, wait, now);
-        }
-        Reason::DailyQuota => {
-            streaks.daily = streaks.daily.saturating_add(1);
-            let wait = daily_wait(streaks.daily, failure.retry_after(), now);
-            shrink(health, SETBACK);
-            rest(health, wait, now);
-        }
-        Reason::Server => server_failed(health, SETBACK, failure, now),
-        Reason::Network => server_failed(health, SLIGHT_SETBACK, failure, now),
-        Reason::Request | Reason::Host | Reason::Model | Reason::Balancer => {}
-    }
-}
-
-fn server_failed(health: &mut Health, setback: f64, failure: &Failure, now: SystemTime) {
-    shrink(health, setback);
-    let failed_probe = health.is_half_open(now);
-    health.streaks.server = health.streaks.server.saturating_add(1);
-    if failed_probe || (health.streaks.circuit == 0 && health.streaks.server >= CIRCUIT_OPENS_AFTER) {
-        health.streaks.circuit = health.streaks.circuit.saturating_add(1);
-        let wait = CIRCUIT.wait(health.streaks.circuit, now);
-        rest(health, failure.retry_after().map_or(wait, |asked| asked.max(wait)), now);
-    }
-}
-
-/// Google names a `retryDelay` of seconds for daily quotas too. It is right when the limit rolls and
-/// wrong when the day's quota is spent, so it is believed at first and doubled when the same key
-/// answers so again, until daily quotas reset: <https://ai.google.dev/gemini-api/docs/rate-limits>,
-/// "Requests per day (RPD) quotas reset at midnight Pacific time".
-fn daily_wait(streak: u32, asked: Option<Duration>, now: SystemTime) -> Duration {
-    let asked = asked.unwrap_or(MINUTE).max(SECOND);
-    let until_reset = next_midnight(now).duration_since(now).unwrap_or(HOUR);
-    doubled(asked, streak, until_reset.max(asked))
-}
-
-/// 402 Payment Required (RFC 9110, 15.5.3) is final; a 429 that speaks of money may pass.
-fn is_out_of_money(failure: &Failure) -> bool {
-    failure.reason() == Reason::Billing && failure.status_code() == Some(402)
+    };
+    *streak = streak.saturating_add(1);
+    *streak
 }
 
 fn shrink(health: &mut Health, factor: f64) {
@@ -240,53 +333,4 @@ fn shrink(health: &mut Health, factor: f64) {
 fn rest(health: &mut Health, wait: Duration, now: SystemTime) {
     let until = now + wait.min(LONGEST_WAIT);
     health.cooldown_until = Some(health.cooldown_until.map_or(until, |earlier| earlier.max(until)));
-}
-
-/// Waits that double from `first` to `longest`.
-struct Backoff {
-    first: Duration,
-    longest: Duration,
-}
-
-impl Backoff {
-    /// The wait after the `streak`th failure in a row.
-    fn wait(&self, streak: u32, now: SystemTime) -> Duration {
-        let wait = doubled(self.first, streak, self.longest);
-        wait.mul_f64(1.0 + 0.25 * jitter(now, streak)).min(self.longest)
-    }
-}
-
-fn doubled(first: Duration, streak: u32, longest: Duration) -> Duration {
-    let times = 2_u32.saturating_pow(streak.saturating_sub(1).min(31));
-    first.checked_mul(times).map_or(longest, |wait| wait.min(longest))
-}
-
-/// A number in [0, 1) that differs from call to call and yet is a pure function of its arguments:
-/// the mixing step of `SplitMix64` (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
-fn jitter(now: SystemTime, streak: u32) -> f64 {
-    let nanos = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let nanos = u64::try_from(nanos & u128::from(u64::MAX)).unwrap_or_default();
-    let mut bits = nanos.wrapping_add(u64::from(streak)).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^= bits >> 31;
-    // 32 bits are plenty for a delay, and fit a float exactly.
-    let high = u32::try_from(bits >> 32).unwrap_or_default();
-    f64::from(high) / 2_f64.powi(32)
-}
-
-fn classic_succeed(health: &mut Health) {
-    if health.effective < 10.0 {
-        health.effective = (health.effective * RECOVERY).min(10.0);
-    }
-}
-
-fn classic_fail(health: &mut Health, failure: &Failure) {
-    health.consecutive_errors = health.consecutive_errors.saturating_add(1);
-    // The original knew errors by status alone, and counted one without a status as a 500.
-    match failure.status_code().unwrap_or(500) {
-        400 => health.disabled = true,
-        403 | 429 | 500 | 502 | 503 | 504 => health.effective = (health.effective * SETBACK).max(LOWEST_FACTOR),
-        _ => health.effective = (health.effective * SLIGHT_SETBACK).max(LOWEST_FACTOR),
-    }
 }

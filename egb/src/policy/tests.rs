@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::*;
 
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+const HOUR: Duration = Duration::from_secs(3600);
 const MINUTES: Duration = Duration::from_secs(60);
 
 fn now() -> SystemTime {

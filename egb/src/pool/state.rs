@@ -10,7 +10,7 @@ use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::sessions::{Sessions, Stuck};
 use super::{Shortage, Wanted};
-use crate::clock::{Tick, Timeline, next_midnight};
+use crate::clock::{Tick, Timeline};
 use crate::key::Fingerprint;
 use crate::schedule::SlotId;
 use crate::store::{Change, Record};
@@ -176,11 +176,7 @@ impl State {
         if let Some(scoped) = entry.within_mut(scope) {
             scoped.condition.begin(serial, now, timeline);
         }
-        entry.budget.take(now, || {
-            // Once a day: the wall clock may have been set since the start.
-            let wall = timeline.wall();
-            timeline.tick_of(wall.time_of_wall(next_midnight(wall.wall_of(timeline.time_of(now)))))
-        });
+        entry.budget.take(now, || timeline.next_midnight(now));
         Arc::clone(&entry.slot)
     }
 

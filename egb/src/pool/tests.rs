@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use super::condition::PROBE_TIMEOUT;
 use super::*;
-use crate::clock::{Clock, ManualClock};
+use crate::clock::{Clock, ManualClock, Zone};
 use crate::config::KeyConfig;
 use crate::health::Health;
 use crate::stats::KeyState;
@@ -23,7 +23,7 @@ impl Bench {
 
     fn restored(configs: impl IntoIterator<Item = KeyConfig>, records: Vec<Record>) -> Self {
         let clock = ManualClock::new();
-        let timeline = Timeline::new(Arc::new(clock.clone()));
+        let timeline = Timeline::new(Arc::new(clock.clone()), Zone::default());
         let configs = configs.into_iter().collect();
         Self { pool: Pool::new(configs, records, Policy::default(), timeline, 7, true), clock }
     }
