@@ -195,6 +195,21 @@ impl Balancer {
         }
     }
 
+    /// Says how many tokens a call with this key spent, for limits of tokens a minute
+    /// ([`Limits::tpm`](crate::Limits::tpm)): the key's last call that has not said so. A key that is not in the pool
+    /// is no error. With a lease, [`Lease::spent`] says it of this very call.
+    ///
+    /// ```
+    /// # let balancer = egb::Balancer::builder().key("test-key-1").tpm(1000).in_memory().build()?;
+    /// let key = balancer.key()?;
+    /// balancer.spent(&key, 800);
+    /// assert_eq!(balancer.stats().keys[0].tokens_in_minute, Some(800));
+    /// # Ok::<(), egb::Error>(())
+    /// ```
+    pub fn spent(&self, key: &Key, tokens: u64) {
+        self.0.pool.spent_last(key.fingerprint(), tokens);
+    }
+
     pub(crate) fn settle(&self, held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
         let slots = held.slots();
         let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };

@@ -17,7 +17,7 @@ use crate::key::Key;
 use crate::keyfile;
 use crate::limits::Limits;
 use crate::policy::Policy;
-use crate::pool::Pool;
+use crate::pool::{MAX_SCOPES, Pool, Settings};
 use crate::store::{Sqlite, Store, Writer};
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
@@ -39,6 +39,9 @@ pub struct BalancerBuilder {
     policy: Policy,
     clock: Option<Arc<dyn Clock>>,
     time_zone: Option<String>,
+    scope_limits: Vec<(String, Limits)>,
+    /// Limits are not learned.
+    fixed_limits: bool,
 }
 
 /// Where keys come from, and the limits of keys that have none of their own.
@@ -48,6 +51,7 @@ pub(crate) struct Sources {
     /// For keys that set no limit of their own.
     rpm: Option<u32>,
     rpd: Option<u32>,
+    tpm: Option<u32>,
     concurrency: Option<u32>,
 }
 
@@ -59,7 +63,7 @@ enum Source {
 }
 
 impl BalancerBuilder {
-    /// Reads keys from a file: `key` or `key:weight` a line, then `label=`, `group=`, `rpm=`, `rpd=`,
+    /// Reads keys from a file: `key` or `key:weight` a line, then `label=`, `group=`, `rpm=`, `rpd=`, `tpm=`,
     /// `concurrency=` if wanted; `#` starts a comment.
     pub fn keys_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.sources.list.push(Source::File(path.into()));
@@ -116,9 +120,47 @@ impl BalancerBuilder {
         self
     }
 
+    /// Tokens a minute for each key that sets no `tpm` of its own. A call is charged what calls spent on average,
+    /// until it says what it spent: see [`Lease::spent`](crate::Lease::spent).
+    pub fn tpm(mut self, tokens: u32) -> Self {
+        self.sources.tpm = Some(tokens);
+        self
+    }
+
     /// Calls at once for each key that sets no `concurrency` of its own.
     pub fn concurrency(mut self, calls: u32) -> Self {
         self.sources.concurrency = Some(calls);
+        self
+    }
+
+    /// Limits of each key (or of each group together) for the calls of one scope, beside those for all its calls: a
+    /// provider allows each model its own rate.
+    ///
+    /// ```
+    /// use egb::{Balancer, Limits};
+    ///
+    /// let balancer = Balancer::builder()
+    ///     .keys(["test-key-1", "test-key-2"])
+    ///     .scope_limits("gemini-2.5-pro", Limits::default().with_rpm(5).with_rpd(100))
+    ///     .scope_limits("gemini-2.5-flash", Limits::default().with_rpm(10))
+    ///     .build()?;
+    /// let lease = balancer.checkout().scope("gemini-2.5-pro").lease()?;
+    /// # Ok::<(), egb::Error>(())
+    /// ```
+    pub fn scope_limits(mut self, scope: impl Into<String>, limits: Limits) -> Self {
+        let scope = scope.into();
+        self.scope_limits.retain(|(known, _)| *known != scope);
+        self.scope_limits.push((scope, limits));
+        self
+    }
+
+    /// Whether egb learns from 429s how many requests a minute a key serves, where no `rpm` is given; it does
+    /// unless this says no. What it learned is in [`KeyStats::learned_rpm`](crate::KeyStats::learned_rpm).
+    ///
+    /// At a 429 the key had as many calls within a minute as it may have. egb stays at that, for each key (or
+    /// group) and scope, and when no other key is free lets one call more through now and then, to find out whether the limit has grown.
+    pub fn learn_limits(mut self, learn: bool) -> Self {
+        self.fixed_limits = !learn;
         self
     }
 
@@ -147,7 +189,7 @@ impl BalancerBuilder {
     /// - [`Error::NoKeys`] without a source, [`Error::EmptySource`] for one that holds no key
     /// - [`Error::KeysFile`], [`Error::Environment`], [`Error::Invalid`] for keys that can't be taken:
     ///   all bad lines of a source at once, and no key is shown
-    /// - [`Error::Invalid`] for a time zone that nobody knows
+    /// - [`Error::Invalid`] for a time zone that nobody knows, or limits of a scope without a name
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
     pub fn build(self) -> Result<Balancer, Error> {
         let configs = self.sources.read()?;
@@ -157,13 +199,24 @@ impl BalancerBuilder {
         let timeline = Timeline::new(clock, zone);
         // Without the system's randomness the clock tells processes apart.
         let seed = SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed());
+        if self.scope_limits.iter().any(|(scope, _)| scope.is_empty()) {
+            let problem = "have an empty name; name the scope, or set limits for all calls with `rpm` and its like";
+            return Err(invalid("the limits of a scope".to_owned(), problem));
+        }
+        if self.scope_limits.len() > MAX_SCOPES {
+            let problem = "are set for more scopes than are kept apart (256); a scope is a model or an endpoint";
+            return Err(invalid("the limits of scopes".to_owned(), problem));
+        }
+        let settings =
+            Settings { policy, seed, scope_limits: self.scope_limits, learn: !self.fixed_limits, usage: Vec::new() };
         let Some(path) = self.db else {
-            let pool = Pool::new(configs, Vec::new(), policy, timeline, seed, false);
+            let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
             return Ok(Balancer::new(Arc::new(pool), self.sources, None));
         };
         let mut store = Sqlite::open(&path).map_err(Arc::new)?;
         let records = store.load().map_err(Arc::new)?;
-        let pool = Arc::new(Pool::new(configs, records, policy, timeline, seed, true));
+        let settings = Settings { usage: store.usage().map_err(Arc::new)?, ..settings };
+        let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));
         let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
         Ok(Balancer::new(pool, self.sources, Some(writer)))
     }
@@ -180,10 +233,7 @@ impl Sources {
         let mut places = HashMap::new();
         for source in &self.list {
             for mut config in source.read()? {
-                let limits = &mut config.limits;
-                limits.rpm = limits.rpm.or(defaults.rpm);
-                limits.rpd = limits.rpd.or(defaults.rpd);
-                limits.concurrency = limits.concurrency.or(defaults.concurrency);
+                config.limits = config.limits.or(defaults);
                 match places.entry(config.key.fingerprint()) {
                     Entry::Vacant(place) => {
                         place.insert(configs.len());
@@ -210,6 +260,7 @@ impl Sources {
         let mut config = KeyConfig::new("");
         config = self.rpm.into_iter().fold(config, KeyConfig::rpm);
         config = self.rpd.into_iter().fold(config, KeyConfig::rpd);
+        config = self.tpm.into_iter().fold(config, KeyConfig::tpm);
         config = self.concurrency.into_iter().fold(config, KeyConfig::concurrency);
         check_limits(&config)?;
         Ok(config.limits)

@@ -186,7 +186,7 @@ impl Drop for Sleeper {
     }
 }
 
-/// Monotonic nanoseconds since the start of a balancer.
+/// Monotonic nanoseconds; a balancer starts at an hour, so that there are ticks for what was before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tick(pub(crate) u64);
 
@@ -207,42 +207,48 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// How far ticks reach back before the start of a balancer.
+const LEAD: Duration = Duration::from_secs(3600);
+
 /// One balancer's view of time: ticks for order and cooldowns, and the UTC that belongs to them.
 #[derive(Clone, Debug)]
 pub(crate) struct Timeline {
     clock: Arc<dyn Clock>,
     start_monotonic: Duration,
-    start_utc: SystemTime,
+    /// The UTC of tick 0.
+    origin: SystemTime,
     zone: Zone,
 }
 
 impl Timeline {
     pub(crate) fn new(clock: Arc<dyn Clock>, zone: Zone) -> Self {
-        Self { start_monotonic: clock.monotonic(), start_utc: clock.utc(), clock, zone }
+        let now = clock.utc();
+        Self { start_monotonic: clock.monotonic(), origin: now.checked_sub(LEAD).unwrap_or(now), clock, zone }
     }
 
     /// A number that differs between processes that start apart.
     pub(crate) fn seed(&self) -> u64 {
-        nanos(self.start_utc.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+        nanos(self.origin.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
     }
 
     pub(crate) fn now(&self) -> Tick {
-        Tick(nanos(self.clock.monotonic().saturating_sub(self.start_monotonic)))
+        Tick(nanos(self.clock.monotonic().saturating_sub(self.start_monotonic) + LEAD))
     }
 
     /// A future that is ready at `tick`.
     pub(crate) fn sleep_until(&self, tick: Tick) -> Sleep {
-        self.clock.sleep_until(self.start_monotonic + Duration::from_nanos(tick.0))
+        let since_start = Duration::from_nanos(tick.0).saturating_sub(LEAD);
+        self.clock.sleep_until(self.start_monotonic.saturating_add(since_start))
     }
 
     /// The UTC of a tick, as if the wall clock had never been set since the start.
     pub(crate) fn time_of(&self, tick: Tick) -> SystemTime {
-        self.start_utc + Duration::from_nanos(tick.0)
+        self.origin + Duration::from_nanos(tick.0)
     }
 
-    /// The tick of an instant made by [`time_of`](Self::time_of); instants before the start become the start.
+    /// The tick of an instant made by [`time_of`](Self::time_of); instants of before tick 0 become that.
     pub(crate) fn tick_of(&self, time: SystemTime) -> Tick {
-        Tick(nanos(time.duration_since(self.start_utc).unwrap_or_default()))
+        Tick(nanos(time.duration_since(self.origin).unwrap_or_default()))
     }
 
     /// The first midnight after `now`, by the wall clock, which may have been set since the start.

@@ -50,7 +50,10 @@ impl KeyConfig {
         self
     }
 
-    /// The account or project that the key belongs to.
+    /// The account or project that the key belongs to. Keys of one group share one quota, as
+    /// [Google's do](https://ai.google.dev/gemini-api/docs/rate-limits) ("Rate limits are applied per project, not
+    /// per API key"): their limits are those of the group, the lowest that any of them has, and count the calls of
+    /// all; and when one is told to wait for a quota, all wait.
     #[must_use]
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
@@ -69,6 +72,14 @@ impl KeyConfig {
     #[must_use]
     pub fn rpd(mut self, requests: u32) -> Self {
         self.limits.rpd = self.limit("rpd", requests);
+        self
+    }
+
+    /// Tokens a minute that the key may spend. A call is charged what calls spent on average, until it says what it
+    /// spent: see [`Lease::spent`](crate::Lease::spent).
+    #[must_use]
+    pub fn tpm(mut self, tokens: u32) -> Self {
+        self.limits.tpm = self.limit("tpm", tokens);
         self
     }
 

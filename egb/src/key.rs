@@ -152,7 +152,16 @@ pub struct Fingerprint([u8; 16]);
 impl Fingerprint {
     fn of(text: &str) -> Self {
         // The prefix keeps the value apart from any plain SHA-256 of the key that others may store.
-        let digest = Sha256::new().chain_update(b"egb key fingerprint v1\0").chain_update(text).finalize();
+        Self::digest(b"egb key fingerprint v1\0", text)
+    }
+
+    /// The name by which a store knows a group of keys.
+    pub(crate) fn of_group(name: &str) -> Self {
+        Self::digest(b"egb key group v1\0", name)
+    }
+
+    fn digest(prefix: &[u8], text: &str) -> Self {
+        let digest = Sha256::new().chain_update(prefix).chain_update(text).finalize();
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
         Self(bytes)

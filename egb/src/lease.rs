@@ -187,6 +187,28 @@ impl Lease {
         self.settle(&Verdict::error(error)).wait();
     }
 
+    /// Says how many tokens the call spent, for limits of tokens a minute
+    /// ([`Limits::tpm`](crate::Limits::tpm)), before the lease is ended; the last word counts. Of several keys each is
+    /// charged its even part: say it with [`Balancer::spent`](crate::Balancer::spent) if you know better.
+    ///
+    /// ```
+    /// # let balancer = egb::Balancer::builder().key("test-key-1").tpm(1000).in_memory().build()?;
+    /// let lease = balancer.lease()?;
+    /// // ... the answer's usage metadata says 800 ...
+    /// lease.spent(800);
+    /// lease.success();
+    /// assert!(balancer.lease().is_err()); // another 800 would be too many within this minute
+    /// # Ok::<(), egb::Error>(())
+    /// ```
+    pub fn spent(&self, tokens: u64) {
+        let core = self.core();
+        let slots = core.held().slots();
+        let share = tokens.div_ceil(slots.len() as u64);
+        for slot in slots {
+            core.balancer.pool().spent(slot, core.turn.serial(), core.turn.scope(), share);
+        }
+    }
+
     /// Ends the lease with what the call returned: `Ok` is a success, `Err` what its status says.
     pub fn report<T, E: StatusCode>(self, result: &Result<T, E>) {
         match result {

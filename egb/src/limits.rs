@@ -1,26 +1,33 @@
 //! What one key may do ([`Limits`]) and how much of it is used ([`Budget`]). Knows nothing of the
 //! order of keys, nor of what a provider answers.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+pub(crate) use self::day::Day;
+pub(crate) use self::learned::Refusal;
+pub(crate) use self::meter::Memory;
+use self::meter::Meter;
+pub(crate) use self::tally::Group;
 use crate::clock::Tick;
 
+mod day;
+mod learned;
+mod meter;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
-/// What a provider allows one key. A limit that is `None` doesn't exist; the default is no limit.
+/// What a provider allows one key, or all keys of one group together. A limit that is `None` doesn't exist;
+/// the default is no limit.
 ///
 /// egb uses a key only while it stays below all of its limits, whatever the provider would answer
 /// above them.
 ///
 /// ```
-/// use std::num::NonZeroU32;
-///
-/// let mut limits = egb::Limits::default();
-/// limits.rpm = NonZeroU32::new(10);
-/// limits.concurrency = NonZeroU32::new(2);
+/// let limits = egb::Limits::default().with_rpm(10).with_concurrency(2);
+/// assert_eq!(limits.rpm.unwrap().get(), 10);
 /// assert_eq!(limits.rpd, None);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,13 +35,66 @@ mod tests;
 pub struct Limits {
     /// Calls in a minute: at most this many arrive at the server within any 60 seconds (the start
     /// included, the end not), as long as they take up to 180 milliseconds longer to get there than
-    /// the quickest. Above 1,024 up to 0.2 % of the limit stays unused.
+    /// the quickest. Above 1,024 up to 0.4 % of the limit stays unused.
     pub rpm: Option<NonZeroU32>,
     /// Calls in a day, counted from midnight to midnight. One made in the last 180 milliseconds may
     /// count for the next day at the server.
     pub rpd: Option<NonZeroU32>,
+    /// Tokens in a minute. A call is charged what calls spent on average, and what it spent when it says so
+    /// ([`Lease::spent`](crate::Lease::spent), [`Balancer::spent`](crate::Balancer::spent)); without that
+    /// the limit has no effect.
+    pub tpm: Option<NonZeroU32>,
     /// Calls that run at the same time.
     pub concurrency: Option<NonZeroU32>,
+}
+
+impl Limits {
+    /// With so many requests a minute; 0 is no limit.
+    #[must_use]
+    pub fn with_rpm(self, requests: u32) -> Self {
+        Self { rpm: NonZeroU32::new(requests), ..self }
+    }
+
+    /// With so many requests a day; 0 is no limit.
+    #[must_use]
+    pub fn with_rpd(self, requests: u32) -> Self {
+        Self { rpd: NonZeroU32::new(requests), ..self }
+    }
+
+    /// With so many tokens a minute; 0 is no limit.
+    #[must_use]
+    pub fn with_tpm(self, tokens: u32) -> Self {
+        Self { tpm: NonZeroU32::new(tokens), ..self }
+    }
+
+    /// With so many calls at once; 0 is no limit.
+    #[must_use]
+    pub fn with_concurrency(self, calls: u32) -> Self {
+        Self { concurrency: NonZeroU32::new(calls), ..self }
+    }
+
+    /// Each limit that is not set here as it is there.
+    pub(crate) fn or(self, others: Self) -> Self {
+        Self {
+            rpm: self.rpm.or(others.rpm),
+            rpd: self.rpd.or(others.rpd),
+            tpm: self.tpm.or(others.tpm),
+            concurrency: self.concurrency.or(others.concurrency),
+        }
+    }
+
+    /// The lower of both, limit by limit.
+    pub(crate) fn lower(self, other: Self) -> Self {
+        fn lower(one: Option<NonZeroU32>, other: Option<NonZeroU32>) -> Option<NonZeroU32> {
+            one.into_iter().chain(other).min()
+        }
+        Self {
+            rpm: lower(self.rpm, other.rpm),
+            rpd: lower(self.rpd, other.rpd),
+            tpm: lower(self.tpm, other.tpm),
+            concurrency: lower(self.concurrency, other.concurrency),
+        }
+    }
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -45,183 +105,230 @@ const JITTER: Duration = Duration::from_millis(180);
 
 const WINDOW: Duration = MINUTE.saturating_add(JITTER);
 
-/// Times of use that are kept of one key.
-const MAX_LOG: u32 = 1024;
+/// All calls, of whatever scope.
+const ALL: u32 = 0;
 
-/// The uses of one key that count against its limits per minute and day. A key without such limits
-/// costs a pointer.
+/// The limits of one key or group: for all its calls, and for those of some scopes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance<'a> {
+    pub(crate) all: Limits,
+    /// By scope.
+    pub(crate) scopes: &'a [(u32, Limits)],
+    /// Whether limits per minute that are not given are learned.
+    pub(crate) learn: bool,
+}
+
+impl Allowance<'_> {
+    fn of_scope(&self, scope: u32) -> Limits {
+        let given = self.scopes.iter().find(|(given, _)| *given == scope);
+        given.map(|(_, limits)| *limits).unwrap_or_default()
+    }
+
+    /// Whether the rate of calls of this scope is to be learned.
+    fn learns(&self, scope: u32) -> bool {
+        self.learn && self.all.rpm.is_none() && self.of_scope(scope).rpm.is_none()
+    }
+}
+
+/// How much was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Uses in the last minute; `None` when nothing counts them, as in what follows.
+    pub(crate) in_minute: Option<u32>,
+    /// Uses since midnight.
+    pub(crate) today: Option<u32>,
+    /// Tokens in the last minute.
+    pub(crate) tokens: Option<u64>,
+    /// Requests a minute, as learned.
+    pub(crate) learned_rpm: Option<u32>,
+}
+
+/// What one key, or one group of keys, used of its limits. One without limits, or that was not used since
+/// the start, costs a pointer.
 #[derive(Debug, Default)]
 pub(crate) struct Budget(Option<Box<Ledger>>);
 
 #[derive(Debug, Default)]
 struct Ledger {
-    minute: Option<Log>,
-    day: Option<Day>,
+    all: Meter,
+    scopes: Vec<(u32, Meter)>,
+}
+
+impl Ledger {
+    fn meters(&self, scope: u32) -> impl Iterator<Item = &Meter> {
+        let scoped = self.scopes.iter().filter(move |(of, _)| *of == scope).map(|(_, meter)| meter);
+        std::iter::once(&self.all).chain(scoped)
+    }
+
+    fn meters_mut(&mut self, scope: u32) -> impl Iterator<Item = &mut Meter> {
+        let scoped = self.scopes.iter_mut().filter(move |(of, _)| *of == scope).map(|(_, meter)| meter);
+        std::iter::once(&mut self.all).chain(scoped)
+    }
+
+    /// The meter that learns the rate of calls of this scope.
+    fn learner(&mut self, scope: u32) -> Option<&mut Meter> {
+        if scope == ALL {
+            return Some(&mut self.all);
+        }
+        self.scopes.iter_mut().find(|(of, _)| *of == scope).map(|(_, meter)| meter)
+    }
 }
 
 impl Budget {
-    #[cfg(test)]
-    pub(crate) fn new(limits: Limits) -> Self {
-        let mut budget = Self::default();
-        budget.set_limits(limits);
-        budget
-    }
-
     /// Records a use. `day_end` is asked for the next midnight at the first use of a day.
-    ///
-    /// Returns the first instant at which the key may be used again; one that isn't after `now` means
-    /// at once. A use before that instant is recorded all the same.
-    pub(crate) fn take(&mut self, now: Tick, day_end: impl FnOnce() -> Tick) -> Tick {
-        let Some(ledger) = &mut self.0 else { return now };
-        if let Some(log) = &mut ledger.minute {
-            log.record(now);
+    pub(crate) fn take(
+        &mut self,
+        allowance: Allowance<'_>,
+        scope: u32,
+        serial: u64,
+        now: Tick,
+        day_end: impl Fn() -> Tick,
+    ) {
+        let learns = allowance.learns(scope);
+        if self.0.is_none() && !learns {
+            return;
         }
-        if let Some(day) = &mut ledger.day {
-            day.record(now, day_end);
+        let ledger = self.0.get_or_insert_with(|| Box::new(Ledger::new(allowance)));
+        if learns && scope != ALL && ledger.learner(scope).is_none() {
+            ledger.scopes.push((scope, Meter::new(allowance.of_scope(scope), true)));
         }
-        self.ready_at(now)
+        for meter in ledger.meters_mut(scope) {
+            meter.take(serial, now, &day_end);
+        }
     }
 
-    /// The first instant at which the key may be used; one that isn't after `now` means at once.
-    pub(crate) fn ready_at(&self, now: Tick) -> Tick {
-        let Some(ledger) = &self.0 else { return now };
-        let minute = ledger.minute.as_ref().map_or(now, |log| log.ready_at().max(now));
-        let day = ledger.day.as_ref().map_or(now, |day| day.ready_at(now));
-        minute.max(day)
+    /// Uses for all calls that other processes made.
+    pub(crate) fn take_others(&mut self, uses: u32, now: Tick, day_end: impl Fn() -> Tick) {
+        if let Some(ledger) = &mut self.0 {
+            ledger.all.take_others(uses, now, day_end);
+        }
     }
 
-    /// Changes the limits. What was used stays used, as far as a limit counted it: a lower one
-    /// forgets older uses than it needs.
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
-        let Ledger { minute, day } = self.0.take().map(|ledger| *ledger).unwrap_or_default();
-        let ledger = Ledger {
-            minute: limits.rpm.map(|limit| match minute {
-                Some(log) => log.with_limit(limit),
-                None => Log::new(limit),
-            }),
-            day: limits.rpd.map(|limit| Day { limit, ..day.unwrap_or(Day::new(limit)) }),
-        };
-        if ledger.minute.is_some() || ledger.day.is_some() {
+    /// The first instant at which the key may be used in this scope; one that isn't after now means at once.
+    pub(crate) fn ready_at(&self, scope: u32) -> Tick {
+        let Some(ledger) = &self.0 else { return Tick::ZERO };
+        ledger.meters(scope).map(Meter::ready_at).max().unwrap_or_default()
+    }
+
+    /// Changes the limits. What was used stays used, as far as a limit counted it.
+    pub(crate) fn set_limits(&mut self, allowance: Allowance<'_>) {
+        let mut ledger = self.0.take().map(|ledger| *ledger).unwrap_or_default();
+        ledger.all.set_limits(allowance.all, allowance.learns(ALL));
+        for &(scope, _) in allowance.scopes {
+            if ledger.learner(scope).is_none() {
+                ledger.scopes.push((scope, Meter::default()));
+            }
+        }
+        for (scope, meter) in &mut ledger.scopes {
+            meter.set_limits(allowance.of_scope(*scope), allowance.learns(*scope));
+        }
+        ledger.scopes.retain(|(_, meter)| !meter.counts_nothing());
+        if !ledger.all.counts_nothing() || !ledger.scopes.is_empty() {
             self.0 = Some(Box::new(ledger));
+        }
+    }
+
+    /// The server refused a call of this scope for its rate. Returns whether it was a probe of a learned limit.
+    pub(crate) fn refused(&mut self, scope: u32, refusal: Refusal, now: Tick) -> bool {
+        self.learner(scope).is_some_and(|meter| meter.refused(refusal, now))
+    }
+
+    /// A call ended well. Returns whether it was a probe of a learned limit.
+    pub(crate) fn succeeded(&mut self, scope: u32, serial: u64, now: Tick) -> bool {
+        self.learner(scope).is_some_and(|meter| meter.succeeded(serial, now))
+    }
+
+    /// A call ended in another way.
+    pub(crate) fn ended(&mut self, scope: u32, serial: u64) {
+        if let Some(meter) = self.learner(scope) {
+            meter.ended(serial);
+        }
+    }
+
+    /// Whether the key could be used if its learned limit were one higher, and it is time to try that.
+    pub(crate) fn may_probe(&self, scope: u32, now: Tick) -> bool {
+        let Some(ledger) = &self.0 else { return false };
+        let learner = if scope == ALL { Some(&ledger.all) } else { ledger.meters(scope).nth(1) };
+        let others_are_ready = scope == ALL || ledger.all.ready_at() <= now;
+        others_are_ready && learner.is_some_and(|meter| meter.may_probe(now))
+    }
+
+    pub(crate) fn begin_probe(&mut self, scope: u32, serial: u64, now: Tick) {
+        if let Some(meter) = self.learner(scope) {
+            meter.begin_probe(serial, now);
+        }
+    }
+
+    /// Whether ends of calls have something to say of a learned limit.
+    pub(crate) fn is_open(&self, now: Tick) -> bool {
+        let Some(ledger) = &self.0 else { return false };
+        ledger.all.is_open(now) || ledger.scopes.iter().any(|(_, meter)| meter.is_open(now))
+    }
+
+    /// What the call of checkout `serial` spent.
+    pub(crate) fn spent(&mut self, scope: u32, serial: u64, tokens: u64) {
+        let meters = self.0.iter_mut().flat_map(|ledger| ledger.meters_mut(scope));
+        meters.filter_map(Meter::tokens_mut).for_each(|known| known.correct(serial, tokens));
+    }
+
+    /// What the last call spent that has not said so, whatever its scope; if all have, one that `latest` stands for.
+    pub(crate) fn spent_last(&mut self, latest: u64, tokens: u64, now: Tick) {
+        let Some(ledger) = &mut self.0 else { return };
+        let scoped = ledger.scopes.iter().map(|(scope, meter)| (*scope, meter));
+        let meters = std::iter::once((ALL, &ledger.all)).chain(scoped);
+        let unknown = meters.filter_map(|(scope, meter)| Some((meter.tokens()?.last_unknown()?, scope)));
+        match (unknown.max(), ledger.all.tokens_mut()) {
+            (Some((serial, scope)), _) => self.spent(scope, serial, tokens),
+            (None, Some(known)) => known.add(latest, tokens, now),
+            (None, None) => {}
         }
     }
 
     /// Whether anything that was used still counts.
     pub(crate) fn is_used(&self, now: Tick) -> bool {
-        self.used_in_minute(now).is_some_and(|used| used > 0) || self.used_today(now).is_some_and(|used| used > 0)
+        let Some(ledger) = &self.0 else { return false };
+        ledger.all.is_used(now) || ledger.scopes.iter().any(|(_, meter)| meter.is_used(now))
     }
 
-    /// Uses in the last minute; `None` when no limit counts them.
-    pub(crate) fn used_in_minute(&self, now: Tick) -> Option<u32> {
-        self.0.as_ref()?.minute.as_ref().map(|log| log.used_in_minute(now))
+    /// What was used of the limits for all calls.
+    pub(crate) fn used(&self, now: Tick) -> Used {
+        self.0.as_ref().map(|ledger| ledger.all.used(now)).unwrap_or_default()
     }
 
-    /// Uses since midnight; `None` when no limit counts them.
-    pub(crate) fn used_today(&self, now: Tick) -> Option<u32> {
-        self.0.as_ref()?.day.as_ref().map(|day| day.used(now))
+    /// The scopes that have limits of their own, given or learned, and what was used of them.
+    pub(crate) fn scopes(&self, now: Tick) -> impl Iterator<Item = (u32, Limits, Used)> {
+        let scopes = self.0.iter().flat_map(|ledger| &ledger.scopes);
+        scopes.map(move |(scope, meter)| (*scope, meter.limits(), meter.used(now)))
+    }
+
+    /// What a restart has to know, by scope.
+    pub(crate) fn memories(&self, now: Tick) -> Vec<(u32, Memory)> {
+        let Some(ledger) = &self.0 else { return Vec::new() };
+        let scopes = ledger.scopes.iter().map(|(scope, meter)| (*scope, meter));
+        let all = std::iter::once((ALL, &ledger.all)).chain(scopes);
+        all.map(|(scope, meter)| (scope, meter.memory(now))).collect()
+    }
+
+    /// Takes over what is known from before.
+    pub(crate) fn remember(&mut self, allowance: Allowance<'_>, scope: u32, memory: &Memory) {
+        let ledger = self.0.get_or_insert_with(|| Box::new(Ledger::new(allowance)));
+        if ledger.learner(scope).is_none() {
+            ledger.scopes.push((scope, Meter::new(allowance.of_scope(scope), allowance.learns(scope))));
+        }
+        if let Some(meter) = ledger.learner(scope) {
+            meter.remember(memory);
+        }
+    }
+
+    fn learner(&mut self, scope: u32) -> Option<&mut Meter> {
+        self.0.as_mut().and_then(|ledger| ledger.learner(scope))
     }
 }
 
-/// The last uses, as many as are allowed in a window: the next use has to wait until the oldest of
-/// them has left the window. That is exact, where counters per fixed minute let up to twice the limit
-/// through.
-///
-/// A limit above [`MAX_LOG`] is kept in groups of uses, and a group counts until its last use
-/// has left the window. Never more than the limit passes, and all of it if uses come at once.
-#[derive(Debug)]
-struct Log {
-    /// The last use of each group, oldest first; only the newest group may be incomplete.
-    groups: VecDeque<Tick>,
-    max_groups: u32,
-    group_size: u32,
-    /// Uses in the newest group.
-    filled: u32,
-}
-
-impl Log {
-    fn new(limit: NonZeroU32) -> Self {
-        let group_size = limit.get().div_ceil(MAX_LOG);
-        let max_groups = limit.get() / group_size;
-        Self { groups: VecDeque::with_capacity(max_groups as usize), max_groups, group_size, filled: group_size }
-    }
-
-    fn is_full(&self) -> bool {
-        self.groups.len() == self.max_groups as usize
-    }
-
-    fn record(&mut self, now: Tick) {
-        // A thread that read the clock earlier may get here later.
-        let now = self.groups.back().map_or(now, |&newest| newest.max(now));
-        if self.filled < self.group_size {
-            self.groups.pop_back();
-            self.filled += 1;
-        } else {
-            if self.is_full() {
-                self.groups.pop_front();
-            }
-            self.filled = 1;
-        }
-        self.groups.push_back(now);
-    }
-
-    fn ready_at(&self) -> Tick {
-        match self.groups.front() {
-            Some(&oldest) if self.is_full() && self.filled == self.group_size => oldest.plus(WINDOW),
-            _ => Tick::ZERO,
-        }
-    }
-
-    /// The same uses under another limit; its groups are made anew, from the newest use back.
-    fn with_limit(&self, limit: NonZeroU32) -> Self {
-        let mut log = Self::new(limit);
-        // Use number `n`, counted back from 0, the newest; the uses of a group count as one instant.
-        let at = |n: u64| {
-            let group = (n + u64::from(self.group_size - self.filled)) / u64::from(self.group_size);
-            let index = self.groups.len().checked_sub(usize::try_from(group).ok()? + 1)?;
-            self.groups.get(index).copied()
-        };
-        let uses = (0..u64::from(log.max_groups)).map_while(|group| at(group * u64::from(log.group_size)));
-        for newest in uses {
-            log.groups.push_front(newest);
-        }
-        log
-    }
-
-    fn used_in_minute(&self, now: Tick) -> u32 {
-        let old = self.groups.partition_point(|&at| at.plus(MINUTE) <= now);
-        let recent = u32::try_from(self.groups.len() - old).unwrap_or(u32::MAX);
-        match recent.checked_sub(1) {
-            Some(complete) => complete * self.group_size + self.filled,
-            None => 0,
-        }
-    }
-}
-
-/// A counter that starts anew at midnight.
-#[derive(Clone, Copy, Debug)]
-struct Day {
-    limit: NonZeroU32,
-    used: u32,
-    end: Tick,
-}
-
-impl Day {
-    fn new(limit: NonZeroU32) -> Self {
-        Self { limit, used: 0, end: Tick::ZERO }
-    }
-
-    fn used(&self, now: Tick) -> u32 {
-        if now < self.end { self.used } else { 0 }
-    }
-
-    fn record(&mut self, now: Tick, day_end: impl FnOnce() -> Tick) {
-        if now >= self.end {
-            *self = Self { used: 0, end: day_end(), ..*self };
-        }
-        self.used = self.used.saturating_add(1);
-    }
-
-    fn ready_at(&self, now: Tick) -> Tick {
-        if self.used >= self.limit.get() { self.end.max(now) } else { now }
+impl Ledger {
+    fn new(allowance: Allowance<'_>) -> Self {
+        let scopes =
+            allowance.scopes.iter().map(|&(scope, limits)| (scope, Meter::new(limits, allowance.learns(scope))));
+        Self { all: Meter::new(allowance.all, allowance.learns(ALL)), scopes: scopes.collect() }
     }
 }

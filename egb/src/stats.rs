@@ -30,14 +30,18 @@ pub struct KeyStats {
     pub state: KeyState,
     /// Its health; the instants are UTC by the wall clock.
     pub health: Health,
-    /// The scopes in which it is worse off than that, in this process's view.
+    /// The scopes in which it is worse off than that, in this process's view, or has limits of its own.
     pub scopes: Vec<ScopeStats>,
-    /// Its limits, the balancer's defaults included.
+    /// Its limits, the balancer's defaults included; those of its group, if it is in one.
     pub limits: Limits,
-    /// Calls in the last minute, if a limit counts them.
+    /// Requests a minute, as learned from 429s, where no limit is given.
+    pub learned_rpm: Option<u32>,
+    /// Calls in the last minute, if a limit counts them: those of its group, if it is in one, as in what follows.
     pub used_in_minute: Option<u32>,
     /// Calls since midnight, if a limit counts them.
     pub used_today: Option<u32>,
+    /// Tokens in the last minute, if a limit counts them.
+    pub tokens_in_minute: Option<u64>,
     /// Times that the key was given to a call: each attempt of a retried call is one.
     pub calls: u64,
     /// Those of them that began a call: the first attempt's, and of several keys the first.
@@ -62,6 +66,16 @@ pub struct ScopeStats {
     pub scope: String,
     /// The key's health within it; the instants are UTC by the wall clock.
     pub health: Health,
+    /// The limits for its calls.
+    pub limits: Limits,
+    /// Requests a minute, as learned from 429s, where no limit is given.
+    pub learned_rpm: Option<u32>,
+    /// Calls in the last minute, if a limit counts them.
+    pub used_in_minute: Option<u32>,
+    /// Calls since midnight, if a limit counts them.
+    pub used_today: Option<u32>,
+    /// Tokens in the last minute, if a limit counts them.
+    pub tokens_in_minute: Option<u64>,
 }
 
 /// Whether a key can be used now.

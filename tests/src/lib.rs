@@ -1,6 +1,6 @@
 //! A fake Gemini API: a real HTTP server on this host that counts what each key receives, keeps
 //! Google's quotas and answers with Google's error bodies. Tests and examples share it; it knows
-//! nothing of egb.
+//! nothing of egb. Beside it a [`simulation`] of many keys and callers.
 //!
 //! ```
 //! use egb_tests::{FakeGemini, Quota};
@@ -21,12 +21,26 @@ mod body;
 mod clock;
 mod quota;
 mod server;
+pub mod simulation;
 mod state;
 
 pub use clock::ServerClock;
 pub use quota::Quota;
 pub use server::{FakeGemini, FakeGeminiBuilder};
 pub use state::{Received, Request};
+
+/// Waits for what another thread is bound to do within a second or so.
+///
+/// # Panics
+///
+/// When it has not happened after 20 seconds.
+pub fn eventually(what: &str, done: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !done() {
+        assert!(start.elapsed() < std::time::Duration::from_secs(20), "{what} did not happen");
+        std::thread::yield_now();
+    }
+}
 
 /// The README's examples compile and run.
 #[cfg(doctest)]

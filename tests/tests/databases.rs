@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egb::{Balancer, Error, Failure, Key, KeyConfig, KeyState, ManualClock, Policy, StoreErrorKind};
+use egb_tests::eventually;
 
 fn open(db: &Path, keys: usize) -> Balancer {
     let keys = (0..keys).map(|n| format!("AIzaSyFAKE_key_number_{n}_0123456789abcdef"));
@@ -13,15 +14,6 @@ fn open(db: &Path, keys: usize) -> Balancer {
 
 fn key(n: usize) -> Key {
     format!("AIzaSyFAKE_key_number_{n}_0123456789abcdef").into()
-}
-
-/// Waits for what another thread is bound to do within a second or so.
-fn eventually(what: &str, done: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(20), "{what} did not happen");
-        std::thread::yield_now();
-    }
 }
 
 #[test]

@@ -98,6 +98,29 @@ async fn with_the_limits_given_the_server_never_says_429() {
 }
 
 #[tokio::test]
+async fn limits_that_nobody_gave_are_learned_and_met_rarely() {
+    let bench = Bench::new().await;
+    let balancer = bench.balancer().build().unwrap();
+    let (mut lost, mut refused_at_first) = (0, 0);
+    for (call, gap) in poisson(mean_gap(), 800).into_iter().enumerate() {
+        bench.clocks.advance(gap);
+        if balancer.scope(async { generate(&bench.client, &bench.url).await }).await.is_err() {
+            lost += 1;
+        }
+        // The first minute.
+        if call == 80 {
+            refused_at_first = bench.server.count_status(429);
+        }
+    }
+    let refused = bench.server.count_status(429) - refused_at_first;
+    assert!(refused <= 2 * KEYS as usize, "each key has to meet its limit once: {refused}");
+    assert!(lost < 80, "{lost} calls found no key");
+    let learned: Vec<_> = balancer.stats().keys.iter().filter_map(|key| key.learned_rpm).collect();
+    assert!(learned.iter().all(|&learned| learned <= PER_MINUTE), "{learned:?}");
+    assert!(!learned.is_empty());
+}
+
+#[tokio::test]
 async fn without_the_limits_no_call_fails_for_its_caller() {
     let bench = Bench::new().await;
     let balancer = bench.balancer().build().unwrap();

@@ -74,9 +74,6 @@ fn future_output(ty: &Type) -> Option<Type> {
             let last = path.path.segments.last()?;
             let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
             let is_alias = last.ident == "BoxFuture" || last.ident == "LocalBoxFuture";
-            if !is_alias && last.ident != "Pin" && last.ident != "Box" {
-                return None;
-            }
             arguments.args.iter().find_map(|argument| match argument {
                 GenericArgument::Type(ty) if is_alias => Some(ty.clone()),
                 GenericArgument::Type(ty) => future_output(ty),

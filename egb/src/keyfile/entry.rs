@@ -1,4 +1,4 @@
-//! One entry: `key[:weight] [label=..] [group=..] [rpm=..] [rpd=..] [concurrency=..]`. Comments and
+//! One entry: `key[:weight] [label=..] [group=..] [rpm=..] [rpd=..] [tpm=..] [concurrency=..]`. Comments and
 //! line breaks are gone by then. A problem never quotes the entry: any part of it may be a key.
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ type Problem = Cow<'static, str>;
 
 const QUOTES: [char; 2] = ['"', '\''];
 
-const ATTRIBUTES: [&str; 5] = ["label", "group", "rpm", "rpd", "concurrency"];
+const ATTRIBUTES: [&str; 6] = ["label", "group", "rpm", "rpd", "tpm", "concurrency"];
 
 /// A label that holds a key of this length or more would print it.
 const KEY_IN_LABEL: usize = 8;
@@ -59,6 +59,7 @@ impl<'a> Entry<'a> {
             "group" => self.group.replace(text(name, value)?).is_some(),
             "rpm" => self.limits.rpm.replace(limit(name, value)?).is_some(),
             "rpd" => self.limits.rpd.replace(limit(name, value)?).is_some(),
+            "tpm" => self.limits.tpm.replace(limit(name, value)?).is_some(),
             "concurrency" => self.limits.concurrency.replace(limit(name, value)?).is_some(),
             _ => {
                 let known = ATTRIBUTES.join(", ");

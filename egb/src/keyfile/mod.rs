@@ -7,7 +7,7 @@
 //! comment = "#" to the end of the line, at its start or after white space
 //! entry   = key [":" weight] *(attribute)               separated by white space
 //! weight  = a decimal number above 0: 2, 0.5, +3, .5, 5., 1e2; what follows the last ":"
-//! attribute = ("label" | "group") "=" text | ("rpm" | "rpd" | "concurrency") "=" whole number from 1
+//! attribute = ("label" | "group") "=" text | ("rpm" | "rpd" | "tpm" | "concurrency") "=" whole number from 1
 //! ```
 //!
 //! White space is Unicode's and the separators U+001C to U+001F, as in Python's `str.strip`.

@@ -35,12 +35,14 @@ fn problem(line: &str) -> String {
 #[test]
 fn attributes_are_read_in_any_order() {
     let entries =
-        parse_text("A1:2.5 rpm=15 label=main group=project-7 concurrency=4294967295\trpd=1000 # note\nA2\n").unwrap();
+        parse_text("A1:2.5 rpm=15 label=main group=project-7 concurrency=4294967295\trpd=1000 tpm=250000 # note\nA2\n")
+            .unwrap();
     let first = &entries[0];
     assert_eq!(pairs(&entries), [("A1", 2.5), ("A2", 1.0)]);
     assert_eq!((first.label.as_deref(), first.group.as_deref()), (Some("main"), Some("project-7")));
     assert_eq!(first.limits.rpm.map(NonZeroU32::get), Some(15));
     assert_eq!(first.limits.rpd.map(NonZeroU32::get), Some(1000));
+    assert_eq!(first.limits.tpm.map(NonZeroU32::get), Some(250_000));
     assert_eq!(first.limits.concurrency.map(NonZeroU32::get), Some(u32::MAX));
     assert_eq!((&entries[1].label, &entries[1].group, entries[1].limits), (&None, &None, Limits::default()));
 }
@@ -105,7 +107,7 @@ fn every_bad_entry_is_told_with_its_mend() {
         ("A1\u{ff1a}2", "full-width colon"),
         ("label=x rpm=5", "attributes and no key"),
         ("rpm=5", "attributes and no key"),
-        ("a color=red", "label, group, rpm, rpd, concurrency"),
+        ("a color=red", "label, group, rpm, rpd, tpm, concurrency"),
         ("a RPM=5", "unknown attribute"),
         ("a b==", "second key"),
         ("a rpm=5 b", "text after an attribute"),

@@ -7,7 +7,9 @@ use parking_lot::{Mutex, RwLock};
 
 use super::condition::{Condition, Scoped};
 use super::entry::{Entry, Remains};
-use super::lanes::Lane;
+use super::held::Slot;
+use super::lanes::{Lane, NO_SCOPE};
+use super::quota::{Groups, Quotas};
 use super::sessions::Sessions;
 use super::state::State;
 use super::{Effect, Pool};
@@ -15,10 +17,25 @@ use crate::clock::{Tick, Timeline};
 use crate::config::KeyConfig;
 use crate::health::{Health, Streaks};
 use crate::key::Fingerprint;
+use crate::limits::{Budget, Limits};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
 use crate::stats::Stats;
-use crate::store::{Change, Counters, Record};
+use crate::store::{Change, Counters, Record, Usage};
+
+/// What is set for all keys of a pool.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    /// Decides which keys come first.
+    pub(crate) seed: u64,
+    /// Limits of each key or group for the calls of one scope.
+    pub(crate) scope_limits: Vec<(String, Limits)>,
+    /// Whether limits that are not given are learned.
+    pub(crate) learn: bool,
+    /// What was used of limits before.
+    pub(crate) usage: Vec<Usage>,
+}
 
 /// What a reload changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,20 +56,26 @@ impl Pool {
     pub(crate) fn new(
         configs: Vec<KeyConfig>,
         records: Vec<Record>,
-        policy: Policy,
+        settings: Settings,
         timeline: Timeline,
-        seed: u64,
         journaled: bool,
     ) -> Self {
+        let Settings { policy, seed, scope_limits, learn, usage } = settings;
         let mut strangers: HashMap<Fingerprint, Vec<Record>> = HashMap::with_capacity(records.len());
         for record in records {
             strangers.entry(record.fingerprint).or_default().push(record);
+        }
+        let mut unclaimed: HashMap<Fingerprint, Vec<Usage>> = HashMap::with_capacity(usage.len());
+        for usage in usage {
+            unclaimed.entry(usage.holder).or_default().push(usage);
         }
         let state = State {
             lanes: vec![Lane::new("".into(), seed)],
             entries: Vec::with_capacity(configs.len()),
             vacant: Vec::new(),
             index: HashMap::with_capacity(configs.len()),
+            quotas: Quotas { scopes: Vec::new(), learn },
+            groups: Groups::default(),
             sessions: Sessions::new(),
             serial: 0,
             disabled: 0,
@@ -60,6 +83,7 @@ impl Pool {
             farewells: Vec::new(),
             remains: HashMap::new(),
             strangers,
+            unclaimed,
             woken: Vec::new(),
         };
         let pool = Self {
@@ -71,7 +95,13 @@ impl Pool {
             has_too_many_scopes: AtomicBool::new(false),
             state: Mutex::new(state),
         };
-        pool.locked(|state| pool.add(state, configs.into_iter().enumerate().collect()));
+        pool.locked(|state| {
+            for (name, limits) in scope_limits {
+                let scope = pool.add_scope(state, &name).unwrap_or(NO_SCOPE);
+                state.quotas.scopes.push((scope, limits));
+            }
+            pool.add(state, configs.into_iter().enumerate().collect());
+        });
         pool
     }
 
@@ -132,7 +162,10 @@ impl Pool {
                 SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
             });
             let remains = state.remains.remove(&fingerprint).unwrap_or_default();
-            let entry = Entry::new(id, position, config, record, scoped, remains, &self.policy, &self.timeline);
+            let group = config.group.as_deref().map(|name| state.groups.named(name, &state.quotas));
+            let gauge = state.groups.gauge(group, &state.quotas, remains.slot.as_deref());
+            let slot = Slot::new(id, config.key.clone(), gauge);
+            let entry = Entry::new(slot, position, config, group, record, scoped, remains, &self.timeline);
             turns.push((id, entry.main.health.effective, entry.use_stamp()));
             state.disabled += usize::from(entry.main.health.disabled);
             state.entries[id as usize] = Some(entry);
@@ -142,10 +175,38 @@ impl Pool {
             lane.schedule.insert_all(turns.iter().copied());
         }
         let added: Vec<SlotId> = turns.into_iter().map(|(id, ..)| id).collect();
-        for &id in &added {
+        self.enter_groups(state, &added, now);
+        added
+    }
+
+    /// New keys, or such as have new limits, come under the limits that are theirs.
+    fn enter_groups(&self, state: &mut State, ids: &[SlotId], now: Tick) {
+        let mut groups = HashSet::new();
+        for &id in ids {
+            match state.entry(id).group {
+                Some(group) => {
+                    state.join_group(id, group);
+                    groups.insert(group);
+                }
+                None => state.with_budget(id, Budget::set_limits),
+            }
+        }
+        let alone = ids.iter().copied().filter(|&id| state.entry(id).group.is_none()).collect();
+        let members = groups.into_iter().map(|group| state.regroup(group));
+        let affected: Vec<Vec<SlotId>> = std::iter::once(alone).chain(members).collect();
+        if !state.unclaimed.is_empty() {
+            ids.iter().for_each(|&id| self.reclaim_usage(state, id, now));
+        }
+        self.came_under(state, &affected.concat(), now);
+    }
+
+    /// The limits of these keys changed.
+    fn came_under(&self, state: &mut State, ids: &[SlotId], now: Tick) {
+        state.watch(ids, now);
+        for &id in ids {
+            state.entry(id).refresh_serene(&self.policy);
             state.place(id, now, &self.timeline);
         }
-        added
     }
 
     /// What the store knows of a key: its record, and its condition in the scopes where it is impaired.
@@ -192,7 +253,8 @@ impl Pool {
             let mut counters = entry.stored;
             counters.add(&entry.writing);
             let mut changes = Vec::new();
-            entry.take_changes(&state.lanes, wall, &mut changes);
+            let usage = self.usage(state, &entry, wall);
+            entry.take_changes(&state.lanes, wall, usage, &mut changes);
             let records = changes.iter().map(|change| {
                 let mut shared = change.state.clone();
                 // Who puts the key back wants it used: it comes back enabled.
@@ -209,7 +271,12 @@ impl Pool {
             state.strangers.insert(fingerprint, records.collect());
             state.farewells.extend(changes.into_iter().map(|change| Change { is_farewell: true, ..change }));
         }
+        let group = entry.group;
         state.remains.insert(fingerprint, Remains { slot: Some(entry.slot), budget: entry.budget });
+        if let Some(group) = group {
+            let members = state.leave_group(id, group);
+            self.came_under(state, &members, self.now());
+        }
     }
 
     fn reconfigure(&self, state: &mut State, id: SlotId, config: KeyConfig, now: Tick) {
@@ -218,10 +285,21 @@ impl Pool {
         for scoped in &mut entry.scoped {
             scoped.condition.health.set_weight(config.weight);
         }
-        entry.budget.set_limits(config.limits);
+        let (old_group, is_same_group) = (entry.group, entry.config.group == config.group);
         entry.config = config;
-        entry.refresh_serene(&self.policy);
-        state.place(id, now, &self.timeline);
+        if let Some(group) = old_group {
+            let members = state.leave_group(id, group);
+            self.came_under(state, &members, now);
+        }
+        if !is_same_group {
+            let name = state.entry(id).config.group.clone();
+            let group = name.map(|name| state.groups.named(&name, &state.quotas));
+            let gauge = state.groups.gauge(group, &state.quotas, None);
+            let entry = state.entry_mut(id);
+            entry.group = group;
+            entry.move_to(Slot::new(id, entry.config.key.clone(), gauge));
+        }
+        self.enter_groups(state, &[id], now);
         if self.journaled {
             state.mark_dirty(id);
         }
@@ -292,7 +370,7 @@ impl Pool {
         for start in (0..).step_by(ROWS_AT_ONCE) {
             let state = self.state.lock();
             let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
-            keys.extend(rows.map(|entry| (entry.position, entry.row(&state.lanes, &self.timeline, wall, now))));
+            keys.extend(rows.map(|entry| (entry.position, entry.row(&state, &self.timeline, wall, now))));
             if start + ROWS_AT_ONCE >= state.entries.len() {
                 break;
             }

@@ -75,6 +75,17 @@ impl Condition {
         self.set_health(next);
     }
 
+    /// Rests until an instant at the least. Returns whether that is news.
+    pub(super) fn rest(&mut self, until: SystemTime, latest: u64) -> bool {
+        let is_news = self.health.cooldown_until.is_none_or(|earlier| earlier < until);
+        if is_news {
+            self.health.cooldown_until = Some(until);
+            self.cooling_since = latest;
+            self.changed = true;
+        }
+        is_news
+    }
+
     pub(super) fn set_health(&mut self, health: Health) {
         if health.streaks.circuit == 0 {
             self.probe = None;

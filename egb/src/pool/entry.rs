@@ -7,13 +7,14 @@ use std::time::{Duration, SystemTime};
 use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
 use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
+use super::quota::{GroupId, Quota, Quotas};
+use super::state::State;
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
 use crate::health::Health;
-use crate::limits::Budget;
+use crate::limits::{Budget, Limits};
 use crate::outcome::Verdict;
 use crate::policy::Policy;
-use crate::schedule::SlotId;
 use crate::stats::{KeyState, KeyStats, ScopeStats};
 use crate::store::{Counters, Record};
 
@@ -24,7 +25,11 @@ pub(super) struct Entry {
     /// Running calls that began before the key was removed and put back.
     pub(super) inherited: u32,
     pub(super) config: KeyConfig,
+    pub(super) group: Option<GroupId>,
+    /// What it used of its limits, if it is in no group.
     pub(super) budget: Budget,
+    /// Whether calls have to report their end under the lock, for the sake of a limit.
+    pub(super) watched: bool,
     /// For all calls.
     pub(super) main: Condition,
     /// For the calls of some scopes, beside that.
@@ -102,7 +107,7 @@ impl Auto {
 
 impl Entry {
     pub(super) fn refresh_serene(&self, policy: &Policy) {
-        let serene = self.scoped.is_empty() && self.concurrency().is_none() && self.main.is_serene(policy);
+        let serene = self.scoped.is_empty() && !self.watched && self.main.is_serene(policy);
         // In one order with `in_flight`: a call that ends must see this, or be seen to have ended.
         self.slot.serene.store(serene, Ordering::SeqCst);
     }
@@ -169,13 +174,24 @@ impl Entry {
         self.refresh_serene(policy);
     }
 
-    pub(super) fn concurrency(&self) -> Option<u32> {
-        self.config.limits.concurrency.map(std::num::NonZero::get)
+    /// The first instant at which the key's condition allows a call of this scope; its limits aside.
+    pub(super) fn ready_within(&self, scope: ScopeId, timeline: &Timeline) -> Tick {
+        let within = self.within(scope).map_or(Tick::ZERO, |condition| condition.ready_at(timeline));
+        self.main.ready_at(timeline).max(within)
     }
 
-    /// Whether the key serves as many calls as it may.
-    pub(super) fn is_busy(&self) -> bool {
-        self.concurrency().is_some_and(|limit| self.slot.in_flight.load(Ordering::SeqCst) >= limit)
+    /// Rests until an instant at the least, for the calls of a scope or for all. Returns whether that is news.
+    pub(super) fn rest(&mut self, scope: ScopeId, until: SystemTime, latest: u64, policy: &Policy) -> bool {
+        let condition = if scope == NO_SCOPE {
+            &mut self.main
+        } else {
+            let scoped = self.within_or_new(scope);
+            scoped.dirty = true;
+            &mut scoped.condition
+        };
+        let is_news = condition.rest(until, latest);
+        self.refresh_serene(policy);
+        is_news
     }
 
     pub(super) fn count(&mut self, verdict: &Verdict) {
@@ -191,13 +207,13 @@ impl Entry {
 
     #[expect(clippy::too_many_arguments, reason = "all that is known of a key, from as many places")]
     pub(super) fn new(
-        id: SlotId,
+        slot: Slot,
         position: usize,
         config: KeyConfig,
+        group: Option<GroupId>,
         record: Option<Record>,
         scoped: Vec<Scoped>,
         remains: Remains,
-        policy: &Policy,
         timeline: &Timeline,
     ) -> Self {
         let mut health = Health::new(config.weight);
@@ -212,17 +228,17 @@ impl Entry {
             stored = record.counters;
             used_before = record.state.last_used;
         }
-        let Remains { slot: earlier, mut budget } = remains;
-        budget.set_limits(config.limits);
-        let slot = Slot::new(id, config.key.clone());
+        let Remains { slot: earlier, budget } = remains;
         let inherited = earlier.map_or(0, |earlier| earlier.in_flight.load(Ordering::SeqCst));
         slot.in_flight.store(inherited, Ordering::SeqCst);
-        let entry = Self {
+        Self {
             slot: Arc::new(slot),
             position,
             inherited,
             config,
+            group,
             budget,
+            watched: false,
             main: Condition { stored_until, ..Condition::new(health) },
             scoped,
             epoch,
@@ -232,12 +248,24 @@ impl Entry {
             stored,
             writing: Counters::default(),
             pending: Counters::default(),
-        };
-        entry.refresh_serene(policy);
-        entry
+        }
     }
 
-    pub(super) fn row(&self, lanes: &[Lane], timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
+    /// Goes on in a new slot, which the pool's other members do not know: calls that hold the old one settle
+    /// with its heir.
+    pub(super) fn move_to(&mut self, slot: Slot) {
+        let old = std::mem::replace(&mut self.slot, Arc::new(slot));
+        old.departed.store(true, Ordering::SeqCst);
+        let running = old.in_flight.load(Ordering::SeqCst);
+        self.inherited = running;
+        self.slot.in_flight.store(running, Ordering::SeqCst);
+        self.slot.dirty.store(old.dirty.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.pending.successes += old.quiet_successes.swap(0, Ordering::SeqCst);
+    }
+
+    pub(super) fn row(&self, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
+        let quota = state.groups.quota(self);
+        let used = quota.budget.used(now);
         let mut counters = self.stored;
         counters.add(&self.writing);
         counters.add(&self.pending);
@@ -247,12 +275,14 @@ impl Entry {
             fingerprint: self.slot.key.fingerprint(),
             label: self.config.label.clone(),
             group: self.config.group.clone(),
-            state: self.key_state(timeline, wall, now),
+            state: self.key_state(&quota, &state.quotas, timeline, wall, now),
             health: self.main.health.moved(|instant| wall.wall_of(instant)),
-            scopes: self.scopes(lanes, timeline, wall, now),
-            limits: self.config.limits,
-            used_in_minute: self.budget.used_in_minute(now),
-            used_today: self.budget.used_today(now),
+            scopes: self.scopes(&quota, &state.lanes, timeline, wall, now),
+            limits: quota.limits,
+            learned_rpm: used.learned_rpm,
+            used_in_minute: used.in_minute,
+            used_today: used.today,
+            tokens_in_minute: used.tokens,
             calls: unsigned(counters.calls),
             begun: unsigned(counters.begun),
             successes: unsigned(counters.successes),
@@ -263,15 +293,29 @@ impl Entry {
         }
     }
 
-    /// The scopes in which the key is not in full health.
-    fn scopes(&self, lanes: &[Lane], timeline: &Timeline, wall: Wall, now: Tick) -> Vec<ScopeStats> {
+    /// The scopes in which the key is not in full health, or has limits of its own.
+    fn scopes(&self, quota: &Quota<'_>, lanes: &[Lane], timeline: &Timeline, wall: Wall, now: Tick) -> Vec<ScopeStats> {
         let time = timeline.time_of(now);
-        let impaired = self.scoped.iter().filter(|scoped| !scoped.condition.health.is_full(time));
-        let row = |scoped: &Scoped| ScopeStats {
-            scope: lanes[scoped.scope as usize].name.to_string(),
-            health: scoped.condition.health.moved(|instant| wall.wall_of(instant)),
+        let row = |scope: ScopeId| {
+            let impaired = self.within(scope).map(|condition| &condition.health).filter(|health| !health.is_full(time));
+            let limited = quota.budget.scopes(now).find(|(of, ..)| *of == scope);
+            let limited =
+                limited.filter(|(_, limits, used)| *limits != Limits::default() || used.learned_rpm.is_some());
+            if impaired.is_none() && limited.is_none() {
+                return None;
+            }
+            let (_, limits, used) = limited.unwrap_or_default();
+            Some(ScopeStats {
+                scope: lanes[scope as usize].name.to_string(),
+                health: impaired.unwrap_or(&self.main.health).moved(|instant| wall.wall_of(instant)),
+                limits,
+                learned_rpm: used.learned_rpm,
+                used_in_minute: used.in_minute,
+                used_today: used.today,
+                tokens_in_minute: used.tokens,
+            })
         };
-        impaired.map(row).collect()
+        (NO_SCOPE + 1..).take(lanes.len() - 1).filter_map(row).collect()
     }
 
     /// A stamp that orders keys by their last use, whichever process made it.
@@ -289,16 +333,16 @@ impl Entry {
         self.last_used.map(|tick| wall.past_wall_of(tick)).or(self.used_before)
     }
 
-    pub(super) fn key_state(&self, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {
+    fn key_state(&self, quota: &Quota<'_>, quotas: &Quotas, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {
         let time = timeline.time_of(now);
-        let limited = self.budget.ready_at(now);
+        let limited = quota.budget.ready_at(NO_SCOPE);
         if self.main.health.disabled {
             KeyState::Disabled
         } else if self.main.health.is_cooling(time) {
             KeyState::CoolingDown
         } else if limited > now {
             KeyState::Limited { until: wall.wall_of(timeline.time_of(limited)) }
-        } else if self.is_busy() {
+        } else if quota.is_busy(quotas, NO_SCOPE) {
             KeyState::Busy
         } else if self.main.health.is_half_open(time) {
             KeyState::HalfOpen

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
+use super::lanes::ScopeId;
+use super::quota::Gauge;
 use crate::key::Key;
 use crate::schedule::SlotId;
 
@@ -20,6 +22,8 @@ pub(crate) struct Slot {
     /// The key was removed: what ends now is to be booked elsewhere.
     pub(super) departed: AtomicBool,
     pub(super) in_flight: AtomicU32,
+    /// Where running calls are counted beside that.
+    pub(super) gauge: Option<Arc<Gauge>>,
     /// Successes that were counted without the lock and not yet collected.
     pub(super) quiet_successes: AtomicI64,
 }
@@ -38,7 +42,7 @@ pub(crate) struct Tried {
 }
 
 impl Slot {
-    pub(super) fn new(id: SlotId, key: Key) -> Self {
+    pub(super) fn new(id: SlotId, key: Key, gauge: Option<Arc<Gauge>>) -> Self {
         Self {
             id,
             key,
@@ -47,7 +51,24 @@ impl Slot {
             dirty: AtomicBool::new(false),
             departed: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
+            gauge,
             quiet_successes: AtomicI64::new(0),
+        }
+    }
+
+    /// A call begins to hold it.
+    pub(super) fn begin(&self, scope: ScopeId) {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        if let Some(gauge) = &self.gauge {
+            gauge.begin(scope);
+        }
+    }
+
+    /// A call holds it no longer.
+    pub(super) fn end(&self, scope: ScopeId) {
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if let Some(gauge) = &self.gauge {
+            gauge.end(scope);
         }
     }
 }
@@ -73,7 +94,7 @@ impl Held {
         let keys: Vec<Key> = slots.iter().map(|slot| slot.key.clone()).collect();
         let first = slots[0].key.clone();
         let company = Some(Box::new(Company { keys, slots, tried }));
-        Self(Arc::new(Slot { company, ..Slot::new(SlotId::MAX, first) }))
+        Self(Arc::new(Slot { company, ..Slot::new(SlotId::MAX, first, None) }))
     }
 
     /// The same keys, for another attempt of a call.

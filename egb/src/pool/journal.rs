@@ -7,12 +7,13 @@ use std::time::{Duration, SystemTime};
 use super::Pool;
 use super::condition::Condition;
 use super::entry::Entry;
-use super::lanes::Lane;
-use super::state::State;
+use super::lanes::{Lane, NO_SCOPE};
+use super::state::{OCCUPIED, State};
 use crate::clock::{Tick, Wall};
 use crate::health::{Health, LastFailure};
+use crate::limits::{Day, Group, Memory};
 use crate::schedule::SlotId;
-use crate::store::{Change, Counters, Journal, Record, SharedState};
+use crate::store::{Change, Counters, Journal, Record, SharedState, Usage};
 
 /// Changes looked up under one hold of the lock.
 const AT_ONCE: usize = 256;
@@ -28,10 +29,11 @@ impl Journal for Pool {
         for _ in farewells..max {
             let Some(id) = state.dirty.pop() else { break };
             // The key may have been removed since, and its slot be another's.
-            if let Some(entry) = &mut state.entries[id as usize]
-                && entry.slot.dirty.load(Ordering::SeqCst)
-            {
-                entry.take_changes(&state.lanes, wall, batch);
+            let Some(entry) = state.entries[id as usize].as_ref() else { continue };
+            if entry.slot.dirty.load(Ordering::SeqCst) {
+                let usage = self.usage(state, entry, wall);
+                let entry = state.entries[id as usize].as_mut().expect(OCCUPIED);
+                entry.take_changes(&state.lanes, wall, usage, batch);
                 entry.forget_recovered(time);
                 entry.refresh_serene(&self.policy);
             }
@@ -96,6 +98,7 @@ fn remember(state: &mut State, record: &Record) {
 impl Pool {
     fn merge_main(&self, state: &mut State, id: SlotId, record: &Record, wall: Wall, now: Tick) {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
+        self.merge_uses(state, id, record.counters.calls, now);
         let entry = state.entry_mut(id);
         entry.stored = record.counters;
         let raw = record.state.health.cooldown_until;
@@ -133,6 +136,52 @@ impl Pool {
         let is_disabled = entry.main.health.disabled;
         state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
         state.place(id, now, &self.timeline);
+    }
+
+    /// Calls that other processes made count against the limits for all calls.
+    fn merge_uses(&self, state: &mut State, id: SlotId, calls: i64, now: Tick) {
+        // What this process wrote is in `stored` already, and nothing of it is on its way while others are read.
+        let uses = u32::try_from(calls.saturating_sub(state.entry(id).stored.calls)).unwrap_or(0);
+        if uses > 0 {
+            state.with_budget(id, |budget, _| budget.take_others(uses, now, || self.timeline.next_midnight(now)));
+            state.place_sharing(id, now, &self.timeline);
+        }
+    }
+
+    /// What was used of the limits of a key or its group, in the form to store.
+    pub(super) fn usage(&self, state: &State, entry: &Entry, wall: Wall) -> Vec<Usage> {
+        let holder = state.groups.holder(entry);
+        let wall_of = |tick| wall.wall_of(self.timeline.time_of(tick));
+        let memories = state.groups.quota(entry).budget.memories(self.now());
+        let kept = memories.into_iter().filter(|(_, memory)| !memory.is_empty());
+        kept.map(|(scope, Memory { groups, day, learned })| Usage {
+            holder,
+            scope: (scope != NO_SCOPE).then(|| Arc::clone(&state.lane(scope).name)),
+            uses: groups.into_iter().map(|group| (wall_of(group.at), group.uses)).collect(),
+            day: day.map(|day| (wall_of(day.end), day.used)),
+            learned,
+        })
+        .collect()
+    }
+
+    /// A key that enters the pool, or its group, goes on with what was used before.
+    pub(super) fn reclaim_usage(&self, state: &mut State, id: SlotId, now: Tick) {
+        let wall = self.timeline.wall();
+        let holder = state.groups.holder(state.entry(id));
+        // A clock that was ahead must not block the key for longer than the limits do.
+        let tick_of = |time| self.timeline.tick_of(wall.time_of_wall(time));
+        for usage in state.unclaimed.remove(&holder).unwrap_or_default() {
+            let scope = usage.scope.as_ref().map_or(Some(NO_SCOPE), |name| self.add_scope(state, name));
+            let Some(scope) = scope else { continue };
+            let group = |(at, uses)| Group { at: tick_of(at).min(now), uses, serial: 0 };
+            let day = |(end, used)| Day { end: tick_of(end).min(self.timeline.next_midnight(now)), used };
+            let memory = Memory {
+                groups: usage.uses.into_iter().map(group).collect(),
+                day: usage.day.map(day),
+                learned: usage.learned,
+            };
+            state.with_budget(id, |budget, allowance| budget.remember(allowance, scope, &memory));
+        }
     }
 
     fn merge_scope(&self, state: &mut State, id: SlotId, name: &str, record: &Record, wall: Wall, now: Tick) {
@@ -179,7 +228,7 @@ impl Pool {
 
 impl Entry {
     /// Everything that happened since the last call, in the form to store.
-    pub(super) fn take_changes(&mut self, lanes: &[Lane], wall: Wall, changes: &mut Vec<Change>) {
+    pub(super) fn take_changes(&mut self, lanes: &[Lane], wall: Wall, usage: Vec<Usage>, changes: &mut Vec<Change>) {
         // In this order, so that a success counted meanwhile finds either its count or the mark gone.
         self.slot.dirty.store(false, Ordering::SeqCst);
         let mut added = std::mem::take(&mut self.pending);
@@ -200,9 +249,10 @@ impl Entry {
                 added,
                 is_news,
                 is_farewell: false,
+                usage: Vec::new(),
             }
         };
-        changes.push(change(&mut self.main, None, added));
+        changes.push(Change { usage, ..change(&mut self.main, None, added) });
         for scoped in self.scoped.iter_mut().filter(|scoped| scoped.dirty) {
             scoped.dirty = false;
             scoped.condition.changed = true;

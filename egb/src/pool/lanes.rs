@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::quota::Probes;
 use crate::schedule::Schedule;
 
 /// The number of a lane.
@@ -17,11 +18,12 @@ pub(super) struct Lane {
     pub(super) name: Arc<str>,
     pub(super) schedule: Schedule,
     pub(super) queue: Queue,
+    pub(super) probes: Probes,
 }
 
 impl Lane {
     pub(super) fn new(name: Arc<str>, seed: u64) -> Self {
-        Self { name, schedule: Schedule::new(seed), queue: Queue::default() }
+        Self { name, schedule: Schedule::new(seed), queue: Queue::default(), probes: Probes::default() }
     }
 
     /// Whether all keys that are free belong to those who wait for them.

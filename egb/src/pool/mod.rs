@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use self::condition::is_of_the_key;
 pub(crate) use self::held::{Held, Slot, Tried};
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
+use self::quota::Lesson;
 use self::state::State;
 use crate::clock::{Sleep, Tick, Timeline};
 use crate::key::{Fingerprint, Key};
-use crate::outcome::{Failure, Verdict};
+use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
 
@@ -24,12 +26,14 @@ mod entry;
 mod held;
 mod journal;
 mod lanes;
+mod quota;
 mod sessions;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use admin::Reloaded;
+pub(crate) use admin::Settings;
 
 /// All keys that one balancer knows.
 pub(crate) struct Pool {
@@ -114,7 +118,7 @@ pub(crate) struct Queued {
 }
 
 /// So many scopes have a lane; a scope is a model or an endpoint, not a user.
-const MAX_SCOPES: usize = 256;
+pub(crate) const MAX_SCOPES: usize = 256;
 
 impl Pool {
     pub(crate) fn now(&self) -> Tick {
@@ -235,7 +239,7 @@ impl Pool {
         slots: &mut Vec<Arc<Slot>>,
     ) -> Option<Taken> {
         if wanted.count == 1 {
-            let id = state.pop_one(wanted, now)?;
+            let id = state.pop_one(wanted, now, &self.timeline)?;
             let serial = state.next_serial();
             let (slot, wake) = self.begin(state, id, serial, wanted, true, now);
             return Some(Taken { one: Some(slot), serial, wake });
@@ -265,7 +269,7 @@ impl Pool {
         let slot = state.use_key(id, wanted.scope, serial, now, &self.timeline);
         state.entry_mut(id).pending.begun += i64::from(is_first && !wanted.is_retry);
         let wake = self.journaled && state.mark_dirty(id);
-        slot.in_flight.fetch_add(1, Ordering::Relaxed);
+        slot.begin(wanted.scope);
         state.settle_place(id, wanted.scope, now, &self.timeline);
         (slot, wake)
     }
@@ -277,7 +281,7 @@ impl Pool {
         let wanted = Wanted::plain(1);
         self.locked(|state| {
             let is_spoken_for = state.lane(NO_SCOPE).is_spoken_for();
-            let popped = if is_spoken_for { None } else { state.pop_one(&wanted, now) };
+            let popped = if is_spoken_for { None } else { state.pop_one(&wanted, now, &self.timeline) };
             let id = popped.ok_or_else(|| state.shortage(&wanted, now))?;
             let serial = state.next_serial();
             let (keys, wake) = self.fetch_popped(state, id, serial, true, now);
@@ -333,7 +337,7 @@ impl Pool {
         verdict: &Verdict,
         lone: Lone,
     ) -> Effect {
-        slot.in_flight.fetch_sub(1, Ordering::SeqCst);
+        slot.end(scope);
         if slot.serene.load(Ordering::SeqCst) && !slot.departed.load(Ordering::SeqCst) {
             match verdict {
                 Verdict::Success => {
@@ -347,6 +351,11 @@ impl Pool {
         let now = self.now();
         let softened = soften(verdict, lone);
         self.locked(|state| {
+            if let Some(group) = slot.gauge.as_ref().and_then(|gauge| gauge.group)
+                && slot.departed.load(Ordering::SeqCst)
+            {
+                state.place_group(group, now, &self.timeline);
+            }
             let Some(id) = state.id_of(slot).or_else(|| state.heir_of(slot)) else {
                 return Effect::default();
             };
@@ -356,8 +365,59 @@ impl Pool {
                 scoped.condition.end(serial);
             }
             entry.count(&softened);
-            self.apply(state, id, scope, &softened, serial, now)
+            if lone == Lone::One {
+                self.learn(state, id, scope, serial, &softened, now);
+            }
+            let effect = self.apply(state, id, scope, &softened, serial, now);
+            if state.entry(id).watched {
+                state.place_sharing(id, now, &self.timeline);
+            }
+            effect
         })
+    }
+
+    /// What the end of a call says of limits that are learned.
+    fn learn(&self, state: &mut State, id: SlotId, scope: ScopeId, serial: u64, verdict: &Verdict, now: Tick) {
+        if !state.quotas.learn {
+            return;
+        }
+        let lesson = match verdict {
+            Verdict::Failure(failure) if failure.reason() == Reason::RateLimited => {
+                Lesson::Refused { retry_after: failure.retry_after() }
+            }
+            Verdict::Success => Lesson::Succeeded,
+            Verdict::Failure(_) | Verdict::Neutral => Lesson::Other,
+        };
+        if state.learn(id, scope, serial, lesson, now) {
+            let members = state.sharing(id);
+            state.watch(&members, now);
+            for member in members {
+                state.entry(member).refresh_serene(&self.policy);
+                state.place(member, now, &self.timeline);
+            }
+        }
+    }
+
+    /// A call says how many tokens it spent of one key.
+    pub(crate) fn spent(&self, slot: &Arc<Slot>, serial: u64, scope: ScopeId, tokens: u64) {
+        let now = self.now();
+        self.locked(|state| {
+            if let Some(id) = state.id_of(slot) {
+                state.with_budget(id, |budget, _| budget.spent(scope, serial, tokens));
+                state.place_sharing(id, now, &self.timeline);
+            }
+        });
+    }
+
+    /// As [`spent`](Self::spent), of the key's last call that has not said so.
+    pub(crate) fn spent_last(&self, fingerprint: Fingerprint, tokens: u64) {
+        let now = self.now();
+        self.locked(|state| {
+            let Some(id) = state.index.get(&fingerprint).copied() else { return };
+            let latest = state.serial;
+            state.with_budget(id, |budget, _| budget.spent_last(latest, tokens, now));
+            state.place_sharing(id, now, &self.timeline);
+        });
     }
 
     /// A verdict that was reported by hand, for a key that was fetched in auto-success mode.
@@ -381,6 +441,7 @@ impl Pool {
                 entry.pending.begun += 1;
             }
             entry.count(verdict);
+            self.learn(state, id, NO_SCOPE, serial, verdict, now);
             Some(self.apply(state, id, NO_SCOPE, verdict, serial, now))
         })
     }
@@ -407,7 +468,39 @@ impl Pool {
         let disabled = entry.main.health.disabled && !was_disabled;
         state.disabled += usize::from(disabled);
         state.place(id, now, &self.timeline);
-        Effect { wake: self.journaled && state.mark_dirty(id), disabled }
+        let mut wake = self.journaled && state.mark_dirty(id);
+        if let Verdict::Failure(failure) = verdict {
+            wake |= self.share_rest(state, id, scope, failure.reason(), now);
+        }
+        Effect { wake, disabled }
+    }
+
+    /// Keys of one group share a quota: when it is spent for one, it is for all.
+    fn share_rest(&self, state: &mut State, id: SlotId, scope: ScopeId, reason: Reason, now: Tick) -> bool {
+        let entry = state.entry(id);
+        if entry.group.is_none() || !matches!(reason, Reason::RateLimited | Reason::DailyQuota | Reason::Billing) {
+            return false;
+        }
+        let own = if is_of_the_key(reason) { NO_SCOPE } else { scope };
+        let condition = if own == NO_SCOPE { Some(&entry.main) } else { entry.within(own) };
+        let Some(until) = condition.and_then(|condition| condition.health.cooldown_until) else { return false };
+        let latest = state.serial;
+        let mut wake = false;
+        for member in state.sharing(id) {
+            if member == id {
+                continue;
+            }
+            let entry = state.entry_mut(member);
+            let is_news = entry.rest(own, until, latest, &self.policy);
+            if !self.journaled {
+                entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+            }
+            if is_news {
+                state.place(member, now, &self.timeline);
+                wake |= self.journaled && state.mark_dirty(member);
+            }
+        }
+        wake
     }
 
     /// Notes without the lock, unless it is the first change since the writer collected.
@@ -450,7 +543,6 @@ pub(crate) enum Lone {
 /// Each is treated as forbidden instead, so that a dead key is disabled after three such calls and
 /// an innocent one is cleared by its next success elsewhere.
 fn soften(verdict: &Verdict, lone: Lone) -> Verdict {
-    use crate::outcome::Reason;
     match (verdict, lone) {
         (Verdict::Failure(failure), Lone::OneOfMany)
             if matches!(failure.reason(), Reason::InvalidKey | Reason::Billing) =>

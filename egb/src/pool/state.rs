@@ -8,12 +8,13 @@ use std::task::Waker;
 use super::entry::{Entry, Remains};
 use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
+use super::quota::{Groups, Quotas};
 use super::sessions::{Sessions, Stuck};
 use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline};
 use crate::key::Fingerprint;
 use crate::schedule::SlotId;
-use crate::store::{Change, Record};
+use crate::store::{Change, Record, Usage};
 
 pub(super) struct State {
     /// By scope; there is always that of calls without one.
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) entries: Vec<Option<Entry>>,
     pub(super) vacant: Vec<SlotId>,
     pub(super) index: HashMap<Fingerprint, SlotId>,
+    pub(super) quotas: Quotas,
+    pub(super) groups: Groups,
     pub(super) sessions: Sessions,
     /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
     pub(super) serial: u64,
@@ -33,6 +36,8 @@ pub(super) struct State {
     pub(super) remains: HashMap<Fingerprint, Remains>,
     /// What the store knows of keys that are not in the pool.
     pub(super) strangers: HashMap<Fingerprint, Vec<Record>>,
+    /// What the store knows of the use of limits by keys and groups that are not in the pool.
+    pub(super) unclaimed: HashMap<Fingerprint, Vec<Usage>>,
     /// Callers to be woken once the lock is free.
     pub(super) woken: Vec<Waker>,
 }
@@ -131,11 +136,12 @@ impl State {
     }
 
     /// Pops one key, as wanted.
-    pub(super) fn pop_one(&mut self, wanted: &Wanted<'_>, now: Tick) -> Option<SlotId> {
-        match wanted.session {
+    pub(super) fn pop_one(&mut self, wanted: &Wanted<'_>, now: Tick, timeline: &Timeline) -> Option<SlotId> {
+        let free = match wanted.session {
             Some(session) => self.pop_for_session(wanted, session, now),
             None => self.pop(wanted.scope, now, wanted.excluded),
-        }
+        };
+        free.or_else(|| self.pop_to_probe(wanted.scope, now, wanted.excluded, timeline))
     }
 
     /// Pops the keys that are wanted into `popped`, or none at all.
@@ -145,10 +151,9 @@ impl State {
         }
         while popped.len() < wanted.count {
             // A popped key is in no list, so the next pop finds another one.
-            let next = if popped.is_empty() {
-                self.pop_one(wanted, now)
-            } else {
-                self.pop(wanted.scope, now, wanted.excluded)
+            let next = match wanted.session.filter(|_| popped.is_empty()) {
+                Some(session) => self.pop_for_session(wanted, session, now),
+                None => self.pop(wanted.scope, now, wanted.excluded),
             };
             let Some(id) = next else {
                 let schedule = &mut self.lane_mut(wanted.scope).schedule;
@@ -176,17 +181,23 @@ impl State {
         if let Some(scoped) = entry.within_mut(scope) {
             scoped.condition.begin(serial, now, timeline);
         }
-        entry.budget.take(now, || timeline.next_midnight(now));
-        Arc::clone(&entry.slot)
+        let slot = Arc::clone(&entry.slot);
+        self.spend(id, scope, serial, now, timeline);
+        slot
     }
 
     /// Puts a key that was popped and used where it belongs now.
     pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, now: Tick, timeline: &Timeline) {
         let entry = self.entry(id);
         let is_probed = entry.main.probe.is_some() || entry.within(scope).is_some_and(|within| within.probe.is_some());
-        let is_spent = is_probed || entry.is_busy() || entry.budget.ready_at(now) > now;
+        let quota = self.groups.quota(entry);
+        let is_spent = quota.is_busy(&self.quotas, scope) || quota.budget.ready_at(scope) > now;
+        let shares = entry.group.is_some();
         let schedule = &mut self.lane_mut(scope).schedule;
-        if is_spent {
+        if is_spent && shares {
+            schedule.mark_used(id);
+            self.place_sharing(id, now, timeline);
+        } else if is_spent || is_probed {
             schedule.mark_used(id);
             self.place(id, now, timeline);
         } else {
@@ -194,17 +205,23 @@ impl State {
         }
     }
 
+    /// Puts all keys that share the quota of this one where that wants them.
+    pub(super) fn place_sharing(&mut self, id: SlotId, now: Tick, timeline: &Timeline) {
+        match self.entry(id).group {
+            Some(group) => self.place_group(group, now, timeline),
+            None => self.place(id, now, timeline),
+        }
+    }
+
     /// Puts a key where its changed state wants it, in every lane.
     pub(super) fn place(&mut self, id: SlotId, now: Tick, timeline: &Timeline) {
-        let Self { lanes, entries, woken, .. } = self;
+        let Self { lanes, entries, groups, quotas, woken, .. } = self;
         let entry = entries[id as usize].as_ref().expect(OCCUPIED);
-        let out = entry.main.health.disabled || entry.is_busy();
-        let ready = entry.main.ready_at(timeline).max(entry.budget.ready_at(now));
+        let quota = groups.quota(entry);
         for (scope, lane) in (NO_SCOPE..).zip(lanes) {
-            let within = entry.within(scope).map_or(Tick::ZERO, |condition| condition.ready_at(timeline));
-            let ready = ready.max(within);
+            let ready = entry.ready_within(scope, timeline).max(quota.budget.ready_at(scope));
             lane.schedule.set_weight(id, entry.weight_within(scope));
-            if out {
+            if entry.main.health.disabled || quota.is_busy(quotas, scope) {
                 lane.schedule.hold(id);
             } else if ready > now {
                 lane.schedule.park(id, ready);
@@ -246,4 +263,4 @@ impl State {
     }
 }
 
-const OCCUPIED: &str = "the schedule and the index hold occupied slots only";
+pub(super) const OCCUPIED: &str = "the schedule and the index hold occupied slots only";

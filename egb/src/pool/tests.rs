@@ -16,16 +16,28 @@ struct Bench {
     clock: ManualClock,
 }
 
+fn settings() -> Settings {
+    Settings { seed: 7, ..Settings::default() }
+}
+
 impl Bench {
     fn new(configs: impl IntoIterator<Item = KeyConfig>) -> Self {
         Self::restored(configs, Vec::new())
     }
 
     fn restored(configs: impl IntoIterator<Item = KeyConfig>, records: Vec<Record>) -> Self {
+        Self::with(configs, records, settings())
+    }
+
+    fn learning(configs: impl IntoIterator<Item = KeyConfig>) -> Self {
+        Self::with(configs, Vec::new(), Settings { learn: true, ..settings() })
+    }
+
+    fn with(configs: impl IntoIterator<Item = KeyConfig>, records: Vec<Record>, settings: Settings) -> Self {
         let clock = ManualClock::new();
         let timeline = Timeline::new(Arc::new(clock.clone()), Zone::default());
         let configs = configs.into_iter().collect();
-        Self { pool: Pool::new(configs, records, Policy::default(), timeline, 7, true), clock }
+        Self { pool: Pool::new(configs, records, settings, timeline, true), clock }
     }
 
     fn take(&self) -> CheckedOut<Held> {
@@ -77,6 +89,7 @@ fn id(checkout: &CheckedOut<Held>) -> SlotId {
 }
 
 mod books;
+mod quotas;
 mod scopes;
 mod sessions;
 

@@ -17,10 +17,12 @@ mod schema;
 mod sqlite;
 #[cfg(test)]
 mod testing;
+mod usage;
 mod writer;
 
 pub(crate) use ack::Ack;
 pub(crate) use sqlite::Sqlite;
+pub(crate) use usage::Usage;
 pub(crate) use writer::{Journal, Writer};
 
 /// A place that keeps the state of keys. Called by one thread, the writer's; [`load`](Store::load)
@@ -86,6 +88,8 @@ pub(crate) struct Change {
     pub(crate) is_news: bool,
     /// Of a key that was removed: nobody waits for what it counts.
     pub(crate) is_farewell: bool,
+    /// What was used of the key's limits, or of its group's: as it is now, not what is to be added.
+    pub(crate) usage: Vec<Usage>,
 }
 
 /// Why the state could not be read or written. Nothing was changed.

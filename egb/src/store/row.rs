@@ -222,7 +222,7 @@ fn to_i64(count: u64) -> i64 {
 }
 
 /// Microseconds since 1970, rounded down; instants out of range become the nearest in range.
-fn to_micros(time: SystemTime) -> i64 {
+pub(super) fn to_micros(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
         Err(before) => {
@@ -233,7 +233,7 @@ fn to_micros(time: SystemTime) -> i64 {
 }
 
 /// The instant so many microseconds after 1970; 1970 for one that the operating system can't express.
-fn from_micros(micros: i64) -> SystemTime {
+pub(super) fn from_micros(micros: i64) -> SystemTime {
     let distance = Duration::from_micros(micros.unsigned_abs());
     let time = if micros < 0 {
         SystemTime::UNIX_EPOCH.checked_sub(distance)

@@ -86,6 +86,20 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     ALTER TABLE states RENAME TO keys;
     CREATE INDEX keys_by_revision ON keys (revision);",
     ),
+    // What keys, and groups of keys, used of their limits. `uses` is packed by `usage.rs`.
+    (
+        3,
+        "CREATE TABLE usage (
+        holder              BLOB    NOT NULL CHECK (length(holder) = 16),
+        scope               TEXT    NOT NULL,
+        uses                BLOB    NOT NULL,
+        day_end             INTEGER,
+        day_used            INTEGER,
+        learned             INTEGER,
+        updated_at          INTEGER NOT NULL,
+        PRIMARY KEY (holder, scope)
+    ) STRICT, WITHOUT ROWID;",
+    ),
 ];
 
 /// The newest version that this egb can read.

@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 
 use super::row::{self, Reader};
 use super::schema::{self, Refusal};
-use super::{Change, Record, Store, StoreError, StoreErrorKind};
+use super::{Change, Record, Store, StoreError, StoreErrorKind, Usage, usage};
 use crate::clock::{Clock, SystemClock};
 use crate::key::Fingerprint;
 
@@ -72,6 +72,11 @@ impl Sqlite {
         })
     }
 
+    /// What was used of limits, by whichever process.
+    pub(crate) fn usage(&self) -> Result<Vec<Usage>, StoreError> {
+        usage::load(&self.connection).map_err(|error| self.error(error))
+    }
+
     /// Takes the times at which rows are added and updated from `clock`.
     #[cfg(test)]
     fn with_clock(self, clock: impl Clock) -> Self {
@@ -118,6 +123,11 @@ impl Sqlite {
         ordered.sort_by(|a, b| (a.fingerprint, &a.scope).cmp(&(b.fingerprint, &b.scope)));
         for change in ordered {
             row::write(&mut statement, change, now, revision)?;
+        }
+        drop(statement);
+        let mut statement = usage::prepare(&transaction)?;
+        for usage in changes.iter().flat_map(|change| &change.usage) {
+            usage::write(&mut statement, usage, now)?;
         }
         drop(statement);
         transaction.commit()?;

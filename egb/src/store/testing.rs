@@ -23,6 +23,7 @@ pub(super) fn change(key: usize) -> Change {
         state: SharedState { health: Health::new(1.0), epoch: 0, last_used: None },
         is_news: true,
         is_farewell: false,
+        usage: Vec::new(),
         added: Counters { calls: 1, begun: 1, successes: 1, failures: 0, throttled: 0 },
     }
 }

@@ -53,6 +53,8 @@ enum Words {
     Arguments,
     #[status(404 none)]
     NoComma,
+    #[status(@404)]
+    Sign,
 }
 
 fn main() {

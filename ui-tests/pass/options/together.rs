@@ -75,6 +75,21 @@ impl Client {
         Ok(key.len() + self.calls)
     }
 
+    /// What a sync function waits for is bounded too.
+    #[balanced(balancer = self.pool, retries = *again, deadline = "1h")]
+    fn tried_again(&self, key: &str, again: &u32, fails: &mut u32) -> Result<usize, E> {
+        if *fails > 0 {
+            *fails -= 1;
+            return Err(E::Status(503));
+        }
+        Ok(key.len())
+    }
+
+    #[balanced(balancer = self.pool, wait = "1ms", deadline = "1h")]
+    fn waited_for(&self, key: &str) -> Result<usize, E> {
+        Ok(key.len())
+    }
+
     #[balanced(balancer = self.pool, wait = "1ms")]
     fn handed_over<'a>(&self, mut lease: Lease, text: &'a str) -> Result<(&'a str, Lease), E> {
         let _ = &mut lease;
@@ -94,6 +109,10 @@ fn main() {
     assert_eq!(counts(&client.pool), (7, 3, 3), "the caller has it now");
     lease.success();
     assert_eq!(counts(&client.pool), (7, 4, 3));
+    let mut fails = 2;
+    assert_eq!(client.tried_again(&2, &mut fails).unwrap(), 10);
+    assert_eq!((fails, counts(&client.pool)), (0, (10, 5, 5)));
+    assert_eq!(client.waited_for().unwrap(), 10);
     let shared = Arc::new(client);
     assert_eq!(common::block_on(is_send(Arc::clone(&shared).shared())).unwrap(), 4);
     let Ok(client) = Arc::try_unwrap(shared) else { panic!("it was shared no longer") };

@@ -20,6 +20,8 @@ trait Ask: Send + Sync {
 
     async fn exclusive(&mut self, text: &str, (a, b): (u8, u8)) -> Result<u8, E>;
 
+    async fn typed(self: &mut Self) -> Result<u8, E>;
+
     async fn counted(self: Arc<Self>) -> Result<u8, E>;
 
     async fn generic<'a, T: Send + Sync>(&self, value: &'a T) -> Result<&'a T, E>
@@ -44,6 +46,13 @@ impl Ask for Client {
         drop((key, text));
         self.attempts += 1;
         if self.attempts < 3 { Err(E::Status(503)) } else { Ok(a + b) }
+    }
+
+    #[balanced(balancer = self.pool, retries = 2)]
+    async fn typed(self: &mut Self, key: Key) -> Result<u8, E> {
+        drop(key);
+        self.attempts += 1;
+        if self.attempts % 2 == 0 { Err(E::Status(503)) } else { Ok(self.attempts) }
     }
 
     #[balanced(balancer = self.pool, retries = 2)]
@@ -78,8 +87,9 @@ fn main() {
     let mut client = Client { pool: pool(), attempts: 0 };
     assert_eq!(block_on(client.by_default("four", vec![1])).unwrap(), 15);
     assert_eq!(block_on(client.exclusive("", (1, 2))).unwrap(), 3);
-    assert_eq!(counts(&client.pool), (4, 2, 2));
+    assert_eq!(block_on(client.typed()).unwrap(), 5);
+    assert_eq!(counts(&client.pool), (6, 3, 3));
     assert_eq!(*block_on(client.generic(&7)).unwrap(), 7);
-    assert_eq!(*block_on(client.local()).unwrap(), 3);
-    assert_eq!(block_on(Arc::new(client).counted()).unwrap(), 3);
+    assert_eq!(*block_on(client.local()).unwrap(), 5);
+    assert_eq!(block_on(Arc::new(client).counted()).unwrap(), 5);
 }

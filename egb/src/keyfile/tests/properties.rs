@@ -16,9 +16,9 @@ fn an_entry() -> impl Strategy<Value = KeyConfig> {
     let weight = prop_oneof![weight, (1e-300..1e300_f64).boxed(), (0.001..10.0).boxed()];
     let name = || proptest::option::of("[a-z0-9:#=_-]{1,12}");
     let limit = || proptest::option::of(1..=u32::MAX).prop_map(|limit| limit.and_then(NonZeroU32::new));
-    let limits = (limit(), limit(), limit());
-    (a_key(), weight, name(), name(), limits).prop_map(|(key, weight, label, group, (rpm, rpd, concurrency))| {
-        KeyConfig { key: key.into(), weight, label, group, limits: Limits { rpm, rpd, concurrency }, zero: None }
+    let limits = (limit(), limit(), limit(), limit());
+    (a_key(), weight, name(), name(), limits).prop_map(|(key, weight, label, group, (rpm, rpd, tpm, concurrency))| {
+        KeyConfig { key: key.into(), weight, label, group, limits: Limits { rpm, rpd, tpm, concurrency }, zero: None }
     })
 }
 
@@ -27,7 +27,8 @@ fn write_entry(entry: &KeyConfig, style: usize) -> String {
     let colon = [":", " : ", "\t:", ": "][style % 4];
     let white = [" ", "\t", "  ", "\u{a0}"][style / 4 % 4];
     let mut text = format!("{}{colon}{}", entry.key.expose_secret(), entry.weight);
-    let limits = [("rpm", entry.limits.rpm), ("rpd", entry.limits.rpd), ("concurrency", entry.limits.concurrency)];
+    let Limits { rpm, rpd, tpm, concurrency } = entry.limits;
+    let limits = [("rpm", rpm), ("rpd", rpd), ("tpm", tpm), ("concurrency", concurrency)];
     let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?.to_string())));
     let texts = [("label", &entry.label), ("group", &entry.group)];
     let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));

@@ -85,6 +85,7 @@ prop_compose! {
             state: SharedState { health, epoch, last_used },
             is_news: true,
             is_farewell: false,
+        usage: Vec::new(),
             added: Counters { calls, begun, successes, failures, throttled },
         }
     }

@@ -16,6 +16,7 @@ fn state(epoch: u64, edit: impl FnOnce(&mut Health)) -> Change {
         added: Counters::default(),
         is_news: true,
         is_farewell: false,
+        usage: Vec::new(),
     }
 }
 

@@ -1,0 +1,209 @@
+//! What one key, or one group of keys, has used in one scope, against all limits of that.
+
+use super::day::Day;
+use super::learned::{Learned, Refusal};
+use super::tally::{Group, Tally};
+use super::tokens::Tokens;
+use super::{Limits, Used};
+use crate::clock::Tick;
+
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    limits: Limits,
+    tally: Option<Tally>,
+    /// Whether a limit per minute is to be learned, as none is given.
+    learns: bool,
+    learned: Option<Learned>,
+    day: Option<Day>,
+    tokens: Option<Box<Tokens>>,
+}
+
+impl Meter {
+    pub(super) fn new(limits: Limits, learns: bool) -> Self {
+        let mut meter = Self::default();
+        meter.set_limits(limits, learns);
+        meter
+    }
+
+    /// What was used stays used, as far as a limit counted it.
+    pub(super) fn set_limits(&mut self, limits: Limits, learns: bool) {
+        self.limits = limits;
+        self.learns = learns && limits.rpm.is_none();
+        self.learned = self.learned.take().filter(|_| self.learns);
+        let tally = self.tally.take();
+        self.tally = match limits.rpm {
+            Some(rpm) => Some(tally.unwrap_or_else(|| Tally::with_room(rpm.get()))),
+            None => tally.filter(|_| self.learns),
+        };
+        self.day = limits.rpd.map(|_| self.day.unwrap_or_default());
+        self.tokens = limits.tpm.map(|_| self.tokens.take().unwrap_or_default());
+    }
+
+    pub(super) fn counts_nothing(&self) -> bool {
+        self.tally.is_none() && self.day.is_none() && self.tokens.is_none()
+    }
+
+    pub(super) fn take(&mut self, serial: u64, now: Tick, day_end: impl FnOnce() -> Tick) {
+        if self.learns {
+            self.tally.get_or_insert_default().record(serial, now);
+        } else if let Some(tally) = &mut self.tally {
+            tally.record(serial, now);
+        }
+        if let Some(day) = &mut self.day {
+            day.record(1, now, day_end);
+        }
+        if let Some(tokens) = &mut self.tokens {
+            tokens.charge(serial, now);
+        }
+    }
+
+    /// Uses that were made by other processes.
+    pub(super) fn take_others(&mut self, uses: u32, now: Tick, day_end: impl FnOnce() -> Tick) {
+        if let Some(tally) = &mut self.tally {
+            tally.add(Group { at: now, uses, serial: 0 });
+        }
+        if let Some(day) = &mut self.day {
+            day.record(uses, now, day_end);
+        }
+    }
+
+    pub(super) fn ready_at(&self) -> Tick {
+        let minute = self.tally.as_ref().map_or(Tick::ZERO, |tally| match (self.limits.rpm, &self.learned) {
+            (Some(rpm), _) => tally.ready_at(rpm.get()),
+            (None, Some(learned)) => tally.ready_at(learned.limit()),
+            (None, None) => Tick::ZERO,
+        });
+        minute.max(self.ready_but_for_what_was_learned())
+    }
+
+    /// As [`ready_at`](Self::ready_at), if there were no learned limit.
+    fn ready_but_for_what_was_learned(&self) -> Tick {
+        let day = match (&self.day, self.limits.rpd) {
+            (Some(day), Some(rpd)) => day.ready_at(rpd.get()),
+            _ => Tick::ZERO,
+        };
+        let tokens = match (&self.tokens, self.limits.tpm) {
+            (Some(tokens), Some(tpm)) => tokens.ready_at(tpm.get()),
+            _ => Tick::ZERO,
+        };
+        day.max(tokens)
+    }
+
+    /// Whether a call may try how far the learned limit can be trusted.
+    pub(super) fn may_probe(&self, now: Tick) -> bool {
+        self.learned.is_some_and(|learned| learned.may_probe(now)) && self.ready_but_for_what_was_learned() <= now
+    }
+
+    pub(super) fn begin_probe(&mut self, serial: u64, now: Tick) {
+        if let Some(learned) = &mut self.learned {
+            learned.begin_probe(serial, now);
+        }
+    }
+
+    /// See [`Learned::is_open`].
+    pub(super) fn is_open(&self, now: Tick) -> bool {
+        self.learned.is_some_and(|learned| learned.is_open(now))
+    }
+
+    pub(super) fn succeeded(&mut self, serial: u64, now: Tick) -> bool {
+        match (&mut self.learned, &self.tally) {
+            (Some(learned), Some(tally)) => learned.succeeded(serial, tally, now),
+            _ => false,
+        }
+    }
+
+    pub(super) fn ended(&mut self, serial: u64) {
+        if let Some(learned) = &mut self.learned {
+            learned.ended(serial);
+        }
+    }
+
+    /// The server refused a call for its rate. Returns whether it was a probe.
+    pub(super) fn refused(&mut self, refusal: Refusal, now: Tick) -> bool {
+        let Some(tally) = self.tally.as_mut().filter(|_| self.learns) else { return false };
+        let was_probe = self.learned.is_some_and(|learned| learned.is_probe(refusal.serial));
+        // When the server counted is more like when the call began than when its answer is here.
+        let counted = tally.time_of(refusal.serial).unwrap_or(now);
+        tally.take_back();
+        match Learned::refused(self.learned, tally, refusal, counted, now) {
+            Some(learned) => self.learned = Some(learned),
+            None => self.ended(refusal.serial),
+        }
+        was_probe
+    }
+
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_deref()
+    }
+
+    pub(super) fn tokens_mut(&mut self) -> Option<&mut Tokens> {
+        self.tokens.as_deref_mut()
+    }
+
+    /// Whether anything that was used still counts.
+    pub(super) fn is_used(&self, now: Tick) -> bool {
+        let used = self.used(now);
+        used.in_minute.is_some_and(|uses| uses > 0)
+            || used.today.is_some_and(|uses| uses > 0)
+            || used.tokens.is_some_and(|tokens| tokens > 0)
+            || self.learned.is_some()
+    }
+
+    pub(super) fn used(&self, now: Tick) -> Used {
+        Used {
+            in_minute: self.tally.as_ref().map(|tally| tally.in_minute(now)),
+            today: self.day.map(|day| day.used(now)),
+            tokens: self.tokens.as_ref().map(|tokens| tokens.in_window(now)),
+            learned_rpm: self.learned.map(|learned| learned.limit()),
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What a restart has to know.
+    pub(super) fn memory(&self, now: Tick) -> Memory {
+        let counts = self.limits.rpm.is_some() || self.learned.is_some();
+        let mut groups: Vec<Group> = self.tally.iter().filter(|_| counts).flat_map(|tally| tally.recent(now)).collect();
+        groups.reverse();
+        Memory {
+            groups,
+            day: self.day.filter(|day| now < day.end),
+            learned: self.learned.map(|learned| learned.limit()),
+        }
+    }
+
+    /// Takes over what is known from before, where a limit counts it and it counts for more.
+    pub(super) fn remember(&mut self, memory: &Memory) {
+        if self.learns {
+            self.tally.get_or_insert_default();
+        }
+        if let Some(tally) = &mut self.tally {
+            memory.groups.iter().for_each(|group| tally.add(*group));
+        }
+        if let (Some(day), Some(before)) = (&mut self.day, memory.day)
+            && (before.end, before.used) > (day.end, day.used)
+        {
+            *day = before;
+        }
+        if self.learns {
+            self.learned = self.learned.or(memory.learned.map(Learned::restored));
+        }
+    }
+}
+
+/// What a meter knows that outlives the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// Uses of the last minute, oldest first.
+    pub(crate) groups: Vec<Group>,
+    pub(crate) day: Option<Day>,
+    pub(crate) learned: Option<u32>,
+}
+
+impl Memory {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,114 @@
+//! Tokens a minute: what a call spends is known after it, so each is charged an estimate first.
+
+use std::collections::VecDeque;
+
+use super::WINDOW;
+use crate::clock::Tick;
+
+/// Calls that are kept apart; of more, the oldest are added up.
+const MAX_CALLS: usize = 4096;
+
+/// What calls of the last minute spent.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    /// Oldest first.
+    calls: VecDeque<Call>,
+    total: u64,
+    /// What a call spends on average: a moving average of those that said so.
+    average: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    at: Tick,
+    /// The checkout.
+    serial: u64,
+    tokens: u64,
+    /// Whether `tokens` is what the call said, rather than the estimate.
+    is_known: bool,
+}
+
+impl Tokens {
+    /// What a call is thought to spend.
+    fn estimate(&self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+        self.average.map_or(0, |average| average.ceil() as u64)
+    }
+
+    /// Charges a checkout with the estimate.
+    pub(super) fn charge(&mut self, serial: u64, now: Tick) {
+        self.forget(now);
+        let tokens = self.estimate();
+        self.push(Call { at: now, serial, tokens, is_known: false });
+    }
+
+    fn push(&mut self, call: Call) {
+        self.total = self.total.saturating_add(call.tokens);
+        self.calls.push_back(call);
+        if self.calls.len() > MAX_CALLS
+            && let Some(oldest) = self.calls.pop_front()
+            && let Some(next) = self.calls.front_mut()
+        {
+            next.tokens = next.tokens.saturating_add(oldest.tokens);
+        }
+    }
+
+    fn forget(&mut self, now: Tick) {
+        while let Some(oldest) = self.calls.front().filter(|oldest| oldest.at.plus(WINDOW) <= now) {
+            self.total -= oldest.tokens;
+            self.calls.pop_front();
+        }
+    }
+
+    /// A checkout says what it spent, perhaps for the second time: the last word counts.
+    /// One that is no longer known of began too long ago to count.
+    pub(super) fn correct(&mut self, serial: u64, spent: u64) {
+        let place = self.calls.partition_point(|call| call.serial < serial);
+        if let Some(call) = self.calls.get_mut(place).filter(|call| call.serial == serial) {
+            self.total = (self.total - call.tokens).saturating_add(spent);
+            (call.tokens, call.is_known) = (spent, true);
+        }
+        self.learn(spent);
+    }
+
+    /// The last checkout that has not said what it spent.
+    pub(super) fn last_unknown(&self) -> Option<u64> {
+        self.calls.iter().rev().find(|call| !call.is_known).map(|call| call.serial)
+    }
+
+    /// A call of which nothing was known.
+    pub(super) fn add(&mut self, serial: u64, spent: u64, now: Tick) {
+        self.push(Call { at: now, serial, tokens: spent, is_known: true });
+        self.learn(spent);
+    }
+
+    fn learn(&mut self, spent: u64) {
+        /// The part that the last call has in the average.
+        const NEWEST: f64 = 0.125;
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let spent = spent as f64;
+        self.average = Some(self.average.map_or(spent, |average| average + NEWEST * (spent - average)));
+    }
+
+    /// The first instant at which another call fits in. One that is larger than the limit itself fits into an
+    /// empty minute.
+    pub(super) fn ready_at(&self, limit: u32) -> Tick {
+        let room = u64::from(limit).saturating_sub(self.estimate());
+        let mut left = self.total;
+        let mut ready = Tick::ZERO;
+        for call in &self.calls {
+            if left <= room && left < u64::from(limit) {
+                break;
+            }
+            left -= call.tokens;
+            ready = call.at.plus(WINDOW);
+        }
+        ready
+    }
+
+    /// Tokens of the window that ends at `now`.
+    pub(super) fn in_window(&self, now: Tick) -> u64 {
+        let counts = |call: &&Call| call.at.plus(WINDOW) > now;
+        self.calls.iter().filter(counts).map(|call| call.tokens).sum()
+    }
+}

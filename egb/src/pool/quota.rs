@@ -1,0 +1,356 @@
+//! Whose limits a key's calls count against: its own, or those of its group, whose keys share one quota.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::entry::Entry;
+use super::held::Slot;
+use super::lanes::ScopeId;
+use super::state::State;
+use crate::clock::{Tick, Timeline};
+use crate::key::Fingerprint;
+use crate::limits::{Allowance, Budget, Limits, Refusal};
+use crate::schedule::SlotId;
+
+/// The number of a group.
+pub(super) type GroupId = u32;
+
+/// Limits that are the same for all keys.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Quotas {
+    /// Of each key or group, for the calls of a scope.
+    pub(crate) scopes: Vec<(ScopeId, Limits)>,
+    /// Whether limits that are not given are learned.
+    pub(crate) learn: bool,
+}
+
+impl Quotas {
+    pub(super) fn allowance(&self, all: Limits) -> Allowance<'_> {
+        Allowance { all, scopes: &self.scopes, learn: self.learn }
+    }
+
+    fn concurrency(&self, scope: ScopeId) -> Option<u32> {
+        let limits = self.scopes.iter().find(|(of, _)| *of == scope);
+        limits.and_then(|(_, limits)| limits.concurrency).map(std::num::NonZero::get)
+    }
+
+    fn limits_concurrency(&self) -> bool {
+        self.scopes.iter().any(|(_, limits)| limits.concurrency.is_some())
+    }
+}
+
+/// Running calls of keys that share a limit on them, and of scopes that have one.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    /// Whose calls they are, if not those of one key.
+    pub(super) group: Option<GroupId>,
+    all: AtomicU32,
+    scopes: Box<[(ScopeId, AtomicU32)]>,
+}
+
+impl Gauge {
+    fn new(group: Option<GroupId>, quotas: &Quotas) -> Self {
+        let limited = quotas.scopes.iter().filter(|(_, limits)| limits.concurrency.is_some());
+        let scopes = limited.map(|(scope, _)| (*scope, AtomicU32::new(0))).collect();
+        Self { group, all: AtomicU32::new(0), scopes }
+    }
+
+    fn counters(&self, scope: ScopeId) -> impl Iterator<Item = &AtomicU32> {
+        let scoped = self.scopes.iter().filter(move |(of, _)| *of == scope).map(|(_, running)| running);
+        std::iter::once(&self.all).chain(scoped)
+    }
+
+    pub(super) fn begin(&self, scope: ScopeId) {
+        self.counters(scope).for_each(|running| {
+            running.fetch_add(1, Ordering::SeqCst);
+        });
+    }
+
+    pub(super) fn end(&self, scope: ScopeId) {
+        self.counters(scope).for_each(|running| {
+            running.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+}
+
+/// Keys that share one quota: those of one project, at Google.
+pub(super) struct Group {
+    holder: Fingerprint,
+    members: Vec<SlotId>,
+    /// The lowest of the members', limit by limit.
+    limits: Limits,
+    budget: Budget,
+    gauge: Arc<Gauge>,
+}
+
+#[derive(Default)]
+pub(super) struct Groups {
+    list: Vec<Group>,
+    index: HashMap<String, GroupId>,
+}
+
+/// The limits that a key's calls count against.
+pub(super) struct Quota<'a> {
+    pub(super) limits: Limits,
+    pub(super) budget: &'a Budget,
+    running: &'a AtomicU32,
+    gauge: Option<&'a Gauge>,
+}
+
+impl Quota<'_> {
+    pub(super) fn running(&self) -> u32 {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// Whether as many calls run as may, for all calls or for those of a scope.
+    pub(super) fn is_busy(&self, quotas: &Quotas, scope: ScopeId) -> bool {
+        let is_full = self.limits.concurrency.is_some_and(|limit| self.running() >= limit.get());
+        is_full
+            || quotas.concurrency(scope).is_some_and(|limit| {
+                let scoped = self.gauge.and_then(|gauge| gauge.scopes.iter().find(|(of, _)| *of == scope));
+                scoped.is_some_and(|(_, running)| running.load(Ordering::SeqCst) >= limit)
+            })
+    }
+}
+
+impl Groups {
+    /// The quota of a key.
+    pub(super) fn quota<'a>(&'a self, entry: &'a Entry) -> Quota<'a> {
+        let gauge = entry.slot.gauge.as_deref();
+        match entry.group {
+            Some(group) => {
+                let Group { limits, budget, gauge, .. } = &self.list[group as usize];
+                Quota { limits: *limits, budget, running: &gauge.all, gauge: Some(gauge) }
+            }
+            None => Quota { limits: entry.config.limits, budget: &entry.budget, running: &entry.slot.in_flight, gauge },
+        }
+    }
+
+    /// The name under which a store keeps what a key used: its own, or that of its group.
+    pub(super) fn holder(&self, entry: &Entry) -> Fingerprint {
+        match entry.group {
+            Some(group) => self.list[group as usize].holder,
+            None => entry.slot.key.fingerprint(),
+        }
+    }
+
+    fn budget_mut<'a>(&'a mut self, entry: &'a mut Entry) -> (&'a mut Budget, Limits) {
+        match entry.group {
+            Some(group) => {
+                let Group { limits, budget, .. } = &mut self.list[group as usize];
+                (budget, *limits)
+            }
+            None => (&mut entry.budget, entry.config.limits),
+        }
+    }
+
+    /// The group of this name, made if there is none.
+    pub(super) fn named(&mut self, name: &str, quotas: &Quotas) -> GroupId {
+        if let Some(&group) = self.index.get(name) {
+            return group;
+        }
+        let group = GroupId::try_from(self.list.len()).expect("fewer than 2^32 groups");
+        self.list.push(Group {
+            holder: Fingerprint::of_group(name),
+            members: Vec::new(),
+            limits: Limits::default(),
+            budget: Budget::default(),
+            gauge: Arc::new(Gauge::new(Some(group), quotas)),
+        });
+        self.index.insert(name.to_owned(), group);
+        group
+    }
+
+    /// What a new slot counts its running calls in, beside its own count. `earlier` is that of the key's last slot.
+    pub(super) fn gauge(&self, group: Option<GroupId>, quotas: &Quotas, earlier: Option<&Slot>) -> Option<Arc<Gauge>> {
+        match group {
+            Some(group) => Some(Arc::clone(&self.list[group as usize].gauge)),
+            None if !quotas.limits_concurrency() => None,
+            None => {
+                let kept = earlier.and_then(|slot| slot.gauge.clone());
+                let own = kept.filter(|gauge| gauge.group.is_none());
+                Some(own.unwrap_or_else(|| Arc::new(Gauge::new(None, quotas))))
+            }
+        }
+    }
+}
+
+impl State {
+    /// The quota of a key.
+    pub(super) fn quota(&self, id: SlotId) -> Quota<'_> {
+        self.groups.quota(self.entry(id))
+    }
+
+    /// The keys that share the quota of this one, itself included.
+    pub(super) fn sharing(&self, id: SlotId) -> Vec<SlotId> {
+        match self.entry(id).group {
+            Some(group) => self.groups.list[group as usize].members.clone(),
+            None => vec![id],
+        }
+    }
+
+    /// A call of a key that left its group, or the pool, has ended: another may run in its place.
+    pub(super) fn place_group(&mut self, group: GroupId, now: Tick, timeline: &Timeline) {
+        let members = self.groups.list[group as usize].members.clone();
+        members.into_iter().for_each(|member| self.place(member, now, timeline));
+    }
+
+    /// Works on the budget that a key's calls count against, and on what is allowed of it.
+    pub(super) fn with_budget<R>(&mut self, id: SlotId, work: impl FnOnce(&mut Budget, Allowance<'_>) -> R) -> R {
+        let Self { entries, groups, quotas, .. } = self;
+        let entry = entries[id as usize].as_mut().expect(super::state::OCCUPIED);
+        let (budget, limits) = groups.budget_mut(entry);
+        work(budget, quotas.allowance(limits))
+    }
+
+    /// Books a use.
+    pub(super) fn spend(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) {
+        self.with_budget(id, |budget, allowance| {
+            budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
+        });
+    }
+
+    /// A key enters its group; the group has to be [told](Self::regroup).
+    pub(super) fn join_group(&mut self, id: SlotId, group: GroupId) {
+        self.groups.list[group as usize].members.push(id);
+    }
+
+    /// A key leaves its group. Returns who stays.
+    pub(super) fn leave_group(&mut self, id: SlotId, group: GroupId) -> Vec<SlotId> {
+        self.groups.list[group as usize].members.retain(|&member| member != id);
+        self.regroup(group)
+    }
+
+    /// The members of a group, or their limits, changed. Returns the members.
+    pub(super) fn regroup(&mut self, group: GroupId) -> Vec<SlotId> {
+        let Self { entries, groups, quotas, .. } = self;
+        let group = &mut groups.list[group as usize];
+        let members = group.members.iter().filter_map(|&id| entries[id as usize].as_ref());
+        // What was used is kept for those to come while nobody is there.
+        if let Some(limits) = members.map(|entry| entry.config.limits).reduce(Limits::lower) {
+            group.limits = limits;
+            group.budget.set_limits(quotas.allowance(limits));
+        }
+        group.members.clone()
+    }
+
+    /// Notes whether calls with these keys have to report their end under the lock.
+    pub(super) fn watch(&mut self, ids: &[SlotId], now: Tick) {
+        for &id in ids {
+            let quota = self.quota(id);
+            let watched =
+                quota.limits.concurrency.is_some() || self.quotas.limits_concurrency() || quota.budget.is_open(now);
+            self.entry_mut(id).watched = watched;
+        }
+    }
+
+    /// A call ended: what that says of limits that are learned. Returns whether the quota changed.
+    pub(super) fn learn(&mut self, id: SlotId, scope: ScopeId, serial: u64, lesson: Lesson, now: Tick) -> bool {
+        let (latest, running) = (self.serial, self.quota(id).running());
+        let was_open = self.quota(id).budget.is_open(now);
+        if !was_open && !matches!(lesson, Lesson::Refused { .. }) {
+            return false;
+        }
+        let was_probe = self.with_budget(id, |budget, _| match lesson {
+            Lesson::Refused { retry_after } => {
+                let refusal = Refusal { serial, latest, running, retry_after };
+                budget.refused(scope, refusal, now).then_some(false)
+            }
+            Lesson::Succeeded => budget.succeeded(scope, serial, now).then_some(true),
+            Lesson::Other => {
+                budget.ended(scope, serial);
+                None
+            }
+        });
+        if let Some(went_well) = was_probe {
+            self.lane_mut(scope).probes.ended(went_well, now);
+        }
+        true
+    }
+
+    /// A key that nothing but a learned limit keeps back, to find out whether that is right. Rarely, and
+    /// only called when no other key is free.
+    pub(super) fn pop_to_probe(
+        &mut self,
+        scope: ScopeId,
+        now: Tick,
+        excluded: &[SlotId],
+        timeline: &Timeline,
+    ) -> Option<SlotId> {
+        /// Keys that are looked at.
+        const AT_ONCE: usize = 64;
+        let serial = self.serial + 1;
+        let slots = self.entries.len();
+        if !self.quotas.learn || now < self.lane(scope).probes.next || slots == 0 {
+            return None;
+        }
+        let first = self.lane(scope).probes.cursor;
+        let looked_at = (0..AT_ONCE.min(slots)).map(|step| (first + step) % slots);
+        let found = looked_at.into_iter().find(|&slot| self.may_probe(slot, scope, now, excluded, timeline));
+        let Probes { next, pause, cursor } = &mut self.lane_mut(scope).probes;
+        *cursor = found.unwrap_or(first + AT_ONCE) + 1;
+        // Should nothing be heard of this one.
+        *next = now.plus(*pause);
+        let id = SlotId::try_from(found?).ok()?;
+        self.with_budget(id, |budget, _| budget.begin_probe(scope, serial, now));
+        let members = self.sharing(id);
+        self.watch(&members, now);
+        for member in members {
+            self.entry_mut(member).slot.serene.store(false, Ordering::SeqCst);
+        }
+        let schedule = &mut self.lane_mut(scope).schedule;
+        schedule.put_back(id);
+        schedule.pop_this(id, now).then_some(id)
+    }
+
+    fn may_probe(&self, slot: usize, scope: ScopeId, now: Tick, excluded: &[SlotId], timeline: &Timeline) -> bool {
+        let Some(entry) = &self.entries[slot] else { return false };
+        let quota = self.groups.quota(entry);
+        quota.budget.may_probe(scope, now)
+            && !entry.main.health.disabled
+            && entry.ready_within(scope, timeline) <= now
+            && !quota.is_busy(&self.quotas, scope)
+            && !excluded.contains(&entry.slot.id)
+    }
+}
+
+/// What the end of a call says of a limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lesson {
+    Refused { retry_after: Option<Duration> },
+    Succeeded,
+    Other,
+}
+
+/// When a call of a lane may try more than was learned.
+#[derive(Debug)]
+pub(super) struct Probes {
+    next: Tick,
+    pause: Duration,
+    /// The slot to look at next.
+    cursor: usize,
+}
+
+impl Default for Probes {
+    fn default() -> Self {
+        Self { next: Tick::ZERO, pause: Self::FIRST_PAUSE, cursor: 0 }
+    }
+}
+
+impl Probes {
+    const FIRST_PAUSE: Duration = Duration::from_secs(15);
+    const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+
+    /// A probe that went well is followed by more, one that was refused by fewer.
+    fn ended(&mut self, went_well: bool, now: Tick) {
+        if went_well {
+            self.pause = Self::FIRST_PAUSE;
+            self.next = now.plus(Duration::from_secs(1));
+        } else {
+            self.pause = (2 * self.pause).min(Self::LONGEST_PAUSE);
+            self.next = now.plus(self.pause);
+        }
+    }
+}

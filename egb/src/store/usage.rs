@@ -1,0 +1,137 @@
+//! The table `usage`: what was used of limits, and what was learned of them, so that a restart neither
+//! exceeds a window that began before it nor has to learn anew.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Connection, Row, params};
+
+use super::row::{fingerprint, from_micros, scope, to_micros};
+use crate::key::Fingerprint;
+
+/// What one key, or one group of keys, used in one scope. Instants are wall-clock UTC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) holder: Fingerprint,
+    /// `None` is all calls.
+    pub(crate) scope: Option<Arc<str>>,
+    /// Uses of the last minute, oldest first: how many, and when the last of them was.
+    pub(crate) uses: Vec<(SystemTime, u32)>,
+    /// Uses of a day, and when it ends.
+    pub(crate) day: Option<(SystemTime, u32)>,
+    /// Requests a minute, as learned.
+    pub(crate) learned: Option<u32>,
+}
+
+/// The uses that are kept of one holder; more are kept as so many groups.
+const MAX_USES: usize = 64;
+
+/// Of two that count the same day the higher count stays: each writer knows its own uses, and those of the
+/// others up to its last look.
+const UPSERT: &str = "INSERT INTO usage (holder, scope, uses, day_end, day_used, learned, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (holder, scope) DO UPDATE SET
+        uses       = excluded.uses,
+        day_used   = CASE WHEN day_end = excluded.day_end THEN max(day_used, excluded.day_used)
+                          ELSE coalesce(excluded.day_used, day_used) END,
+        day_end    = coalesce(excluded.day_end, day_end),
+        learned    = coalesce(excluded.learned, learned),
+        updated_at = excluded.updated_at";
+
+const SELECT: &str = "SELECT holder, scope, uses, day_end, day_used, learned FROM usage";
+
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    connection.prepare_cached(UPSERT)
+}
+
+/// Writes with what [`prepare`] made.
+pub(super) fn write(statement: &mut CachedStatement<'_>, usage: &Usage, now: SystemTime) -> rusqlite::Result<()> {
+    statement.execute(params![
+        usage.holder.as_bytes(),
+        usage.scope.as_deref().unwrap_or_default(),
+        pack(&usage.uses),
+        usage.day.map(|(end, _)| to_micros(end)),
+        usage.day.map(|(_, used)| used),
+        usage.learned,
+        to_micros(now),
+    ])?;
+    Ok(())
+}
+
+/// All that is known. Rows that make no sense are left out.
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<Vec<Usage>> {
+    let mut statement = connection.prepare_cached(SELECT)?;
+    let mut rows = statement.query([])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.extend(read(row)?);
+    }
+    Ok(all)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Option<Usage>> {
+    let Some(holder) = fingerprint(row.get_ref(0)?) else { return Ok(None) };
+    let count = |at| -> rusqlite::Result<Option<u32>> {
+        Ok(match row.get_ref(at)? {
+            ValueRef::Integer(number) => u32::try_from(number).ok(),
+            _ => None,
+        })
+    };
+    let day_end = match row.get_ref(3)? {
+        ValueRef::Integer(micros) => Some(from_micros(micros)),
+        _ => None,
+    };
+    Ok(Some(Usage {
+        holder,
+        scope: scope(row.get_ref(1)?),
+        uses: row.get_ref(2)?.as_blob().map(unpack).unwrap_or_default(),
+        day: day_end.zip(count(4)?),
+        learned: count(5)?.filter(|&learned| learned > 0),
+    }))
+}
+
+/// 12 bytes a group of uses: microseconds since 1970 and their number, little-endian.
+fn pack(uses: &[(SystemTime, u32)]) -> Vec<u8> {
+    let at_once = uses.len().div_ceil(MAX_USES).max(1);
+    let mut packed = Vec::with_capacity(12 * uses.len().min(MAX_USES));
+    for group in uses.chunks(at_once) {
+        // A group counts until its last use has left the window.
+        let (Some((at, _)), number) = (group.last(), group.iter().map(|(_, number)| number).sum::<u32>()) else {
+            continue;
+        };
+        packed.extend(to_micros(*at).to_le_bytes());
+        packed.extend(number.to_le_bytes());
+    }
+    packed
+}
+
+fn unpack(packed: &[u8]) -> Vec<(SystemTime, u32)> {
+    let (groups, _) = packed.as_chunks::<12>();
+    let group = |bytes: &[u8; 12]| {
+        let (at, number) = bytes.split_at(8);
+        let at = i64::from_le_bytes(at.try_into().ok()?);
+        let number = u32::from_le_bytes(number.try_into().ok()?);
+        Some((from_micros(at), number))
+    };
+    groups.iter().filter_map(group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn uses_are_packed_and_groups_of_them_count_until_their_last() {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_435_200);
+        let uses: Vec<_> = (0..100).map(|n| (start + n * Duration::from_millis(500), 1)).collect();
+        assert_eq!(unpack(&pack(&uses[..64])), uses[..64]);
+        let packed = unpack(&pack(&uses));
+        assert_eq!(packed.len(), 50);
+        assert_eq!((packed[0], packed[49]), ((uses[1].0, 2), (uses[99].0, 2)));
+        assert_eq!(unpack(&[1, 2, 3]), []);
+        assert_eq!(unpack(&pack(&[])), []);
+    }
+}

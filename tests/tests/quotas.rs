@@ -1,0 +1,164 @@
+//! What was used of limits outlives the process and is shared between processes, key by key and group by group.
+
+use std::path::Path;
+use std::time::Duration;
+
+use egb::{Balancer, BalancerBuilder, Error, Failure, KeyConfig, KeyState, Limits, ManualClock};
+use egb_tests::eventually;
+
+const MINUTE: Duration = Duration::from_millis(60_180);
+
+struct Ground {
+    folder: tempfile::TempDir,
+    clock: ManualClock,
+}
+
+impl Ground {
+    fn new() -> Self {
+        // Noon in California.
+        let noon = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_464_000);
+        Self { folder: tempfile::tempdir().unwrap(), clock: ManualClock::at(noon) }
+    }
+
+    fn open(&self, configure: impl FnOnce(BalancerBuilder) -> BalancerBuilder) -> Balancer {
+        let db: &Path = &self.folder.path().join("keys.db");
+        configure(Balancer::builder().db(db).clock(self.clock.clone())).build().unwrap()
+    }
+}
+
+/// Calls until no key is free.
+fn use_up(balancer: &Balancer) -> usize {
+    std::iter::repeat_with(|| balancer.lease()).map_while(Result::ok).map(egb::Lease::success).count()
+}
+
+#[test]
+fn a_window_that_began_before_a_restart_is_kept_to() {
+    let ground = Ground::new();
+    let open = || ground.open(|builder| builder.keys(["test-key-1", "test-key-2"]).rpm(5));
+    let balancer = open();
+    for _ in 0..6 {
+        balancer.lease().unwrap().success();
+        ground.clock.advance(Duration::from_secs(1));
+    }
+    drop(balancer);
+    ground.clock.advance(Duration::from_secs(10));
+    let balancer = open();
+    let used: Vec<_> = balancer.stats().keys.iter().map(|key| key.used_in_minute).collect();
+    assert_eq!(used, [Some(3), Some(3)]);
+    assert_eq!(use_up(&balancer), 4);
+    let Err(Error::NoKeyFree { retry_after: Some(wait), .. }) = balancer.lease() else { panic!("10 of 10 are used") };
+    let oldest = MINUTE.saturating_sub(Duration::from_secs(16));
+    assert!(wait <= oldest && wait + Duration::from_millis(1) > oldest, "{wait:?}");
+    ground.clock.advance(wait);
+    assert_eq!(use_up(&balancer), 1);
+}
+
+#[test]
+fn a_day_goes_on_after_a_restart_and_ends_at_midnight() {
+    let ground = Ground::new();
+    let open = || ground.open(|builder| builder.key("test-key-1").rpd(5));
+    let balancer = open();
+    for _ in 0..3 {
+        balancer.lease().unwrap().success();
+    }
+    drop(balancer);
+    ground.clock.advance(Duration::from_secs(3600));
+    let balancer = open();
+    assert_eq!((balancer.stats().keys[0].used_today, use_up(&balancer)), (Some(3), 2));
+    assert!(matches!(balancer.stats().keys[0].state, KeyState::Limited { .. }));
+    drop(balancer);
+    ground.clock.advance(Duration::from_secs(11 * 3600));
+    assert_eq!(use_up(&open()), 5, "midnight has passed");
+}
+
+#[test]
+fn what_was_learned_is_known_after_a_restart() {
+    let ground = Ground::new();
+    let open = || ground.open(|builder| builder.key("test-key-1"));
+    let balancer = open();
+    for _ in 0..7 {
+        balancer.lease().unwrap().success();
+    }
+    balancer.lease().unwrap().end(Failure::status(429).with_retry_after(MINUTE));
+    assert_eq!(balancer.stats().keys[0].learned_rpm, Some(7));
+    drop(balancer);
+    ground.clock.advance(MINUTE);
+    let balancer = open();
+    assert_eq!((balancer.stats().keys[0].learned_rpm, use_up(&balancer)), (Some(7), 8), "seven, and a probe");
+    drop(balancer);
+    let fixed = ground.open(|builder| builder.key("test-key-1").learn_limits(false));
+    assert_eq!(fixed.stats().keys[0].learned_rpm, None);
+}
+
+#[test]
+fn groups_and_scopes_are_restored_too() {
+    let ground = Ground::new();
+    let open = || {
+        ground.open(|builder| {
+            builder
+                .key(KeyConfig::new("test-key-1").group("project").rpm(4))
+                .key(KeyConfig::new("test-key-2").group("project"))
+                .scope_limits("pro", Limits::default().with_rpm(1))
+        })
+    };
+    let balancer = open();
+    balancer.checkout().scope("pro").lease().unwrap().success();
+    balancer.lease().unwrap().success();
+    drop(balancer);
+    let balancer = open();
+    assert!(balancer.checkout().scope("pro").lease().is_err());
+    assert_eq!(use_up(&balancer), 2, "four in all");
+    let pro = &balancer.stats().keys[1].scopes[0];
+    assert_eq!((pro.scope.as_str(), pro.limits.rpm.unwrap().get(), pro.used_in_minute), ("pro", 1, Some(1)));
+}
+
+#[test]
+fn a_wall_clock_that_was_ahead_blocks_no_key_for_longer_than_its_limits() {
+    let ground = Ground::new();
+    let open = || ground.open(|builder| builder.key("test-key-1").rpm(2).rpd(10));
+    let year = Duration::from_secs(365 * 24 * 3600);
+    ground.clock.set_utc(egb::Clock::utc(&ground.clock) + year);
+    let balancer = open();
+    assert_eq!(use_up(&balancer), 2);
+    drop(balancer);
+    ground.clock.set_utc(egb::Clock::utc(&ground.clock) - year);
+    let balancer = open();
+    assert_eq!(use_up(&balancer), 0);
+    ground.clock.advance(MINUTE);
+    assert_eq!(use_up(&balancer), 2);
+    assert_eq!(balancer.stats().keys[0].used_today, Some(4));
+    ground.clock.advance(Duration::from_secs(12 * 3600));
+    assert_eq!(balancer.stats().keys[0].used_today, Some(0));
+}
+
+#[test]
+fn calls_of_another_process_count_against_the_limits() {
+    let ground = Ground::new();
+    let open = || ground.open(|builder| builder.key(KeyConfig::new("test-key-1").group("project")).key("x").rpm(5));
+    let (one, other) = (open(), open());
+    assert_eq!(use_up(&one), 10);
+    one.flush().unwrap();
+    eventually("the news of the other's calls", || other.lease().is_err());
+    let used: Vec<_> = other.stats().keys.iter().map(|key| key.used_in_minute).collect();
+    assert_eq!(used, [Some(5), Some(5)]);
+    assert_eq!(one.stats().keys[0].used_in_minute, Some(5), "its own calls do not come back to it");
+    ground.clock.advance(MINUTE);
+    assert_eq!(use_up(&other), 10);
+}
+
+#[test]
+fn limits_that_make_no_sense_are_refused() {
+    for limit in ["tpm", "rpm"] {
+        let config = KeyConfig::new("test-key-1");
+        let config = if limit == "tpm" { config.tpm(0) } else { config.rpm(0) };
+        let error = Balancer::builder().key(config).build().unwrap_err();
+        assert!(error.to_string().starts_with(&format!("the limit {limit} is 0; set a number above 0")), "{error}");
+    }
+    let error = Balancer::builder().key("k").scope_limits("", Limits::default()).build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the limits of a scope have an empty name; name the scope, or set limits for all calls with `rpm` and its like"
+    );
+    let error = Balancer::builder().key("k").time_zone("Mars/Olympus").build().unwrap_err();
+    assert!(error.to_string().contains("the time zone \"Mars/Olympus\" is not in the IANA database"), "{error}");
+}
