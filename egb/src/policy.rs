@@ -47,6 +47,10 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(32 * 24 * 3600);
 /// | [`Network`](Reason::Network) (no status) | x 0.9 | as 5xx |
 /// | [`Request`](Reason::Request), [`Host`](Reason::Host), [`Model`](Reason::Model), neutral | | |
 ///
+/// What many keys meet at once, with no success between, the balancer holds against none of them: 5xx and no
+/// answer when five keys or all in use fail so, 403 when all in use do. So it does with a 5xx that a second key
+/// of one retried call meets too.
+///
 /// [`on`](Policy::on) changes it row by row; [`lenient`](Policy::lenient), [`passive`](Policy::passive) and
 /// [`classic`](Policy::classic) are other tables.
 ///

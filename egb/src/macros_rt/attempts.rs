@@ -12,7 +12,7 @@ use crate::balancer::Balancer;
 use crate::checkout::{Waiting, block_on};
 use crate::clock::Tick;
 use crate::lease::LeaseCore;
-use crate::outcome::Verdict;
+use crate::outcome::{Failure, Reason, Verdict};
 use crate::pool::Tried;
 use crate::store::Ack;
 
@@ -20,14 +20,16 @@ use crate::store::Ack;
 /// that was not tried is free.
 pub fn next(call: impl Running, verdict: &Verdict, pace: Pace) -> Option<LeaseCore> {
     let plan = Plan::new(&call, verdict, pace);
-    call.end(verdict).wait();
+    let verdict = on_reflection(&call, verdict);
+    call.end(&verdict).wait();
     block_on(plan?.lease())
 }
 
 /// The async twin of [`next`].
 pub fn next_async(call: impl Running, verdict: &Verdict, pace: Pace) -> NextAttempt {
     let plan = Plan::new(&call, verdict, pace);
-    let ack = call.end(verdict).into_ack();
+    let verdict = on_reflection(&call, verdict);
+    let ack = call.end(&verdict).into_ack();
     if plan.is_none() && ack.is_none() {
         return NextAttempt(None);
     }
@@ -38,6 +40,24 @@ pub fn next_async(call: impl Running, verdict: &Verdict, pace: Pace) -> NextAtte
         plan?.lease().await
     });
     NextAttempt(Some(Box::new(lease)))
+}
+
+/// What an attempt says of its key when those before are remembered: a server that fails two keys of one call
+/// in the same way fails the request.
+fn on_reflection(call: &impl Running, verdict: &Verdict) -> Verdict {
+    match verdict {
+        Verdict::Failure(failure)
+            if let Some(status) = server_error(failure)
+                && call.held().last_server_error() == Some(status) =>
+        {
+            Verdict::Failure(failure.clone().with_reason(Reason::Request))
+        }
+        _ => verdict.clone(),
+    }
+}
+
+fn server_error(failure: &Failure) -> Option<u16> {
+    failure.status_code().filter(|_| failure.reason() == Reason::Server)
 }
 
 /// Ends a call without retries, and waits until a disablement is on disk.
@@ -135,7 +155,8 @@ impl Plan {
         if pace.retries == 0 || !failure.reason().is_retryable() {
             return None;
         }
-        let tried = held.tried();
+        let mut tried = held.tried();
+        tried.server_error = server_error(failure);
         if tried.attempts > pace.retries {
             return None;
         }

@@ -93,6 +93,7 @@ impl Pool {
             seed,
             scopes: RwLock::default(),
             has_too_many_scopes: AtomicBool::new(false),
+            is_failing: AtomicBool::new(false),
             state: Mutex::new(state),
         };
         pool.locked(|state| {

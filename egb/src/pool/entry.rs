@@ -11,9 +11,9 @@ use super::quota::{GroupId, Quota, Quotas};
 use super::state::State;
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
-use crate::health::Health;
+use crate::health::{Health, LastFailure};
 use crate::limits::{Budget, Limits};
-use crate::outcome::Verdict;
+use crate::outcome::{Failure, Verdict};
 use crate::policy::Policy;
 use crate::stats::{KeyState, KeyStats, ScopeStats};
 use crate::store::{Counters, Record};
@@ -141,6 +141,22 @@ impl Entry {
     pub(super) fn weight_within(&self, scope: ScopeId) -> f64 {
         let effective = self.main.health.effective;
         self.within(scope).map_or(effective, |condition| effective * condition.health.factor())
+    }
+
+    /// The health that failures in a scope change.
+    pub(super) fn health_within(&self, scope: ScopeId) -> Health {
+        if scope == NO_SCOPE {
+            return self.main.health.clone();
+        }
+        self.within(scope).map_or_else(|| Health::new(self.config.weight), |condition| condition.health.clone())
+    }
+
+    /// Shows a failure that is not held against the key.
+    pub(super) fn note(&mut self, failure: &Failure, at: SystemTime) {
+        let health = &mut self.main.health;
+        health.error_count = health.error_count.saturating_add(1);
+        health.last_failure = Some(LastFailure { at, status: failure.status_code(), reason: failure.reason() });
+        self.main.changed = true;
     }
 
     /// Takes a verdict that checkout `serial` gave.

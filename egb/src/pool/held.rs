@@ -39,6 +39,8 @@ struct Company {
 pub(crate) struct Tried {
     pub(crate) attempts: u32,
     pub(crate) keys: Vec<SlotId>,
+    /// The status with which the server failed the last attempt.
+    pub(crate) server_error: Option<u16>,
 }
 
 impl Slot {
@@ -108,6 +110,11 @@ impl Held {
         tried.attempts = tried.attempts.saturating_add(1);
         tried.keys.extend(self.slots().iter().map(|slot| slot.id));
         tried
+    }
+
+    /// The status with which the server failed the attempt before.
+    pub(crate) fn last_server_error(&self) -> Option<u16> {
+        self.0.company.as_ref()?.tried.server_error
     }
 
     pub(crate) fn keys(&self) -> &[Key] {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::quota::Probes;
+use super::weather::Weather;
 use crate::schedule::Schedule;
 
 /// The number of a lane.
@@ -19,11 +20,18 @@ pub(super) struct Lane {
     pub(super) schedule: Schedule,
     pub(super) queue: Queue,
     pub(super) probes: Probes,
+    pub(super) weather: Weather,
 }
 
 impl Lane {
     pub(super) fn new(name: Arc<str>, seed: u64) -> Self {
-        Self { name, schedule: Schedule::new(seed), queue: Queue::default(), probes: Probes::default() }
+        Self {
+            name,
+            schedule: Schedule::new(seed),
+            queue: Queue::default(),
+            probes: Probes::default(),
+            weather: Weather::default(),
+        }
     }
 
     /// Whether all keys that are free belong to those who wait for them.

@@ -14,6 +14,7 @@ pub(crate) use self::held::{Held, Slot, Tried};
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
 use self::quota::Lesson;
 use self::state::State;
+use self::weather::Kind;
 use crate::clock::{Sleep, Tick, Timeline};
 use crate::key::{Fingerprint, Key};
 use crate::outcome::{Failure, Reason, Verdict};
@@ -31,6 +32,7 @@ mod sessions;
 mod state;
 #[cfg(test)]
 mod tests;
+mod weather;
 
 pub use admin::Reloaded;
 pub(crate) use admin::Settings;
@@ -46,6 +48,8 @@ pub(crate) struct Pool {
     /// locks takes that of `state` first.
     scopes: RwLock<HashMap<Arc<str>, ScopeId>>,
     has_too_many_scopes: AtomicBool,
+    /// Whether a success has to be told to a lane in which calls fail.
+    is_failing: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -340,12 +344,12 @@ impl Pool {
         slot.end(scope);
         if slot.serene.load(Ordering::SeqCst) && !slot.departed.load(Ordering::SeqCst) {
             match verdict {
-                Verdict::Success => {
+                Verdict::Success if !self.is_failing.load(Ordering::SeqCst) => {
                     slot.quiet_successes.fetch_add(1, Ordering::SeqCst);
                     return Effect { wake: self.mark_dirty(slot), disabled: false };
                 }
                 Verdict::Neutral => return Effect::default(),
-                Verdict::Failure(_) => {}
+                Verdict::Success | Verdict::Failure(_) => {}
             }
         }
         let now = self.now();
@@ -368,7 +372,7 @@ impl Pool {
             if lone == Lone::One {
                 self.learn(state, id, scope, serial, &softened, now);
             }
-            let effect = self.apply(state, id, scope, &softened, serial, now);
+            let effect = self.judge(state, id, scope, &softened, serial, now);
             if state.entry(id).watched {
                 state.place_sharing(id, now, &self.timeline);
             }
@@ -444,6 +448,46 @@ impl Pool {
             self.learn(state, id, NO_SCOPE, serial, verdict, now);
             Some(self.apply(state, id, NO_SCOPE, verdict, serial, now))
         })
+    }
+
+    /// As [`apply`](Self::apply), of a call that reports its successes too: what many keys meet at once is held
+    /// against none of them.
+    fn judge(
+        &self,
+        state: &mut State,
+        id: SlotId,
+        scope: ScopeId,
+        verdict: &Verdict,
+        serial: u64,
+        now: Tick,
+    ) -> Effect {
+        let (failure, kind) = match verdict {
+            Verdict::Failure(failure) if let Some(kind) = Kind::of(failure) => (failure, kind),
+            Verdict::Success => {
+                state.lane_mut(scope).weather.clear();
+                self.is_failing.store(!state.lanes.iter().all(|lane| lane.weather.is_clear()), Ordering::SeqCst);
+                return self.apply(state, id, scope, verdict, serial, now);
+            }
+            _ => return self.apply(state, id, scope, verdict, serial, now),
+        };
+        self.is_failing.store(true, Ordering::SeqCst);
+        if state.lane_mut(scope).weather.excuses(kind, now) {
+            state.entry_mut(id).note(failure, self.timeline.time_of(now));
+            state.place(id, now, &self.timeline);
+            return Effect { wake: self.journaled && state.mark_dirty(id), disabled: false };
+        }
+        let before = state.entry(id).health_within(scope);
+        let mut effect = self.apply(state, id, scope, verdict, serial, now);
+        for acquitted in state.note_failure((id, scope), kind, serial, before) {
+            let entry = state.entry_mut(acquitted);
+            if !self.journaled {
+                entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+            }
+            entry.refresh_serene(&self.policy);
+            state.place(acquitted, now, &self.timeline);
+            effect.wake |= self.journaled && state.mark_dirty(acquitted);
+        }
+        effect
     }
 
     fn apply(

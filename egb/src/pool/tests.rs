@@ -92,6 +92,7 @@ mod books;
 mod quotas;
 mod scopes;
 mod sessions;
+mod weather;
 
 #[test]
 fn a_key_that_cools_down_comes_back_by_itself_and_is_first() {

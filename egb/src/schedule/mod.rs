@@ -276,7 +276,6 @@ impl Schedule {
         matches!(self.place(id), Place::Line | Place::Heap)
     }
 
-    #[cfg(test)]
     pub(crate) fn is_parked(&self, id: SlotId) -> bool {
         self.place(id) == Place::Parked
     }

@@ -1,0 +1,149 @@
+//! What is held against keys, and what is not, when many of them fail.
+
+use super::*;
+use crate::outcome::Reason;
+use crate::stats::Stats;
+
+fn fail(bench: &Bench, verdict: &Verdict) -> Key {
+    let taken = bench.take();
+    bench.end(&taken, verdict);
+    taken.keys.key().clone()
+}
+
+fn network() -> Verdict {
+    Verdict::Failure(Failure::new(Reason::Network))
+}
+
+fn shares(stats: &Stats) -> Vec<f64> {
+    stats.keys.iter().map(|key| key.health.factor()).collect()
+}
+
+#[test]
+fn a_request_that_every_key_rejects_with_400_disables_none() {
+    let bench = Bench::new(keys(20));
+    for _ in 0..1_000 {
+        fail(&bench, &Verdict::status(400));
+    }
+    let stats = bench.pool.stats();
+    assert_eq!((stats.available(), shares(&stats)), (20, vec![1.0; 20]));
+}
+
+#[test]
+fn a_network_that_is_down_is_held_against_no_key() {
+    for count in [2, 3, 20] {
+        let bench = Bench::new(keys(count));
+        for _ in 0..500 {
+            fail(&bench, &network());
+            bench.clock.advance(Duration::from_millis(300));
+        }
+        let stats = bench.pool.stats();
+        assert_eq!((stats.available(), stats.failures()), (count, 500));
+        assert_eq!(shares(&stats), vec![1.0; count], "all got back what the first failures took");
+        assert!(stats.keys.iter().all(|key| key.health.last_failure().is_some()), "but it is shown");
+    }
+}
+
+#[test]
+fn a_single_key_that_fails_is_judged_as_ever() {
+    let bench = Bench::new(keys(1));
+    for _ in 0..5 {
+        fail(&bench, &Verdict::status(503));
+    }
+    assert_eq!(bench.pool.stats().available(), 0, "its circuit is open");
+}
+
+#[test]
+fn one_bad_key_among_good_ones_is_judged_as_ever() {
+    let bench = Bench::new(keys(4));
+    let bad = bench.take();
+    bench.end(&bad, &Verdict::status(503));
+    for _ in 0..100 {
+        let taken = bench.take();
+        let is_bad = taken.keys.key() == bad.keys.key();
+        bench.end(&taken, &if is_bad { Verdict::status(503) } else { Verdict::Success });
+    }
+    let stats = bench.pool.stats();
+    assert_eq!((stats.available(), shares(&stats).iter().filter(|share| **share < 1.0).count()), (3, 1));
+}
+
+#[test]
+fn a_success_ends_it_and_what_fails_then_is_held_against_its_key() {
+    let bench = Bench::new(keys(3));
+    for _ in 0..9 {
+        fail(&bench, &network());
+    }
+    fail(&bench, &Verdict::Success);
+    fail(&bench, &network());
+    let stats = bench.pool.stats();
+    assert_eq!(shares(&stats).iter().filter(|share| **share < 1.0).count(), 1);
+}
+
+#[test]
+fn failures_that_are_far_apart_are_not_one_event() {
+    let bench = Bench::new(keys(3));
+    for _ in 0..3 {
+        fail(&bench, &network());
+        bench.clock.advance(Duration::from_secs(61));
+    }
+    assert!(shares(&bench.pool.stats()).iter().all(|share| *share < 1.0));
+}
+
+#[test]
+fn what_is_forbidden_to_all_keys_is_held_against_none_and_to_some_it_is() {
+    let bench = Bench::new(keys(8));
+    for _ in 0..8 {
+        fail(&bench, &Verdict::status(403));
+    }
+    let stats = bench.pool.stats();
+    assert_eq!((stats.available(), stats.disabled()), (8, 0));
+
+    let bench = Bench::new(keys(8));
+    let refused: Vec<Key> = (0..6).map(|_| fail(&bench, &Verdict::status(403))).collect();
+    fail(&bench, &Verdict::Success);
+    let stats = bench.pool.stats();
+    assert_eq!((stats.available(), refused.len()), (2, 6), "six of eight are not all");
+}
+
+#[test]
+fn the_keys_of_one_call_are_one_failure() {
+    let bench = Bench::new(keys(3));
+    let all = bench.pool.checkout(&Wanted::plain(3)).ok().unwrap();
+    bench.end(&all, &network());
+    assert!(shares(&bench.pool.stats()).iter().all(|share| *share < 1.0));
+}
+
+#[test]
+fn a_key_that_met_something_else_meanwhile_keeps_that() {
+    let bench = Bench::new(keys(2));
+    let first = bench.take();
+    bench.end(&first, &Verdict::status(503));
+    bench.pool.report(first.keys.key().fingerprint(), &Verdict::status(429)).unwrap();
+    fail(&bench, &Verdict::status(503));
+    let stats = bench.pool.stats();
+    assert_eq!(stats.keys.iter().filter(|key| key.health.cooldown_until().is_some()).count(), 1);
+}
+
+#[test]
+fn weather_is_that_of_a_scope() {
+    let bench = Bench::new(keys(2));
+    let pro = bench.pool.scope("pro");
+    let within = |scope| Wanted { scope, ..Wanted::plain(1) };
+    for _ in 0..20 {
+        let taken = bench.pool.checkout(&within(pro)).ok().unwrap();
+        bench.end_in(pro, &taken, &Verdict::status(503));
+    }
+    let stats = bench.pool.stats();
+    assert_eq!((stats.available(), stats.keys.iter().map(|key| key.scopes.len()).sum::<usize>()), (2, 0));
+    fail(&bench, &Verdict::status(503));
+    assert_eq!(shares(&bench.pool.stats()).iter().filter(|share| **share < 1.0).count(), 1);
+}
+
+#[test]
+fn an_outage_excuses_no_refusal() {
+    let bench = Bench::new(keys(4));
+    for _ in 0..4 {
+        fail(&bench, &Verdict::status(503));
+    }
+    fail(&bench, &Verdict::status(403));
+    assert_eq!(bench.pool.stats().available(), 3);
+}

@@ -1,0 +1,147 @@
+//! Failures that many keys meet at once are not the keys' fault: the server is down, or this host's network,
+//! or what is asked for is refused to everybody.
+
+use std::time::Duration;
+
+use super::lanes::{NO_SCOPE, ScopeId};
+use super::state::State;
+use crate::clock::Tick;
+use crate::health::Health;
+use crate::key::Fingerprint;
+use crate::outcome::{Failure, Reason};
+use crate::schedule::SlotId;
+
+/// Failures belong together when no success and no more than this is between them.
+const TOGETHER: Duration = Duration::from_secs(60);
+
+/// So many keys that a server fails are proof enough. A refusal has to meet all keys in use: some of them may
+/// well be of one kind and used one after the other.
+const MANY: usize = 5;
+
+/// More keys than are ever remembered are never all.
+const MAX_FAILED: usize = 64;
+
+/// What can go wrong for all keys at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The server fails, or does not answer.
+    Outage,
+    /// It forbids what is asked for.
+    Refusal,
+}
+
+impl Kind {
+    pub(super) fn of(failure: &Failure) -> Option<Self> {
+        match failure.reason() {
+            Reason::Server | Reason::Network => Some(Self::Outage),
+            Reason::Forbidden => Some(Self::Refusal),
+            _ => None,
+        }
+    }
+}
+
+/// The keys of a lane that failed since its last success.
+#[derive(Default)]
+pub(super) struct Weather {
+    failed: Vec<Failed>,
+    last: Tick,
+    /// What is nobody's fault now.
+    common: Option<Kind>,
+}
+
+/// A key that failed, and what that did to it.
+struct Failed {
+    id: SlotId,
+    fingerprint: Fingerprint,
+    kind: Kind,
+    serial: u64,
+    before: Health,
+    after: Health,
+}
+
+impl Weather {
+    /// A call succeeded: what failed before is over.
+    pub(super) fn clear(&mut self) {
+        self.failed.clear();
+        self.common = None;
+    }
+
+    pub(super) fn is_clear(&self) -> bool {
+        self.failed.is_empty() && self.common.is_none()
+    }
+
+    /// Whether such a failure is not to be held against its key.
+    pub(super) fn excuses(&mut self, kind: Kind, now: Tick) -> bool {
+        if self.last.plus(TOGETHER) <= now {
+            self.clear();
+        }
+        self.last = now;
+        self.common == Some(kind)
+    }
+}
+
+impl State {
+    /// A key failed, and was judged for it. When it is one of many, all of them get back what that took; they
+    /// are returned.
+    pub(super) fn note_failure(
+        &mut self,
+        (id, scope): (SlotId, ScopeId),
+        kind: Kind,
+        serial: u64,
+        before: Health,
+    ) -> Vec<SlotId> {
+        let entry = self.entry(id);
+        let (fingerprint, after) = (entry.slot.key.fingerprint(), entry.health_within(scope));
+        let failed = &mut self.lane_mut(scope).weather.failed;
+        let known =
+            failed.iter().position(|known| (known.id, known.fingerprint, known.kind) == (id, fingerprint, kind));
+        match known {
+            // What its first failure found is what it gets back.
+            Some(known) => (failed[known].after, failed[known].serial) = (after, serial),
+            None if failed.len() < MAX_FAILED => failed.push(Failed { id, fingerprint, kind, serial, before, after }),
+            None => {}
+        }
+        if !self.is_common(scope, kind) {
+            return Vec::new();
+        }
+        let weather = &mut self.lane_mut(scope).weather;
+        weather.common = Some(kind);
+        let (common, others) = std::mem::take(&mut weather.failed).into_iter().partition(|failed| failed.kind == kind);
+        weather.failed = others;
+        common.iter().filter_map(|failed| self.acquit(scope, failed)).collect()
+    }
+
+    fn is_common(&self, scope: ScopeId, kind: Kind) -> bool {
+        let lane = self.lane(scope);
+        let failed: Vec<&Failed> = lane.weather.failed.iter().filter(|failed| failed.kind == kind).collect();
+        let parked = failed.iter().filter(|failed| lane.schedule.is_parked(failed.id)).count();
+        let in_use = (self.index.len() - self.disabled).saturating_sub(lane.schedule.parked_len()) + parked;
+        let enough = match kind {
+            Kind::Outage => in_use.min(MANY),
+            Kind::Refusal => in_use,
+        };
+        // Several keys of one call are one failure.
+        let calls_differ = failed.iter().any(|other| other.serial != failed[0].serial);
+        calls_differ && failed.len() >= enough.max(2)
+    }
+
+    /// Gives a key back what a failure took, unless something else happened to it since.
+    fn acquit(&mut self, scope: ScopeId, failed: &Failed) -> Option<SlotId> {
+        let entry = self.entries.get_mut(failed.id as usize)?.as_mut()?;
+        let is_same = entry.slot.key.fingerprint() == failed.fingerprint && entry.health_within(scope) == failed.after;
+        // A disablement is on disk, and others may have heard of it.
+        if !is_same || failed.after.disabled {
+            return None;
+        }
+        let Health { error_count, last_failure, .. } = failed.after;
+        let health = Health { error_count, last_failure, ..failed.before.clone() };
+        match entry.within_mut(scope).filter(|_| scope != NO_SCOPE) {
+            Some(scoped) => {
+                scoped.condition.set_health(health);
+                scoped.dirty = true;
+            }
+            None => entry.main.set_health(health),
+        }
+        Some(failed.id)
+    }
+}
