@@ -40,6 +40,7 @@ pub struct BalancerBuilder {
     clock: Option<Arc<dyn Clock>>,
     time_zone: Option<String>,
     scope_limits: Vec<(String, Limits)>,
+    cache_size: Option<usize>,
     /// Limits are not learned.
     fixed_limits: bool,
 }
@@ -164,6 +165,13 @@ impl BalancerBuilder {
         self
     }
 
+    /// How many sessions (`affinity`) are remembered, each with the key that it sticks to; of more, those used least
+    /// recently are forgotten. If nothing is said it is 1,024 for each key, and 65,536 at most. 0 remembers none.
+    pub fn cache_size(mut self, sessions: usize) -> Self {
+        self.cache_size = Some(sessions);
+        self
+    }
+
     /// The time zone at whose midnight daily quotas begin anew, by its name in the IANA database; if nothing is
     /// said it is `America/Los_Angeles`, which is [Google's](https://ai.google.dev/gemini-api/docs/rate-limits).
     ///
@@ -207,8 +215,14 @@ impl BalancerBuilder {
             let problem = "are set for more scopes than are kept apart (256); a scope is a model or an endpoint";
             return Err(invalid("the limits of scopes".to_owned(), problem));
         }
-        let settings =
-            Settings { policy, seed, scope_limits: self.scope_limits, learn: !self.fixed_limits, usage: Vec::new() };
+        let settings = Settings {
+            policy,
+            seed,
+            scope_limits: self.scope_limits,
+            learn: !self.fixed_limits,
+            usage: Vec::new(),
+            cache_size: self.cache_size,
+        };
         let Some(path) = self.db else {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
             return Ok(Balancer::new(Arc::new(pool), self.sources, None));

@@ -63,7 +63,8 @@ impl Checkout {
     /// cache prompts by account. When it is not, the session moves to the key that is due, and stays there.
     /// Of several keys it is the first that sticks.
     ///
-    /// The 65,536 sessions used last are remembered, by their hash.
+    /// Sessions are remembered by their hash, as many as [`cache_size`](crate::BalancerBuilder::cache_size) says. How
+    /// often they got their key is in [`Stats::sessions`](crate::Stats::sessions).
     pub fn affinity(mut self, session: impl Hash) -> Self {
         self.session = Some(self.balancer.hash(&session));
         self

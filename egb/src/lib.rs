@@ -115,5 +115,5 @@ pub use outcome::{Failure, Header, HttpError, Reason, StatusCode, Verdict};
 pub use policy::{Policy, Rule, When};
 pub use pool::Reloaded;
 pub use registry::{Guard, get, init, key, keys, register};
-pub use stats::{KeyState, KeyStats, ScopeStats, Stats};
+pub use stats::{KeyState, KeyStats, ScopeStats, SessionStats, Stats};
 pub use store::{StoreError, StoreErrorKind};

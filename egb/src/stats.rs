@@ -12,6 +12,34 @@ use crate::limits::Limits;
 pub struct Stats {
     /// One row a key, in the order in which the keys were given.
     pub keys: Vec<KeyStats>,
+    /// Sessions that stick to their keys.
+    pub sessions: SessionStats,
+}
+
+/// The memory of sessions (`affinity`), since the start of this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionStats {
+    /// Sessions that are remembered now.
+    pub remembered: usize,
+    /// Sessions that can be: see [`cache_size`](crate::BalancerBuilder::cache_size).
+    pub capacity: usize,
+    /// Calls that got the key of their session.
+    pub hits: u64,
+    /// Calls whose session moved to another key, as its own was not free.
+    pub moves: u64,
+    /// Calls of sessions that were not known.
+    pub misses: u64,
+}
+
+impl SessionStats {
+    /// The part of calls with a session that got its key, from 0 to 1; `None` when there were none.
+    pub fn hit_rate(&self) -> Option<f64> {
+        let calls = self.hits + self.moves + self.misses;
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 calls")]
+        let rate = self.hits as f64 / calls as f64;
+        (calls > 0).then_some(rate)
+    }
 }
 
 /// One key in a [`Stats`]. Counts are over all processes that share the database, and all time.

@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) learn: bool,
     /// What was used of limits before.
     pub(crate) usage: Vec<Usage>,
+    /// Sessions that are remembered; `None` goes by the number of keys.
+    pub(crate) cache_size: Option<usize>,
 }
 
 /// What a reload changed.
@@ -60,7 +62,7 @@ impl Pool {
         timeline: Timeline,
         journaled: bool,
     ) -> Self {
-        let Settings { policy, seed, scope_limits, learn, usage } = settings;
+        let Settings { policy, seed, scope_limits, learn, usage, cache_size } = settings;
         let mut strangers: HashMap<Fingerprint, Vec<Record>> = HashMap::with_capacity(records.len());
         for record in records {
             strangers.entry(record.fingerprint).or_default().push(record);
@@ -76,7 +78,7 @@ impl Pool {
             index: HashMap::with_capacity(configs.len()),
             quotas: Quotas { scopes: Vec::new(), learn },
             groups: Groups::default(),
-            sessions: Sessions::new(),
+            sessions: Sessions::new(cache_size),
             serial: 0,
             disabled: 0,
             dirty: Vec::with_capacity(configs.len()),
@@ -155,6 +157,7 @@ impl Pool {
             let records = state.strangers.remove(&config.key.fingerprint()).unwrap_or_default();
             known.push((position, self.recall(state, config, records, now)));
         }
+        state.sessions.set_keys(state.index.len() + known.len());
         let mut turns = Vec::with_capacity(known.len());
         for (position, (config, record, scoped)) in known {
             let fingerprint = config.key.fingerprint();
@@ -378,7 +381,8 @@ impl Pool {
         }
         // Slots are used again; the order of the keys is that in which they were given.
         keys.sort_by_key(|&(position, _)| position);
-        Stats { keys: keys.into_iter().map(|(_, row)| row).collect() }
+        let sessions = self.state.lock().sessions.stats();
+        Stats { keys: keys.into_iter().map(|(_, row)| row).collect(), sessions }
     }
 }
 

@@ -126,6 +126,7 @@ impl State {
             let is_same = entry.is_some_and(|entry| entry.slot.key.fingerprint() == fingerprint);
             let is_wanted = is_same && !wanted.excluded.contains(&id);
             if is_wanted && self.lane_mut(wanted.scope).schedule.pop_this(id, now) {
+                self.sessions.note_hit();
                 return Some(id);
             }
         }

@@ -75,3 +75,42 @@ fn sessions_that_were_not_used_for_long_are_forgotten() {
     assert_eq!(next, due);
     let _ = mine;
 }
+
+#[test]
+fn how_often_sessions_get_their_key_is_counted() {
+    let bench = Bench::new(keys(2));
+    assert_eq!(bench.pool.stats().sessions.hit_rate(), None);
+    bench.session_call(1, &Verdict::Success);
+    bench.session_call(1, &throttled(30));
+    bench.session_call(1, &Verdict::Success);
+    bench.session_call(1, &Verdict::Success);
+    let sessions = bench.pool.stats().sessions;
+    assert_eq!((sessions.misses, sessions.hits, sessions.moves, sessions.remembered), (1, 2, 1, 1));
+    assert_eq!(sessions.hit_rate(), Some(0.5));
+}
+
+#[test]
+fn the_sessions_that_were_used_least_recently_are_forgotten() {
+    let bench = Bench::with(keys(3), Vec::new(), Settings { cache_size: Some(2), ..settings() });
+    for session in [1, 2, 1, 3] {
+        bench.session_call(session, &Verdict::Success);
+    }
+    assert_eq!(bench.pool.stats().sessions.remembered, 2);
+    let before = bench.pool.stats().sessions;
+    bench.session_call(1, &Verdict::Success);
+    bench.session_call(3, &Verdict::Success);
+    assert_eq!(bench.pool.stats().sessions.hits, before.hits + 2);
+    bench.session_call(2, &Verdict::Success);
+    assert_eq!(bench.pool.stats().sessions.misses, before.misses + 1);
+}
+
+#[test]
+fn room_for_sessions_goes_by_the_number_of_keys() {
+    let bench = Bench::new(keys(3));
+    assert_eq!(bench.pool.stats().sessions.capacity, 3 * 1_024);
+    bench.pool.reload(keys(100).collect());
+    assert_eq!(bench.pool.stats().sessions.capacity, 65_536);
+    let none = Bench::with(keys(3), Vec::new(), Settings { cache_size: Some(0), ..settings() });
+    none.session_call(1, &Verdict::Success);
+    assert_eq!(none.pool.stats().sessions.remembered, 0);
+}
