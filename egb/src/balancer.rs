@@ -10,6 +10,7 @@ use crate::builder::{BalancerBuilder, Sources};
 use crate::checkout::Checkout;
 use crate::context::{self, EnterGuard, Scoped};
 use crate::error::Error;
+use crate::events::{self, Events};
 use crate::key::Key;
 use crate::lease::{Lease, Settled};
 use crate::outcome::{StatusCode, Verdict};
@@ -63,6 +64,7 @@ impl Balancer {
     /// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`].
     pub fn key(&self) -> Result<Key, Error> {
         let fetched = self.0.pool.fetch().map_err(refusal)?;
+        events::checked_out(1);
         self.wake(fetched.wake);
         Ok(fetched.keys)
     }
@@ -75,6 +77,7 @@ impl Balancer {
     pub fn keys(&self, count: usize) -> Result<Vec<Key>, Error> {
         Self::check_count(count)?;
         let fetched = self.0.pool.fetch_many(count).map_err(refusal)?;
+        events::checked_out(count);
         self.wake(fetched.wake);
         Ok(fetched.keys)
     }
@@ -106,8 +109,13 @@ impl Balancer {
     pub(crate) fn take(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Error> {
         Self::check_count(wanted.count)?;
         let taken = self.0.pool.checkout(wanted).map_err(refusal)?;
-        self.wake(taken.wake);
+        self.note_checkout(&taken);
         Ok(taken)
+    }
+
+    pub(crate) fn note_checkout(&self, taken: &CheckedOut<Held>) {
+        events::checked_out(taken.keys.keys().len());
+        self.wake(taken.wake);
     }
 
     pub(crate) fn check_count(count: usize) -> Result<(), Error> {
@@ -190,7 +198,9 @@ impl Balancer {
     /// # Ok::<(), egb::Error>(())
     /// ```
     pub fn report(&self, key: &Key, outcome: impl Into<Verdict>) {
-        if let Some(effect) = self.0.pool.report(key.fingerprint(), &outcome.into()) {
+        let verdict = outcome.into();
+        if let Some(effect) = self.0.pool.report(key.fingerprint(), &verdict) {
+            events::settled(key.fingerprint(), &verdict);
             self.follow_up(effect).wait();
         }
     }
@@ -216,6 +226,7 @@ impl Balancer {
         let mut all = Effect::default();
         for slot in slots {
             let effect = self.0.pool.settle(slot, serial, scope, verdict, lone);
+            events::settled(slot.key.fingerprint(), verdict);
             all.wake |= effect.wake;
             all.disabled |= effect.disabled;
         }
@@ -243,6 +254,24 @@ impl Balancer {
     /// A picture of all keys.
     pub fn stats(&self) -> Stats {
         self.0.pool.stats()
+    }
+
+    /// Changes of keys' states from now on: disablements, cooldowns, circuits, limits that were learned, whoever
+    /// caused them, another process included. The same are `tracing` events of the target `egb`.
+    ///
+    /// ```
+    /// use egb::{Balancer, EventKind, Reason};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let balancer = Balancer::builder().key("test-key-1").in_memory().build()?;
+    /// let mut events = balancer.subscribe();
+    /// balancer.report(&"test-key-1".into(), 401);
+    /// let event = events.next().await?.expect("the balancer is there");
+    /// assert_eq!(event.kind, EventKind::Disabled { reason: Some(Reason::InvalidKey) });
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn subscribe(&self) -> Events {
+        self.0.pool.subscribe()
     }
 
     /// Writes everything that changed to disk, and returns when it is there. Without a database it
@@ -338,6 +367,7 @@ impl fmt::Debug for Balancer {
 
 /// Why the keys could not be given.
 pub(crate) fn refusal(shortage: Shortage) -> Error {
+    events::refused();
     let Shortage { wanted, total, disabled, parked, busy, next_due, .. } = shortage;
     if wanted > total {
         Error::TooFewKeys { wanted, total }

@@ -195,7 +195,7 @@ impl Future for Waiting {
             let queued = match pool.checkout_in_line(&this.wanted(), this.ticket, context.waker()) {
                 Ok(taken) => {
                     this.ticket = None;
-                    balancer.wake(taken.wake);
+                    balancer.note_checkout(&taken);
                     return Poll::Ready(Ok(LeaseCore::new(balancer, taken, this.checkout.scope)));
                 }
                 Err(queued) => queued,

@@ -64,6 +64,16 @@
 //! | `http` | yes | [`StatusCode`] for `http::StatusCode` and `http::Response` |
 //! | `reqwest` | | [`StatusCode`] for `reqwest::Error` and `reqwest::Response` |
 //! | `anyhow` | | [`StatusCode`] for `anyhow::Error` |
+//! | `metrics` | | counters and gauges for the `metrics` facade |
+//!
+//! # Seeing it
+//!
+//! [`Balancer::stats`] is a picture of all keys, [`Balancer::subscribe`] a channel of changes ([`EventKind`]). The
+//! same changes are `tracing` events of the target `egb`, named as [`EventKind::name`] says, with the fields `event`,
+//! `key` (a fingerprint), `label`, `scope`, `reason`, `seconds`, `rpm`; calls that fail are `failed` (debug, with `status`
+//! and `retry_after`), and at trace there are `checked_out`, `succeeded` and `ended`. The feature `metrics` counts
+//! `egb_checkouts_total`, `egb_successes_total`, `egb_failures_total{reason}`, `egb_refusals_total` and
+//! `egb_events_total{event}`, and shows `egb_keys`, `egb_keys_disabled` and `egb_keys_waiting` (cooling down, or at a limit) as they were at the last event.
 
 mod attached;
 mod balancer;
@@ -73,6 +83,7 @@ mod clock;
 mod config;
 mod context;
 mod error;
+mod events;
 mod health;
 mod key;
 mod keyfile;
@@ -106,6 +117,7 @@ pub use egb_macros::StatusCode;
 #[doc = include_str!("manual/balanced.md")]
 pub use egb_macros::balanced;
 pub use error::Error;
+pub use events::{Event, EventKind, Events, Missed};
 pub use health::{Health, LastFailure};
 pub use key::{Fingerprint, FromKey, Key};
 pub use keyfile::{BadLine, KeysFileError, KeysFileErrorKind};

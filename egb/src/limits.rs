@@ -290,6 +290,13 @@ impl Budget {
         ledger.all.is_used(now) || ledger.scopes.iter().any(|(_, meter)| meter.is_used(now))
     }
 
+    /// Requests a minute of this scope, as learned.
+    pub(crate) fn learned(&self, scope: u32) -> Option<u32> {
+        let ledger = self.0.as_ref()?;
+        let meter = if scope == ALL { Some(&ledger.all) } else { ledger.meters(scope).nth(1) };
+        meter?.learned()
+    }
+
     /// What was used of the limits for all calls.
     pub(crate) fn used(&self, now: Tick) -> Used {
         self.0.as_ref().map(|ledger| ledger.all.used(now)).unwrap_or_default()

@@ -100,6 +100,10 @@ impl Meter {
         }
     }
 
+    pub(super) fn learned(&self) -> Option<u32> {
+        self.learned.map(|learned| learned.limit())
+    }
+
     /// See [`Learned::is_open`].
     pub(super) fn is_open(&self, now: Tick) -> bool {
         self.learned.is_some_and(|learned| learned.is_open(now))
@@ -154,7 +158,7 @@ impl Meter {
             in_minute: self.tally.as_ref().map(|tally| tally.in_minute(now)),
             today: self.day.map(|day| day.used(now)),
             tokens: self.tokens.as_ref().map(|tokens| tokens.in_window(now)),
-            learned_rpm: self.learned.map(|learned| learned.limit()),
+            learned_rpm: self.learned(),
         }
     }
 
@@ -167,11 +171,7 @@ impl Meter {
         let counts = self.limits.rpm.is_some() || self.learned.is_some();
         let mut groups: Vec<Group> = self.tally.iter().filter(|_| counts).flat_map(|tally| tally.recent(now)).collect();
         groups.reverse();
-        Memory {
-            groups,
-            day: self.day.filter(|day| now < day.end),
-            learned: self.learned.map(|learned| learned.limit()),
-        }
+        Memory { groups, day: self.day.filter(|day| now < day.end), learned: self.learned() }
     }
 
     /// Takes over what is known from before, where a limit counts it and it counts for more.

@@ -61,6 +61,27 @@ impl Reason {
         }
     }
 
+    /// Its name in logs, metrics and the database, which is never changed.
+    ///
+    /// ```
+    /// assert_eq!(egb::Reason::DailyQuota.name(), "daily_quota");
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidKey => "invalid_key",
+            Self::Billing => "billing",
+            Self::Forbidden => "forbidden",
+            Self::RateLimited => "rate_limited",
+            Self::DailyQuota => "daily_quota",
+            Self::Model => "model",
+            Self::Server => "server",
+            Self::Network => "network",
+            Self::Request => "request",
+            Self::Host => "host",
+            Self::Balancer => "balancer",
+        }
+    }
+
     /// Whether another key might succeed where this one failed: the fault is the key's or the
     /// server's, not the request's or this host's.
     ///

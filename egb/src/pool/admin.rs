@@ -15,6 +15,7 @@ use super::state::State;
 use super::{Effect, Pool};
 use crate::clock::{Tick, Timeline};
 use crate::config::KeyConfig;
+use crate::events::{Bus, EventKind};
 use crate::health::{Health, Streaks};
 use crate::key::Fingerprint;
 use crate::limits::{Budget, Limits};
@@ -86,6 +87,7 @@ impl Pool {
             remains: HashMap::new(),
             strangers,
             unclaimed,
+            events: Vec::new(),
             woken: Vec::new(),
         };
         let pool = Self {
@@ -96,6 +98,7 @@ impl Pool {
             scopes: RwLock::default(),
             has_too_many_scopes: AtomicBool::new(false),
             is_failing: AtomicBool::new(false),
+            bus: Bus::default(),
             state: Mutex::new(state),
         };
         pool.locked(|state| {
@@ -120,6 +123,7 @@ impl Pool {
                 state.index.iter().filter(|(known, _)| !wanted.contains(known)).map(|(_, id)| *id).collect();
             reloaded.removed = gone.len();
             for id in gone {
+                state.tell(id, NO_SCOPE, EventKind::Removed);
                 self.remove(state, id);
             }
             let mut added = Vec::new();
@@ -139,6 +143,7 @@ impl Pool {
             }
             reloaded.added = added.len();
             for id in self.add(state, added) {
+                state.tell(id, NO_SCOPE, EventKind::Added);
                 // A key that came back is enabled again: the store has to know.
                 if self.journaled {
                     state.mark_dirty(id);
@@ -343,7 +348,8 @@ impl Pool {
         let serial = state.serial;
         let time = self.timeline.time_of(now);
         let entry = state.entry_mut(id);
-        let was_disabled = entry.main.health.disabled;
+        let before = entry.main.health.clone();
+        let was_disabled = before.disabled;
         let next = change(&self.policy, &entry.main.health);
         let is_disabled = next.disabled;
         entry.epoch += 1;
@@ -361,6 +367,7 @@ impl Pool {
         entry.refresh_serene(&self.policy);
         state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
         state.place(id, now, &self.timeline);
+        state.tell_health(id, NO_SCOPE, &before, None, time);
         Effect { wake: self.journaled && state.mark_dirty(id), disabled: is_disabled && !was_disabled }
     }
 

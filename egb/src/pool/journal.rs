@@ -103,7 +103,8 @@ impl Pool {
         entry.stored = record.counters;
         let raw = record.state.health.cooldown_until;
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        let was_disabled = entry.main.health.disabled;
+        let before = entry.main.health.clone();
+        let was_disabled = before.disabled;
         if record.state.epoch > entry.epoch {
             entry.epoch = record.state.epoch;
             let ours = entry.main.changed.then(|| entry.main.health.clone());
@@ -136,6 +137,7 @@ impl Pool {
         let is_disabled = entry.main.health.disabled;
         state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
         state.place(id, now, &self.timeline);
+        state.tell_health(id, NO_SCOPE, &before, None, time);
     }
 
     /// Calls that other processes made count against the limits for all calls.

@@ -16,6 +16,7 @@ use self::quota::Lesson;
 use self::state::State;
 use self::weather::Kind;
 use crate::clock::{Sleep, Tick, Timeline};
+use crate::events::{Bus, Events};
 use crate::key::{Fingerprint, Key};
 use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
@@ -50,6 +51,7 @@ pub(crate) struct Pool {
     has_too_many_scopes: AtomicBool,
     /// Whether a success has to be told to a lane in which calls fail.
     is_failing: AtomicBool,
+    bus: Bus,
     state: Mutex<State>,
 }
 
@@ -139,14 +141,25 @@ impl Pool {
         self.locked(|state| state.lane_mut(NO_SCOPE).schedule.random_fraction())
     }
 
-    /// Works on the state, and wakes whom that concerns once the lock is free again.
+    /// Works on the state, and tells and wakes whom that concerns once the lock is free again.
     fn locked<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.state.lock();
         let result = work(&mut state);
-        let woken = std::mem::take(&mut state.woken);
+        let (woken, events) = (std::mem::take(&mut state.woken), std::mem::take(&mut state.events));
+        #[cfg(feature = "metrics")]
+        let gauges = (!events.is_empty()).then(|| state.gauges());
         drop(state);
         woken.into_iter().for_each(Waker::wake);
+        #[cfg(feature = "metrics")]
+        if let Some(gauges) = gauges {
+            gauges.set();
+        }
+        events.into_iter().for_each(|event| self.bus.send(event));
         result
+    }
+
+    pub(crate) fn subscribe(&self) -> Events {
+        self.bus.subscribe()
     }
 
     /// The lane of a scope, made at its first use.
@@ -318,8 +331,9 @@ impl Pool {
         if let Some(implied) = entry.auto.implied(entry.main.cooling_since, now)
             && !entry.slot.serene.load(Ordering::SeqCst)
         {
-            let time = self.timeline.time_of(now);
+            let (time, before) = (self.timeline.time_of(now), entry.main.health.clone());
             entry.judge(&self.policy, NO_SCOPE, &Verdict::Success, (implied, serial), time);
+            state.tell_health(id, NO_SCOPE, &before, None, time);
             state.place(id, now, &self.timeline);
         }
         let slot = state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
@@ -503,6 +517,7 @@ impl Pool {
         let latest = state.serial;
         let entry = state.entry_mut(id);
         let was_disabled = entry.main.health.disabled;
+        let (before, before_within) = (entry.main.health.clone(), entry.health_within(scope));
         entry.judge(&self.policy, scope, verdict, (serial, latest), time);
         if !self.journaled {
             entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
@@ -512,6 +527,10 @@ impl Pool {
         let disabled = entry.main.health.disabled && !was_disabled;
         state.disabled += usize::from(disabled);
         state.place(id, now, &self.timeline);
+        let reason = if let Verdict::Failure(failure) = verdict { Some(failure.reason()) } else { None };
+        if !state.tell_health(id, NO_SCOPE, &before, reason, time) && scope != NO_SCOPE {
+            state.tell_health(id, scope, &before_within, reason, time);
+        }
         let mut wake = self.journaled && state.mark_dirty(id);
         if let Verdict::Failure(failure) = verdict {
             wake |= self.share_rest(state, id, scope, failure.reason(), now);
@@ -535,11 +554,13 @@ impl Pool {
                 continue;
             }
             let entry = state.entry_mut(member);
+            let before = entry.health_within(own);
             let is_news = entry.rest(own, until, latest, &self.policy);
             if !self.journaled {
                 entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
             }
             if is_news {
+                state.tell_health(member, own, &before, None, self.timeline.time_of(now));
                 state.place(member, now, &self.timeline);
                 wake |= self.journaled && state.mark_dirty(member);
             }

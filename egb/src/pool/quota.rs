@@ -10,6 +10,7 @@ use super::held::Slot;
 use super::lanes::ScopeId;
 use super::state::State;
 use crate::clock::{Tick, Timeline};
+use crate::events::EventKind;
 use crate::key::Fingerprint;
 use crate::limits::{Allowance, Budget, Limits, Refusal};
 use crate::schedule::SlotId;
@@ -250,6 +251,7 @@ impl State {
     pub(super) fn learn(&mut self, id: SlotId, scope: ScopeId, serial: u64, lesson: Lesson, now: Tick) -> bool {
         let (latest, running) = (self.serial, self.quota(id).running());
         let was_open = self.quota(id).budget.is_open(now);
+        let before = self.quota(id).budget.learned(scope);
         if !was_open && !matches!(lesson, Lesson::Refused { .. }) {
             return false;
         }
@@ -266,6 +268,13 @@ impl State {
         });
         if let Some(went_well) = was_probe {
             self.lane_mut(scope).probes.ended(went_well, now);
+        }
+        let is_lesson = was_probe == Some(true) || matches!(lesson, Lesson::Refused { .. });
+        if let Some(rpm) = self.quota(id).budget.learned(scope)
+            && is_lesson
+            && before != Some(rpm)
+        {
+            self.tell(id, scope, EventKind::LimitLearned { rpm });
         }
         true
     }
@@ -313,6 +322,14 @@ impl State {
             && entry.ready_within(scope, timeline) <= now
             && !quota.is_busy(&self.quotas, scope)
             && !excluded.contains(&entry.slot.id)
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl State {
+    pub(super) fn gauges(&self) -> crate::events::Gauges {
+        let parked = self.lane(super::NO_SCOPE).schedule.parked_len();
+        crate::events::Gauges { keys: self.index.len(), disabled: self.disabled, waiting: parked }
     }
 }
 

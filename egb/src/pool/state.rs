@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
+use std::time::SystemTime;
 
 use super::entry::{Entry, Remains};
 use super::held::Slot;
@@ -12,7 +13,10 @@ use super::quota::{Groups, Quotas};
 use super::sessions::{Sessions, Stuck};
 use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline};
+use crate::events::{Event, EventKind};
+use crate::health::Health;
 use crate::key::Fingerprint;
+use crate::outcome::Reason;
 use crate::schedule::SlotId;
 use crate::store::{Change, Record, Usage};
 
@@ -38,6 +42,8 @@ pub(super) struct State {
     pub(super) strangers: HashMap<Fingerprint, Vec<Record>>,
     /// What the store knows of the use of limits by keys and groups that are not in the pool.
     pub(super) unclaimed: HashMap<Fingerprint, Vec<Usage>>,
+    /// What happened, to be told once the lock is free.
+    pub(super) events: Vec<Event>,
     /// Callers to be woken once the lock is free.
     pub(super) woken: Vec<Waker>,
 }
@@ -49,6 +55,27 @@ impl State {
 
     pub(super) fn entry_mut(&mut self, id: SlotId) -> &mut Entry {
         self.entries[id as usize].as_mut().expect(OCCUPIED)
+    }
+
+    /// Notes what happened to a key.
+    pub(super) fn tell(&mut self, id: SlotId, scope: ScopeId, kind: EventKind) {
+        let entry = self.entry(id);
+        let scope = (scope != NO_SCOPE).then(|| Arc::clone(&self.lane(scope).name));
+        let (fingerprint, label) = (entry.slot.key.fingerprint(), entry.config.label.clone());
+        self.events.push(Event { fingerprint, label, scope, kind });
+    }
+
+    /// Notes what became of a key's health, if that is worth telling. Returns whether it was.
+    pub(super) fn tell_health(
+        &mut self,
+        id: SlotId,
+        scope: ScopeId,
+        before: &Health,
+        reason: Option<Reason>,
+        time: SystemTime,
+    ) -> bool {
+        let kind = EventKind::between(before, &self.entry(id).health_within(scope), reason, time);
+        kind.map(|kind| self.tell(id, scope, kind)).is_some()
     }
 
     /// The id of a slot that is still in the pool; it may have been removed while a call held it.

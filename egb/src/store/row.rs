@@ -42,7 +42,7 @@ pub(super) fn write(
         health.streaks.circuit,
         failure.map(|last| to_micros(last.at)),
         failure.and_then(|last| last.status),
-        failure.map(|last| reason_name(last.reason)),
+        failure.map(|last| last.reason.name()),
         to_i64(*epoch),
         last_used.map(to_micros),
         change.added.calls,
@@ -257,25 +257,8 @@ const REASONS: [Reason; 11] = [
     Reason::Balancer,
 ];
 
-/// The name of a reason in the database. Names are never changed: files in the field have them.
-fn reason_name(reason: Reason) -> &'static str {
-    match reason {
-        Reason::InvalidKey => "invalid_key",
-        Reason::Billing => "billing",
-        Reason::Forbidden => "forbidden",
-        Reason::RateLimited => "rate_limited",
-        Reason::DailyQuota => "daily_quota",
-        Reason::Model => "model",
-        Reason::Server => "server",
-        Reason::Network => "network",
-        Reason::Request => "request",
-        Reason::Host => "host",
-        Reason::Balancer => "balancer",
-    }
-}
-
 fn reason_named(name: &str) -> Option<Reason> {
-    REASONS.into_iter().find(|&reason| reason_name(reason) == name)
+    REASONS.into_iter().find(|&reason| reason.name() == name)
 }
 
 #[cfg(test)]

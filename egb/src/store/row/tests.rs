@@ -234,12 +234,12 @@ fn an_unknown_reason_without_a_status_is_taken_for_one_that_condemns_no_key() {
 
 #[test]
 fn every_reason_has_a_name_of_its_own_that_never_changes() {
-    let names = REASONS.map(reason_name);
+    let names = REASONS.map(Reason::name);
     // Databases in the field have these.
     let expected = "invalid_key billing forbidden rate_limited daily_quota model server network request host balancer";
     assert_eq!(names.join(" "), expected);
     for reason in REASONS {
-        assert_eq!(reason_named(reason_name(reason)), Some(reason));
+        assert_eq!(reason_named(reason.name()), Some(reason));
     }
     assert_eq!(reason_named("Billing"), None);
 }
