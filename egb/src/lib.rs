@@ -62,7 +62,11 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `http` | yes | [`StatusCode`] for `http::StatusCode` and `http::Response` |
-//! | `reqwest` | | [`StatusCode`] for `reqwest::Error` and `reqwest::Response` |
+//! | `reqwest` | | [`StatusCode`] for `reqwest::Error` and `reqwest::Response`, `ErrorForKey` for the latter |
+//! | `ureq` | | [`StatusCode`] for `ureq::Error`, `BlockingErrorForKey` for its responses |
+//! | `hyper` | | [`StatusCode`] for `hyper::Error` and `hyper-util`'s, `ErrorForKey` for `http::Response` with any body |
+//! | `tonic` | | [`StatusCode`] for `tonic::Status`, with the `google.rpc` details |
+//! | `async-openai` | | [`StatusCode`] for `async_openai::error::OpenAIError` |
 //! | `anyhow` | | [`StatusCode`] for `anyhow::Error` |
 //! | `metrics` | | counters and gauges for the `metrics` facade |
 //!
@@ -123,6 +127,10 @@ pub use key::{Fingerprint, FromKey, Key};
 pub use keyfile::{BadLine, KeysFileError, KeysFileErrorKind};
 pub use lease::Lease;
 pub use limits::Limits;
+#[cfg(feature = "ureq")]
+pub use outcome::BlockingErrorForKey;
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+pub use outcome::ErrorForKey;
 pub use outcome::{Failure, Header, HttpError, Reason, StatusCode, Verdict};
 pub use policy::{Policy, Rule, When};
 pub use pool::Reloaded;

@@ -1,5 +1,6 @@
 //! A fake Gemini API: a real HTTP server on this host that counts what each key receives, keeps
-//! Google's quotas and answers with Google's error bodies. Tests and examples share it; it knows
+//! Google's quotas and answers with Google's error bodies; and with OpenAI's and Anthropic's, where it is asked in
+//! their ways. Tests and examples share it; it knows
 //! nothing of egb. Beside it a [`simulation`] of many keys and callers.
 //!
 //! ```
@@ -17,8 +18,8 @@
 //! # Ok(()) }
 //! ```
 
-mod body;
 mod clock;
+mod dialect;
 mod quota;
 mod server;
 pub mod simulation;

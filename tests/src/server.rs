@@ -17,10 +17,10 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::body;
 use crate::clock::{ServerClock, Time};
+use crate::dialect::{Dialect, Reply, google, grpc, model_of};
 use crate::quota::Quota;
-use crate::state::{KeyState, MODELS, Received, Request, Standing, State};
+use crate::state::{KeyState, Received, Request, Standing, State};
 
 /// The server. It stops when it is dropped.
 #[derive(Debug)]
@@ -78,6 +78,11 @@ impl FakeGeminiBuilder {
         self.with(key, |key| key.standing = Standing::ServiceDisabled)
     }
 
+    /// A key whose account is empty: OpenAI's `insufficient_quota`, and what the others say.
+    pub fn out_of_credit(self, key: impl AsRef<str>) -> Self {
+        self.with(key, |key| key.standing = Standing::OutOfCredit)
+    }
+
     /// A valid key of which every `every`th request is answered with 503.
     pub fn failing_every(self, every: usize, key: impl AsRef<str>) -> Self {
         self.with(key, |key| key.fails_every = Some(every))
@@ -131,6 +136,9 @@ impl FakeGeminiBuilder {
         let routes = Router::new()
             .route("/v1beta/models", get(list_models))
             .route("/v1beta/models/{call}", post(generate))
+            .route("/v1/chat/completions", post(chat))
+            .route("/v1/messages", post(messages))
+            .route(grpc::PATH, post(greet))
             .with_state(Arc::clone(&inner));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = async move {
@@ -158,6 +166,22 @@ impl FakeGemini {
     /// Where to ask `model`.
     pub fn generate_url(&self, model: &str) -> String {
         format!("{}/v1beta/models/{model}:generateContent", self.url())
+    }
+
+    /// Where to chat as with OpenAI: the key is a bearer token.
+    pub fn chat_url(&self) -> String {
+        format!("{}/v1/chat/completions", self.url())
+    }
+
+    /// Where to chat as with Anthropic: the key is in `x-api-key`.
+    pub fn messages_url(&self) -> String {
+        format!("{}/v1/messages", self.url())
+    }
+
+    /// The path of a gRPC method at [`url`](Self::url), without TLS, that takes an empty message and returns one. The key is in
+    /// `x-goog-api-key`.
+    pub fn grpc_path(&self) -> &'static str {
+        grpc::PATH
     }
 
     /// What `key` received.
@@ -210,13 +234,37 @@ struct KeyInQuery {
     key: Option<String>,
 }
 
-fn key_of(headers: &HeaderMap, query: KeyInQuery) -> Option<String> {
-    let header = headers.get("x-goog-api-key").and_then(|value| value.to_str().ok());
-    header.map(str::to_owned).or(query.key)
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.body)).into_response();
+        for (name, value) in self.headers {
+            if let Ok(value) = value.parse() {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
 }
 
-fn failed((status, body): body::Failure) -> Response {
-    (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body)).into_response()
+impl Inner {
+    async fn serve(&self, dialect: Dialect, key: Option<String>, model: &str, body: &[u8]) -> Response {
+        let reply = {
+            let mut state = self.state.lock();
+            let (key, prompt) = (key.as_deref(), dialect.prompt(body));
+            let (answer, book) = state.serve(self.time.now(), key, model, dialect.models(), prompt);
+            let reply = match answer {
+                Ok(prompt) => dialect.answer(model, &prompt),
+                Err(problem) => dialect.refusal(&problem),
+            };
+            book(&mut state, reply.status);
+            reply
+        };
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
+        }
+        reply.into_response()
+    }
 }
 
 async fn generate(
@@ -227,14 +275,32 @@ async fn generate(
     body: Bytes,
 ) -> Response {
     let Some((model, "generateContent")) = call.rsplit_once(':') else {
-        return failed(body::not_found(&call));
+        return google::not_found(&call).into_response();
     };
-    let key = key_of(&headers, query);
-    let answer = inner.state.lock().serve(inner.time.now(), key.as_deref(), model, &body);
-    if !inner.latency.is_zero() {
-        tokio::time::sleep(inner.latency).await;
-    }
-    answer.map_or_else(failed, |body| Json(body).into_response())
+    let key = Dialect::Google.key(&headers).or(query.key);
+    inner.serve(Dialect::Google, key, model, &body).await
+}
+
+async fn chat(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
+    inner.serve(Dialect::OpenAi, Dialect::OpenAi.key(&headers), &model_of(&body), &body).await
+}
+
+async fn messages(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
+    inner.serve(Dialect::Anthropic, Dialect::Anthropic.key(&headers), &model_of(&body), &body).await
+}
+
+/// gRPC, in so far as a call with an empty message needs it.
+async fn greet(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap) -> Response {
+    let key = Dialect::Google.key(&headers);
+    let model = google::MODELS[0];
+    let mut state = inner.state.lock();
+    let (answer, book) = state.serve(inner.time.now(), key.as_deref(), model, &google::MODELS, Ok(String::new()));
+    let (response, status) = match answer {
+        Ok(_) => (grpc::answer(), 200),
+        Err(problem) => (grpc::refusal(&problem), Dialect::Google.refusal(&problem).status),
+    };
+    book(&mut state, status);
+    response
 }
 
 async fn list_models(
@@ -242,9 +308,10 @@ async fn list_models(
     Query(query): Query<KeyInQuery>,
     headers: HeaderMap,
 ) -> Response {
-    let key = key_of(&headers, query);
-    match inner.state.lock().admit(key.as_deref()) {
-        Ok(_) => Json(body::models(&MODELS)).into_response(),
-        Err(failure) => failed(failure),
+    let key = Dialect::Google.key(&headers).or(query.key);
+    let admitted = inner.state.lock().admit(key.as_deref()).map(|_| ());
+    match admitted {
+        Ok(()) => Json(google::models(&google::MODELS)).into_response(),
+        Err(problem) => Dialect::Google.refusal(&problem).into_response(),
     }
 }

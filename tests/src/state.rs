@@ -3,13 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::body::{self, Failure};
 use crate::quota::{Exceeded, Quota, Usage, Window};
-
-/// The models that the server has.
-pub(crate) const MODELS: [&str; 2] = ["gemini-2.5-flash", "gemini-2.5-pro"];
 
 /// What a key received, by the server's answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,9 +15,9 @@ pub struct Received {
     pub ok: usize,
     /// 429.
     pub throttled: usize,
-    /// 400 and 403 because of the key.
+    /// 400, 401 and 403 because of the key.
     pub rejected: usize,
-    /// 503.
+    /// 503, Anthropic's 529.
     pub unavailable: usize,
     /// 400 and 404 because of the request.
     pub malformed: usize,
@@ -51,6 +45,7 @@ pub(crate) enum Standing {
     Leaked,
     Suspended,
     ServiceDisabled,
+    OutOfCredit,
 }
 
 #[derive(Debug, Default)]
@@ -82,77 +77,90 @@ impl State {
         self.keys.get(key).map(|state| state.received).unwrap_or_default()
     }
 
-    /// Judges a request and enters it in the books.
+    /// Judges a request and enters it in the books. `prompt` is what was asked, or what is wrong with the body.
     pub(crate) fn serve(
         &mut self,
         now: Duration,
         key: Option<&str>,
         model: &str,
-        body: &[u8],
-    ) -> Result<Value, Failure> {
-        let answer = self.judge(now, key, model, body);
-        let status = answer.as_ref().map_or_else(|failure| failure.0, |_| 200);
-        let key = key.unwrap_or_default();
-        self.log.push(Request { at: now, key: key.to_owned(), model: model.to_owned(), status });
-        if let Some(known) = self.keys.get_mut(key) {
-            let rejected = known.standing != Standing::Valid;
-            let received = &mut known.received;
-            received.total += 1;
-            *match status {
-                200 => &mut received.ok,
-                429 => &mut received.throttled,
-                503 => &mut received.unavailable,
-                _ if rejected => &mut received.rejected,
-                _ => &mut received.malformed,
-            } += 1;
-        }
-        answer
+        models: &[&str],
+        prompt: Result<String, String>,
+    ) -> (Result<String, Problem>, impl FnOnce(&mut Self, u16) + use<>) {
+        let answer = self.judge(now, key, model, models, prompt);
+        let (key, model) = (key.unwrap_or_default().to_owned(), model.to_owned());
+        let book = move |state: &mut Self, status: u16| {
+            if let Some(known) = state.keys.get_mut(&key) {
+                let rejected = known.standing != Standing::Valid;
+                let received = &mut known.received;
+                received.total += 1;
+                *match status {
+                    200 => &mut received.ok,
+                    429 => &mut received.throttled,
+                    503 | 529 => &mut received.unavailable,
+                    _ if rejected => &mut received.rejected,
+                    _ => &mut received.malformed,
+                } += 1;
+            }
+            state.log.push(Request { at: now, key, model, status });
+        };
+        (answer, book)
     }
 
-    fn judge(&mut self, now: Duration, key: Option<&str>, model: &str, body: &[u8]) -> Result<Value, Failure> {
+    fn judge(
+        &mut self,
+        now: Duration,
+        key: Option<&str>,
+        model: &str,
+        models: &[&str],
+        prompt: Result<String, String>,
+    ) -> Result<String, Problem> {
         let known = self.admit(key)?;
         let number = known.received.total + 1;
-        let prompt = prompt(body).map_err(|description| body::malformed(&description))?;
-        if !MODELS.contains(&model) {
-            return Err(body::not_found(model));
+        let prompt = prompt.map_err(Problem::Malformed)?;
+        if !models.contains(&model) {
+            return Err(Problem::NoSuchModel(model.to_owned()));
         }
+        let spent = |exceeded| Problem::QuotaExceeded { model: model.to_owned(), exceeded };
         if let Some(until) = known.throttled_until.filter(|&until| until > now) {
             let exceeded = Exceeded { window: Window::Minute, limit: 1, retry_delay: until.saturating_sub(now) };
-            return Err(body::quota_exceeded(model, exceeded));
+            return Err(spent(exceeded));
         }
-        known.usage.book(known.quota, now).map_err(|exceeded| body::quota_exceeded(model, exceeded))?;
+        known.usage.book(known.quota, now).map_err(spent)?;
         let fails_now = known.fails_every.is_some_and(|every| number.is_multiple_of(every));
         if self.outage || self.failures_left > 0 || fails_now {
             self.failures_left = self.failures_left.saturating_sub(1);
-            return Err(body::overloaded());
+            return Err(Problem::Overloaded);
         }
-        Ok(body::answer(model, &prompt))
+        Ok(prompt)
     }
 
     /// The key, if it may ask at all.
-    pub(crate) fn admit(&mut self, key: Option<&str>) -> Result<&mut KeyState, Failure> {
-        let key = key.ok_or_else(body::key_missing)?;
-        let known = self.keys.get_mut(key).ok_or_else(body::key_unknown)?;
+    pub(crate) fn admit(&mut self, key: Option<&str>) -> Result<&mut KeyState, Problem> {
+        let key = key.ok_or(Problem::KeyMissing)?;
+        let known = self.keys.get_mut(key).ok_or(Problem::KeyUnknown)?;
         match known.standing {
             Standing::Valid => Ok(known),
-            Standing::Revoked => Err(body::key_revoked()),
-            Standing::Leaked => Err(body::key_leaked()),
-            Standing::Suspended => Err(body::key_suspended(key)),
-            Standing::ServiceDisabled => Err(body::service_disabled()),
+            Standing::Revoked => Err(Problem::KeyRevoked),
+            Standing::Leaked => Err(Problem::KeyLeaked),
+            Standing::Suspended => Err(Problem::KeySuspended(key.to_owned())),
+            Standing::ServiceDisabled => Err(Problem::ServiceDisabled),
+            Standing::OutOfCredit => Err(Problem::OutOfCredit),
         }
     }
 }
 
-/// The text of the first part of the first content.
-fn prompt(body: &[u8]) -> Result<String, String> {
-    let body: Value = serde_json::from_slice(body).map_err(|error| format!("Unexpected token. {error}"))?;
-    if let Some(unknown) = body.as_object().and_then(|fields| {
-        fields.keys().find(|name| {
-            !["contents", "generationConfig", "safetySettings", "systemInstruction"].contains(&name.as_str())
-        })
-    }) {
-        return Err(format!("Unknown name \"{unknown}\": Cannot find field."));
-    }
-    let text = body["contents"][0]["parts"][0]["text"].as_str();
-    text.map(str::to_owned).ok_or_else(|| "Invalid value at 'contents[0]'.".to_owned())
+/// Why a request is not served. How that is said is for each provider's dialect.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    KeyMissing,
+    KeyUnknown,
+    KeyRevoked,
+    KeyLeaked,
+    KeySuspended(String),
+    ServiceDisabled,
+    OutOfCredit,
+    QuotaExceeded { model: String, exceeded: Exceeded },
+    Overloaded,
+    Malformed(String),
+    NoSuchModel(String),
 }

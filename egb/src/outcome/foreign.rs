@@ -1,4 +1,5 @@
-//! [`StatusCode`] for types of other crates: std's pointers and errors, boxed errors and `http`, `reqwest`, `anyhow`.
+//! [`StatusCode`] for types of other crates: std's pointers and errors, boxed errors, `http` and `anyhow`. HTTP
+//! clients are in `clients`.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -67,8 +68,8 @@ impl StatusCode for io::Error {
 }
 
 /// Looks through the error and its sources for one that egb knows: [`egb::Error`](crate::Error),
-/// [`egb::HttpError`](crate::HttpError), `io::Error`, and with their features `reqwest::Error` and
-/// `anyhow::Error`. A type of your own inside a box can't be found: name it in the signature, or
+/// [`egb::HttpError`](crate::HttpError), `io::Error`, and with their features the errors of `reqwest`, `ureq`,
+/// `hyper`, `tonic`, `async-openai` and `anyhow`. A type of your own inside a box can't be found: name it in the signature, or
 /// judge the result with `classify`.
 impl StatusCode for Box<dyn StdError + Send + Sync> {
     forward!(self => Chain(&**self));
@@ -120,6 +121,14 @@ fn known<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a dyn StatusCode> 
     let found = as_known::<crate::Error>(error).or_else(|| as_known::<crate::HttpError>(error));
     #[cfg(feature = "reqwest")]
     let found = found.or_else(|| as_known::<reqwest::Error>(error));
+    #[cfg(feature = "ureq")]
+    let found = found.or_else(|| as_known::<ureq::Error>(error));
+    #[cfg(feature = "hyper")]
+    let found = found.or_else(|| as_known::<hyper::Error>(error));
+    #[cfg(feature = "tonic")]
+    let found = found.or_else(|| as_known::<tonic::Status>(error));
+    #[cfg(feature = "async-openai")]
+    let found = found.or_else(|| as_known::<async_openai::error::OpenAIError>(error));
     found.or_else(|| as_known::<io::Error>(error))
 }
 
@@ -132,31 +141,6 @@ impl StatusCode for http::StatusCode {
 
 #[cfg(feature = "http")]
 impl<B> StatusCode for http::Response<B> {
-    fn status_code(&self) -> Option<u16> {
-        Some(self.status().as_u16())
-    }
-    fn retry_after(&self) -> Option<Duration> {
-        super::http_error::retry_after(self.headers())
-    }
-}
-
-/// A connection that failed is the network's, a request that can't be built or an answer that can't
-/// be decoded is not the key's.
-#[cfg(feature = "reqwest")]
-impl StatusCode for reqwest::Error {
-    fn status_code(&self) -> Option<u16> {
-        self.status().map(|status| status.as_u16())
-    }
-    fn reason(&self) -> Option<Reason> {
-        // A body that broke off on the way counts as decoding too; one that is no JSON has serde's error in it.
-        let is_json = <dyn StdError>::is::<serde_json::Error>;
-        let is_unreadable = self.is_decode() && self.source().is_some_and(is_json);
-        (self.is_builder() || self.is_redirect() || is_unreadable).then_some(Reason::Request)
-    }
-}
-
-#[cfg(feature = "reqwest")]
-impl StatusCode for reqwest::Response {
     fn status_code(&self) -> Option<u16> {
         Some(self.status().as_u16())
     }

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use super::provider::{self, Answer, Headers, READ_AT_MOST, Reading, cut, redact};
+pub(super) use super::provider::READ_AT_MOST;
+use super::provider::{self, Answer, Headers, Reading, cut, redact};
 use super::{Reason, StatusCode};
 use crate::clock;
 

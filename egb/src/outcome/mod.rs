@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
+mod clients;
 mod foreign;
 mod http_error;
 mod provider;
 
+#[cfg(feature = "ureq")]
+pub use clients::BlockingErrorForKey;
+#[cfg(any(feature = "reqwest", feature = "hyper"))]
+pub use clients::ErrorForKey;
 pub(crate) use http_error::retry_after_value;
 pub use http_error::{Header, HttpError};
 

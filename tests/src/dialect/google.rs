@@ -1,22 +1,23 @@
-//! The bodies that the Gemini API answers with: successes and errors as they were seen in the field.
+//! How the Gemini API speaks: successes and errors as they were seen in the field.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::Reply;
 use crate::quota::{Exceeded, Window};
+use crate::state::Problem;
 
-/// An error answer: its status and body.
-pub(crate) type Failure = (u16, Value);
+pub(crate) const MODELS: [&str; 2] = ["gemini-2.5-flash", "gemini-2.5-pro"];
 
 const SERVICE: &str = "generativelanguage.googleapis.com";
 
-fn error(code: u16, status: &str, message: &str) -> Failure {
-    (code, json!({ "error": { "code": code, "message": message, "status": status } }))
+fn error(code: u16, status: &str, message: &str) -> Reply {
+    Reply::new(code, json!({ "error": { "code": code, "message": message, "status": status } }))
 }
 
-fn detailed(code: u16, status: &str, message: &str, details: &Value) -> Failure {
-    (code, json!({ "error": { "code": code, "message": message, "status": status, "details": details } }))
+fn detailed(code: u16, status: &str, message: &str, details: &Value) -> Reply {
+    Reply::new(code, json!({ "error": { "code": code, "message": message, "status": status, "details": details } }))
 }
 
 fn error_info(reason: &str, metadata: &Value) -> Value {
@@ -28,7 +29,34 @@ fn error_info(reason: &str, metadata: &Value) -> Value {
     })
 }
 
-pub(crate) fn answer(model: &str, prompt: &str) -> Value {
+pub(super) fn refusal(problem: &Problem) -> Reply {
+    match problem {
+        Problem::KeyMissing => key_missing(),
+        Problem::KeyUnknown => key_unknown(),
+        Problem::KeyRevoked => key_revoked(),
+        Problem::KeyLeaked => key_leaked(),
+        Problem::KeySuspended(key) => key_suspended(key),
+        Problem::ServiceDisabled => service_disabled(),
+        Problem::OutOfCredit => out_of_credit(),
+        Problem::QuotaExceeded { model, exceeded } => quota_exceeded(model, *exceeded),
+        Problem::Overloaded => overloaded(),
+        Problem::Malformed(description) => malformed(description),
+        Problem::NoSuchModel(model) => not_found(model),
+    }
+}
+
+/// The text of the first part of the first content.
+pub(super) fn prompt(body: &Value) -> Result<String, String> {
+    let known = ["contents", "generationConfig", "safetySettings", "systemInstruction"];
+    let unknown = body.as_object().and_then(|fields| fields.keys().find(|name| !known.contains(&name.as_str())));
+    if let Some(unknown) = unknown {
+        return Err(format!("Unknown name \"{unknown}\": Cannot find field."));
+    }
+    let text = body["contents"][0]["parts"][0]["text"].as_str();
+    text.map(str::to_owned).ok_or_else(|| "Invalid value at 'contents[0]'.".to_owned())
+}
+
+pub(super) fn answer(model: &str, prompt: &str) -> Value {
     let text = format!("You said: {prompt}");
     let tokens = |text: &str| text.split_whitespace().count();
     json!({
@@ -54,21 +82,21 @@ pub(crate) fn models(names: &[&str]) -> Value {
     json!({ "models": models })
 }
 
-pub(crate) fn key_missing() -> Failure {
+fn key_missing() -> Reply {
     let message = "Method doesn't allow unregistered callers (callers without established identity). \
                    Please use API Key or other form of API consumer identity to call this API.";
     error(403, "PERMISSION_DENIED", message)
 }
 
-pub(crate) fn key_unknown() -> Failure {
+fn key_unknown() -> Reply {
     invalid_key("API Key not found. Please pass a valid API key.")
 }
 
-pub(crate) fn key_revoked() -> Failure {
+fn key_revoked() -> Reply {
     invalid_key("API key not valid. Please pass a valid API key.")
 }
 
-fn invalid_key(message: &str) -> Failure {
+fn invalid_key(message: &str) -> Reply {
     let details = json!([
         error_info("API_KEY_INVALID", &json!({ "service": SERVICE })),
         { "@type": "type.googleapis.com/google.rpc.LocalizedMessage", "locale": "en-US", "message": message },
@@ -76,13 +104,13 @@ fn invalid_key(message: &str) -> Failure {
     detailed(400, "INVALID_ARGUMENT", message, &details)
 }
 
-pub(crate) fn key_leaked() -> Failure {
+fn key_leaked() -> Reply {
     let message = "Your API key was reported as leaked. Please use another API key.";
     error(403, "PERMISSION_DENIED", message)
 }
 
 /// Google echoes the whole key here.
-pub(crate) fn key_suspended(key: &str) -> Failure {
+fn key_suspended(key: &str) -> Reply {
     let message = format!("Permission denied: Consumer 'api_key:{key}' has been suspended.");
     let metadata = json!({
         "service": SERVICE,
@@ -92,13 +120,19 @@ pub(crate) fn key_suspended(key: &str) -> Failure {
     detailed(403, "PERMISSION_DENIED", &message, &json!([error_info("CONSUMER_SUSPENDED", &metadata)]))
 }
 
-pub(crate) fn service_disabled() -> Failure {
+fn service_disabled() -> Reply {
     let message = "Generative Language API has not been used in project 000000000000 before or it is disabled.";
     let metadata = json!({ "service": SERVICE, "consumer": "projects/000000000000" });
     detailed(403, "PERMISSION_DENIED", message, &json!([error_info("SERVICE_DISABLED", &metadata)]))
 }
 
-pub(crate) fn quota_exceeded(model: &str, exceeded: Exceeded) -> Failure {
+fn out_of_credit() -> Reply {
+    let message = "This API method requires billing to be enabled. Please enable billing on project #000000000000.";
+    let metadata = json!({ "service": SERVICE, "consumer": "projects/000000000000" });
+    detailed(403, "PERMISSION_DENIED", message, &json!([error_info("BILLING_DISABLED", &metadata)]))
+}
+
+fn quota_exceeded(model: &str, exceeded: Exceeded) -> Reply {
     let Exceeded { window, limit, retry_delay } = exceeded;
     let metric = format!("{SERVICE}/generate_content_free_tier_requests");
     let quota_id = match window {
@@ -137,11 +171,11 @@ fn seconds(duration: Duration) -> String {
     format!("{}.{:09}s", duration.as_secs(), duration.subsec_nanos())
 }
 
-pub(crate) fn overloaded() -> Failure {
+fn overloaded() -> Reply {
     error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
 }
 
-pub(crate) fn malformed(description: &str) -> Failure {
+fn malformed(description: &str) -> Reply {
     let details = json!([{
         "@type": "type.googleapis.com/google.rpc.BadRequest",
         "fieldViolations": [{ "description": description }],
@@ -149,7 +183,7 @@ pub(crate) fn malformed(description: &str) -> Failure {
     detailed(400, "INVALID_ARGUMENT", &format!("Invalid JSON payload received. {description}"), &details)
 }
 
-pub(crate) fn not_found(model: &str) -> Failure {
+pub(crate) fn not_found(model: &str) -> Reply {
     let message =
         format!("models/{model} is not found for API version v1beta, or is not supported for generateContent.");
     error(404, "NOT_FOUND", &message)
