@@ -12,7 +12,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use egb::{Balancer, HttpError, Key, StatusCode, balanced};
+use egb::{Balancer, ErrorForKey, HttpError, Key, StatusCode, balanced};
 use egb_tests::{FakeGemini, Quota};
 use serde_json::{Value, json};
 
@@ -55,11 +55,7 @@ impl Gemini {
         let body = json!({ "contents": [{ "parts": [{ "text": question }] }] });
         let request = self.client.post(url).header("x-goog-api-key", key.expose_secret()).json(&body);
         let response = request.send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        if !status.is_success() {
-            return Err(HttpError::from_parts(status.as_u16(), &headers, response.bytes().await?).into());
-        }
-        Ok(response.json().await?)
+        Ok(response.error_for_key().await?.json().await?)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use egb::{Balancer, Error, FromKey, HttpError, Key, Lease, StatusCode, balanced};
+use egb::{Balancer, Error, ErrorForKey, FromKey, HttpError, Key, Lease, StatusCode, balanced};
 use egb_tests::FakeGemini;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
@@ -43,12 +43,7 @@ impl Gemini {
     async fn generate(&self, prompt: &str) -> Result<reqwest::Response, ApiError> {
         let body = serde_json::json!({ "contents": [{ "parts": [{ "text": prompt }] }] });
         let request = self.http.post(&self.url).header("x-goog-api-key", self.key.expose_secret());
-        let response = request.json(&body).send().await?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let (status, headers) = (response.status(), response.headers().clone());
-        Err(HttpError::from_parts(status.as_u16(), &headers, &response.text().await?).into())
+        Ok(request.json(&body).send().await?.error_for_key().await?)
     }
 }
 

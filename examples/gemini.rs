@@ -3,7 +3,7 @@
 //!
 //! `GEMINI_API_KEYS=key1,key2 cargo run -p egb-examples --features tls --example gemini -- "Why is the sky blue?"`
 
-use egb::{Balancer, HttpError, Key, StatusCode, balanced};
+use egb::{Balancer, ErrorForKey, HttpError, Key, StatusCode, balanced};
 use serde_json::{Value, json};
 
 const MODEL: &str = "gemini-2.5-flash";
@@ -26,11 +26,7 @@ async fn generate(key: Key, client: &reqwest::Client, prompt: &str) -> Result<St
     let url = format!("https://generativelanguage.googleapis.com/v1beta/models/{MODEL}:generateContent");
     let body = json!({ "contents": [{ "parts": [{ "text": prompt }] }] });
     let response = client.post(url).header("x-goog-api-key", key.expose_secret()).json(&body).send().await?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    if !status.is_success() {
-        return Err(HttpError::from_parts(status.as_u16(), &headers, response.bytes().await?).into());
-    }
-    let answer: Value = response.json().await?;
+    let answer: Value = response.error_for_key().await?.json().await?;
     Ok(answer["candidates"][0]["content"]["parts"][0]["text"].as_str().unwrap_or_default().to_owned())
 }
 

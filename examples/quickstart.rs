@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use egb::{Balancer, HttpError, Key, KeyState, KeyStats, StatusCode, balanced};
+use egb::{Balancer, ErrorForKey, HttpError, Key, KeyState, KeyStats, StatusCode, balanced};
 use egb_tests::{FakeGemini, Quota};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -49,11 +49,7 @@ enum GeminiError {
 async fn generate(key: Key, client: &reqwest::Client, url: &str, prompt: &str) -> Result<String, GeminiError> {
     let body = json!({ "contents": [{ "parts": [{ "text": prompt }] }] });
     let response = client.post(url).header("x-goog-api-key", key.expose_secret()).json(&body).send().await?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    if !status.is_success() {
-        return Err(HttpError::from_parts(status.as_u16(), &headers, response.bytes().await?).into());
-    }
-    let answer: Value = response.json().await?;
+    let answer: Value = response.error_for_key().await?.json().await?;
     Ok(answer["candidates"][0]["content"]["parts"][0]["text"].as_str().unwrap_or_default().to_owned())
 }
 

@@ -17,6 +17,11 @@ pub fn pool() -> Balancer {
     Balancer::builder().keys(["test-key-1", "test-key-2", "test-key-3"]).in_memory().build().unwrap()
 }
 
+/// A pool of so many keys.
+pub fn pool_of(keys: usize) -> Balancer {
+    Balancer::builder().keys((1..=keys).map(|n| format!("test-key-{n}"))).in_memory().build().unwrap()
+}
+
 /// Uses of a key, successes, failures.
 pub fn counts(balancer: &Balancer) -> (u64, u64, u64) {
     let stats = balancer.stats();

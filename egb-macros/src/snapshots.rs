@@ -62,6 +62,15 @@ snapshot!(
 );
 
 snapshot!(
+    hedged,
+    [hedge = "800ms", retries = 1, balancer = self.pool],
+    async fn ask(&self, key: Key, question: &str, mut opts: Opts) -> Result<String, ApiError> {
+        opts.seen += 1;
+        self.send(key, question, opts).await
+    }
+);
+
+snapshot!(
     sync_retries,
     [retries = N, backoff = "1s", balancer = "gemini"],
     fn ask(&mut self, key: String, mut text: String) -> Result<(), E> {

@@ -129,6 +129,12 @@ impl Checkout {
         Waiting::new(self, tried, true, deadline)
     }
 
+    /// At once, for another attempt of a call that has these keys.
+    pub(crate) fn lease_beside(self, tried: &[SlotId]) -> Result<LeaseCore, Error> {
+        let taken = self.balancer.take(&Wanted { excluded: tried, is_retry: true, ..self.wanted() })?;
+        Ok(LeaseCore::new(self.balancer, taken, self.scope))
+    }
+
     fn wanted(&self) -> Wanted<'_> {
         let &Self { count, scope, session, .. } = self;
         Wanted { count, scope, session, excluded: &[], is_retry: false }

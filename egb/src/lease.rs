@@ -113,6 +113,16 @@ impl LeaseCore {
         self
     }
 
+    /// As [`after`](Self::after), when another attempt ran at the same time.
+    pub(crate) fn beside(self, mut tried: Tried) -> Self {
+        let own = self.held().tried();
+        tried.keys.extend(own.keys);
+        // Both are one attempt, which is counted when it is over.
+        tried.attempts = own.attempts - 1;
+        tried.server_error = self.held().last_server_error();
+        self.after(tried)
+    }
+
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
         self.apply(verdict)
     }

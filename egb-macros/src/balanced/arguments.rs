@@ -61,6 +61,17 @@ pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mu
     let mut repeatable = true;
     for input in &sig.inputs {
         match input {
+            FnArg::Receiver(receiver) if options.hedge.is_some() && !is_shared(receiver) => {
+                let message = "with `hedge` two attempts use `self` at the same time; take `&self`, or drop `hedge`";
+                mistakes.at(receiver, message);
+                repeatable = false;
+            }
+            FnArg::Typed(typed) if options.hedge.is_some() && is_exclusive(&typed.ty) => {
+                let message = "with `hedge` two attempts use this at the same time, and it can only be lent to one; \
+                               take `&T`, a value that can be cloned, or a lock, or drop `hedge`";
+                mistakes.at(&typed.ty, message);
+                repeatable = false;
+            }
             FnArg::Receiver(receiver) if is_by_value(receiver) => {
                 let message = "a retry would need `self` again, which the first attempt uses up; \
                                take `&self` or `&mut self`, or drop `retries`";
@@ -70,8 +81,9 @@ pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mu
             FnArg::Typed(typed) if plain(&typed.pat).is_none() => {
                 if let Some(name) = names_in(&typed.pat).into_iter().find(|name| options.measure_with(name)) {
                     let message = format!(
-                        "with `retries`, which take the pattern apart anew for each attempt, \
-                         a number or a duration can't be read out of it; give `{name}` a parameter of its own"
+                        "with `{}`, the pattern is taken apart anew for each attempt, \
+                         and a number or a duration can't be read out of it; give `{name}` a parameter of its own",
+                        if options.retries() { "retries" } else { "hedge" }
                     );
                     mistakes.at(&typed.pat, message);
                     repeatable = false;
@@ -81,6 +93,18 @@ pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mu
         }
     }
     repeatable
+}
+
+fn is_shared(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
+        ReceiverKind::Typed(_, ty) => matches!(peel(ty), Type::Reference(reference) if reference.mutability.is_none()),
+        _ => false,
+    }
+}
+
+fn is_exclusive(ty: &Type) -> bool {
+    matches!(peel(ty), Type::Reference(reference) if reference.mutability.is_some())
 }
 
 fn is_by_value(receiver: &Receiver) -> bool {

@@ -95,6 +95,10 @@ impl<'a> Expansion<'a> {
     fn body(&self) -> TokenStream {
         let site = self.site();
         let acquire = self.acquire();
+        if let Some(hedge) = self.model.options.hedge.as_ref().filter(|_| self.is_async()) {
+            let hedged = self.hedged(hedge);
+            return quote!(#site #acquire #hedged);
+        }
         let attempt = if self.is_async() { self.async_attempt() } else { self.sync_attempt() };
         if !self.model.options.retries() {
             return quote!(#site #acquire #attempt);
@@ -124,7 +128,7 @@ impl<'a> Expansion<'a> {
         let (checkout, error) = (ours("__checkout"), ours("__error"));
         let (picked, count) = (self.picked(), self.count());
         let refused = self.refused(&error);
-        let mutability = options.retries().then(|| quote!(mut));
+        let mutability = (options.retries() && options.hedge.is_none()).then(|| quote!(mut));
         let mut checkout_of = quote!(#private::Call::new(#picked, #count));
         for (name, value) in [("scope", &options.scope), ("affinity", &options.affinity)] {
             if let Some(value) = value {
@@ -177,7 +181,7 @@ impl<'a> Expansion<'a> {
     fn pace(&self) -> TokenStream {
         let Self { private, deadline, .. } = self;
         let options = &self.model.options;
-        let retries = &options.retries;
+        let retries = options.retries.as_ref().map_or_else(|| quote!(0), ToTokens::to_token_stream);
         let backoff = options.backoff.as_ref().map(|backoff| quote_spanned!(at(backoff)=> .backoff(#backoff)));
         let wait = options.wait.as_ref().map(|wait| quote_spanned!(at(wait)=> .wait(#wait)));
         let until = options.deadline.as_ref().map(|_| quote!(.until(#deadline)));
@@ -320,6 +324,44 @@ impl<'a> Expansion<'a> {
             match #step {
                 #private::Step::Done(#outcome) => #done,
                 #private::Step::Again(#again) => #next,
+            }
+        }
+    }
+
+    /// All attempts, some of them at the same time: each is made by a closure, which takes copies of the arguments.
+    fn hedged(&self, hedge: &Expr) -> TokenStream {
+        let Self { private, lease, call, outcome, .. } = self;
+        let (copies, bindings) = self.arguments();
+        let (ty, key, body, mutable) = (&self.model.output, self.key(), self.user_block(), self.mutable());
+        let (attempt, returned, verdict, error) =
+            (ours("__attempt"), ours("__returned"), ours("__verdict"), ours("__error"));
+        let judged = self.verdict(&outcome.to_token_stream());
+        let refused = self.refused(&error);
+        let (pace, after) = (self.pace(), quote_spanned!(at(hedge)=> .hedge(#hedge)));
+        quote! {
+            let #attempt = |#call| {
+                #copies
+                async move {
+                    #bindings
+                    #key
+                    let (#call, #returned) = #private::attempt(#call, async move {
+                        match ::core::option::Option::None::<#ty> {
+                            ::core::option::Option::Some(#returned) => return #returned,
+                            ::core::option::Option::None => {}
+                        }
+                        #mutable
+                        #body
+                    }).await;
+                    let #verdict = {
+                        let #outcome = &#returned;
+                        #judged
+                    };
+                    (#call, #returned, #verdict)
+                }
+            };
+            match #private::hedged(#lease, #pace #after, #attempt).await {
+                ::core::result::Result::Ok(#outcome) => #outcome,
+                ::core::result::Result::Err(#error) => return #refused,
             }
         }
     }

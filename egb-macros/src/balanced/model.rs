@@ -36,8 +36,8 @@ impl Model {
         mistakes: &mut Mistakes,
     ) -> Result<Self, TokenStream> {
         check_kind(&function, mistakes);
-        if options.retries() && !check_repeatable(&function.sig, &options, mistakes) {
-            options.retries = None;
+        if options.repeats() && !check_repeatable(&function.sig, &options, mistakes) {
+            (options.retries, options.hedge) = (None, None);
         }
         let key = take_key(&mut function.sig, mistakes);
         let Some(key) = key else { return Err(function.tokens()) };
@@ -50,6 +50,12 @@ impl Model {
         let is_async = function.sig.asyncness.is_some()
             || matches!(&function.body, Body::Block(block) if !matches!(Shape::of(&function.sig, block), Shape::Sync(_)));
         options.check_together(is_async, mistakes);
+        if let Some(hedge) = options.names("hedge").filter(|_| key.is_lease) {
+            let message = "with `hedge` the lease of the slower attempt is taken back, so that the body can't have it; \
+                           take the key itself: `key: Key`";
+            mistakes.at(hedge, message);
+            options.hedge = None;
+        }
         let mut fits = check_key_type(&key, &options, mistakes);
         fits &= check_borrow_of_key(&key.ty, &function.sig, mistakes);
         drop_lifetimes_of(&key.ty, &mut function.sig);
@@ -73,7 +79,7 @@ impl Model {
             (Some(mut shape), Some(output)) if fits && function.is_expandable() => {
                 let (mut args, mutable) = (Vec::new(), take_mutable(&mut function.sig));
                 shape.use_in_body(&options);
-                if options.retries() {
+                if options.repeats() {
                     args = name_all(&mut function.sig, &options);
                     shape.keep_receiver(&function.sig, &options.private());
                 }

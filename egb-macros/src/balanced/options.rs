@@ -11,8 +11,8 @@ use crate::mistakes::{Mistakes, did_you_mean};
 use crate::tokens::{absolute, literal, mentions, peel_expr};
 
 /// Every option, in the order of the documentation.
-const KNOWN: [&str; 10] =
-    ["keys", "balancer", "retries", "backoff", "wait", "deadline", "scope", "affinity", "classify", "crate"];
+const KNOWN: [&str; 11] =
+    ["keys", "balancer", "retries", "backoff", "hedge", "wait", "deadline", "scope", "affinity", "classify", "crate"];
 
 /// The options as given; `None` is the default.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) balancer: Option<Balancer>,
     pub(crate) retries: Option<Expr>,
     pub(crate) backoff: Option<Expr>,
+    pub(crate) hedge: Option<Expr>,
     pub(crate) wait: Option<Expr>,
     pub(crate) deadline: Option<Expr>,
     pub(crate) scope: Option<Expr>,
@@ -35,6 +36,11 @@ impl Options {
     /// Whether there can be a second attempt.
     pub(crate) fn retries(&self) -> bool {
         self.retries.as_ref().is_some_and(|retries| literal(retries) != Some(0))
+    }
+
+    /// Whether the body may run more than once.
+    pub(crate) fn repeats(&self) -> bool {
+        self.retries() || self.hedge.is_some()
     }
 
     /// Whether `keys` was given a value that it can't have.
@@ -56,12 +62,12 @@ impl Options {
 
     /// Whether a number or a duration is computed from this name.
     pub(crate) fn measure_with(&self, name: &Ident) -> bool {
-        let measures = [&self.keys, &self.retries, &self.backoff, &self.wait, &self.deadline];
+        let measures = [&self.keys, &self.retries, &self.backoff, &self.hedge, &self.wait, &self.deadline];
         measures.into_iter().flatten().any(|measure| reads(measure, name))
     }
 
     /// Whether an option was named, with a value that it can have or not.
-    fn names(&self, name: &str) -> Option<&Ident> {
+    pub(crate) fn names(&self, name: &str) -> Option<&Ident> {
         self.named.iter().find(|named| *named == name)
     }
 
@@ -71,6 +77,13 @@ impl Options {
             && self.names("retries").is_none()
         {
             mistakes.at(backoff, "`backoff` is the pause before a retry, and there is none; add `retries = 2`");
+        }
+        if let Some(hedge) = self.names("hedge")
+            && !is_async
+        {
+            let message = "`hedge` starts a second attempt while the first one runs, which a sync function can't; \
+                           make it an `async fn`, or drop `hedge`";
+            mistakes.at(hedge, message);
         }
         if let Some(deadline) = self.names("deadline")
             && !is_async
@@ -155,6 +168,7 @@ impl Options {
             Some(&"keys") => self.keys = mistakes.take(count(value, &name, 1)),
             Some(&"retries") => self.retries = mistakes.take(count(value, &name, 0)),
             Some(&"backoff") => self.backoff = mistakes.take(duration::backoff(value)),
+            Some(&"hedge") => self.hedge = mistakes.take(duration::limit(value, "hedge")),
             Some(&"wait") => self.wait = mistakes.take(duration::limit(value, "wait")),
             Some(&"deadline") => self.deadline = mistakes.take(duration::limit(value, "deadline")),
             Some(&"scope") => self.scope = mistakes.take(scope(value)),
@@ -182,6 +196,7 @@ fn example(name: &str) -> &'static str {
         "retries" => "`retries = 3`",
         "balancer" => "`balancer = \"name\"` or `balancer = self.pool`",
         "backoff" => "`backoff = \"100ms..2s\"`",
+        "hedge" => "`hedge = \"800ms\"`",
         "wait" => "`wait = \"5s\"`",
         "deadline" => "`deadline = \"30s\"`",
         "scope" => "`scope = \"model\"` or `scope = self.model`",

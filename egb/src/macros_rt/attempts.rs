@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::{BackoffValue, Deadline, LimitValue, Running};
 use crate::balancer::Balancer;
-use crate::checkout::{Waiting, block_on};
-use crate::clock::Tick;
+use crate::checkout::{Checkout, Waiting, block_on};
+use crate::clock::{Sleep, Tick};
 use crate::lease::LeaseCore;
 use crate::outcome::{Failure, Reason, Verdict};
 use crate::pool::Tried;
@@ -93,12 +93,13 @@ pub struct Pace {
     backoff: Option<Backoff>,
     wait: Duration,
     deadline: Deadline,
+    hedge: Option<Duration>,
 }
 
 impl Pace {
     /// `retries` further attempts, one after the other.
     pub fn new(retries: u32) -> Self {
-        Self { retries, backoff: None, wait: Duration::ZERO, deadline: Deadline::NEVER }
+        Self { retries, backoff: None, wait: Duration::ZERO, deadline: Deadline::NEVER, hedge: None }
     }
 
     /// None begins after the deadline.
@@ -117,6 +118,52 @@ impl Pace {
     #[must_use]
     pub fn wait(self, at_most: impl LimitValue) -> Self {
         Self { wait: at_most.limit().unwrap_or_default(), ..self }
+    }
+}
+
+impl Pace {
+    /// `hedge = ..`
+    #[must_use]
+    pub fn hedge(self, after: impl LimitValue) -> Self {
+        Self { hedge: after.limit(), ..self }
+    }
+
+    /// A sleep until the deadline, if there is one.
+    pub(super) fn sleep(self, call: &LeaseCore) -> Option<Sleep> {
+        let pool = call.balancer().pool();
+        (self.deadline != Deadline::NEVER).then(|| pool.sleep_until(self.deadline.tick()))
+    }
+
+    /// What can be started beside an attempt.
+    pub(super) fn second(self, call: &LeaseCore) -> Second {
+        let mut tried = call.held().tried();
+        // It is a part of the same attempt.
+        tried.attempts -= 1;
+        let balancer = call.balancer().clone();
+        let after = self.hedge.map_or(Tick(u64::MAX), |after| balancer.pool().now().plus(after));
+        let checkout = balancer.checkout().keys(call.held().keys().len()).within_scope(call.scope());
+        Second { balancer, checkout, tried, after }
+    }
+}
+
+/// A second attempt that has not begun.
+pub(super) struct Second {
+    balancer: Balancer,
+    checkout: Checkout,
+    tried: Tried,
+    after: Tick,
+}
+
+impl Second {
+    /// Is over when it is time for it.
+    pub(super) fn patience(&self) -> Sleep {
+        self.balancer.pool().sleep_until(self.after)
+    }
+
+    /// Nobody waits for a key only to be faster: `None` when none is free.
+    pub(super) fn lease(self) -> Option<LeaseCore> {
+        let lease = self.checkout.lease_beside(&self.tried.keys).ok()?;
+        Some(lease.after(self.tried))
     }
 }
 
