@@ -35,11 +35,14 @@ pub struct SessionStats {
 impl SessionStats {
     /// The part of calls with a session that got its key, from 0 to 1; `None` when there were none.
     pub fn hit_rate(&self) -> Option<f64> {
-        let calls = self.hits + self.moves + self.misses;
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 calls")]
-        let rate = self.hits as f64 / calls as f64;
-        (calls > 0).then_some(rate)
+        part(self.hits, self.hits + self.moves + self.misses)
     }
+}
+
+fn part(some: u64, all: u64) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52 calls")]
+    let part = some as f64 / all as f64;
+    (all > 0).then_some(part)
 }
 
 /// One key in a [`Stats`]. Counts are over all processes that share the database, and all time.
@@ -163,6 +166,12 @@ impl Stats {
     /// Uses that failed.
     pub fn failures(&self) -> u64 {
         self.keys.iter().map(|key| key.failures).sum()
+    }
+
+    /// The part of uses that succeeded, from 0 to 1, of those that succeeded or failed; `None` when there were none.
+    pub fn success_rate(&self) -> Option<f64> {
+        let (successes, failures) = (self.successes(), self.failures());
+        part(successes, successes + failures)
     }
 
     /// Uses that failed with status 429.
