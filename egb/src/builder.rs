@@ -92,6 +92,9 @@ impl BalancerBuilder {
 
     /// Keeps the state in this SQLite database, which is made if it is not there (mode 0600). Keys
     /// are not in it: it knows them by fingerprint.
+    ///
+    /// A database of the Python tool easy-gemini-balance is taken over: its weights, errors, availability and times become
+    /// those of the keys. A copy of it as it was, keys included, is left beside it (`keys.db.python-backup`).
     pub fn db(mut self, path: impl Into<PathBuf>) -> Self {
         self.db = Some(path.into());
         self
@@ -227,7 +230,8 @@ impl BalancerBuilder {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
             return Ok(Balancer::new(Arc::new(pool), self.sources, None));
         };
-        let mut store = Sqlite::open(&path).map_err(Arc::new)?;
+        let weights = configs.iter().map(|config| (config.key.fingerprint(), config.weight)).collect();
+        let mut store = Sqlite::open_for(&path, &weights).map_err(Arc::new)?;
         let records = store.load().map_err(Arc::new)?;
         let settings = Settings { usage: store.usage().map_err(Arc::new)?, ..settings };
         let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));

@@ -251,6 +251,15 @@ impl Policy {
         }
     }
 
+    /// A health that comes from elsewhere, within the bounds of this policy: the classic one alone lets a key's share
+    /// grow beyond its weight.
+    pub(crate) fn bounded(&self, mut health: Health) -> Health {
+        if self.otherwise == Otherwise::Ignore {
+            health.effective = health.effective.min(health.weight);
+        }
+        health
+    }
+
     fn rule(&self, failure: &Failure) -> Option<&Rule> {
         self.table.iter().rev().find(|(when, _)| when.matches(failure)).map(|(_, rule)| rule)
     }

@@ -201,13 +201,6 @@ fn what_is_no_database_of_egb_is_refused_and_left_as_it_was() {
     refused(&text, |kind| matches!(kind, StoreErrorKind::Corrupt(_)));
     assert_eq!(fs::read(&text).unwrap(), before);
 
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/seed_keys.db");
-    let copy = dir.path().join("python.db");
-    fs::copy(python, &copy).unwrap();
-    let before = fs::read(&copy).unwrap();
-    refused(&copy, |kind| kind.to_string().contains("Python"));
-    assert_eq!(fs::read(&copy).unwrap(), before);
-
     let unusable = |kind: &StoreErrorKind| matches!(kind, StoreErrorKind::Unusable(_) | StoreErrorKind::Io(_));
     refused(dir.path(), unusable);
     refused(&dir.path().join("no/such/folder/keys.db"), unusable);

@@ -174,7 +174,8 @@ impl Pool {
             let group = config.group.as_deref().map(|name| state.groups.named(name, &state.quotas));
             let gauge = state.groups.gauge(group, &state.quotas, remains.slot.as_deref());
             let slot = Slot::new(id, config.key.clone(), gauge);
-            let entry = Entry::new(slot, position, config, group, record, scoped, remains, &self.timeline);
+            let entry =
+                Entry::new(slot, position, config, group, record, scoped, remains, &self.policy, &self.timeline);
             turns.push((id, entry.main.health.effective, entry.use_stamp()));
             state.disabled += usize::from(entry.main.health.disabled);
             state.entries[id as usize] = Some(entry);

@@ -230,6 +230,7 @@ impl Entry {
         record: Option<Record>,
         scoped: Vec<Scoped>,
         remains: Remains,
+        policy: &Policy,
         timeline: &Timeline,
     ) -> Self {
         let mut health = Health::new(config.weight);
@@ -240,6 +241,7 @@ impl Entry {
             stored_until = record.state.health.cooldown_until;
             health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(now);
             health.set_weight(config.weight);
+            health = policy.bounded(health);
             epoch = record.state.epoch;
             stored = record.counters;
             used_before = record.state.last_used;

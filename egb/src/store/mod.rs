@@ -12,6 +12,7 @@ mod ack;
 #[cfg(all(test, unix))]
 mod crash_tests;
 mod exit;
+mod python;
 mod row;
 mod schema;
 mod sqlite;
@@ -107,11 +108,6 @@ pub enum StoreErrorKind {
     /// The file belongs to another program.
     #[error("this SQLite database was not made by egb; choose another path for the state")]
     Foreign,
-    /// The Python tool easy-gemini-balance made the file.
-    #[error(
-        "this database was made by the Python tool, and egb does not import it yet; choose another path for the state"
-    )]
-    PythonTool,
     /// The file is damaged, or not a database at all.
     #[error("not a usable SQLite database ({0}); restore it from a backup, or move it away and egb starts a new one")]
     Corrupt(#[source] rusqlite::Error),

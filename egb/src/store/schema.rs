@@ -1,9 +1,14 @@
 //! Which database this is and what is in it: the application id, the schema's versions, and how one
 //! becomes the next. Knows nothing of Rust values; those are `row.rs`'s.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, ffi};
+use std::collections::HashMap;
+use std::path::Path;
 
-use super::StoreErrorKind;
+use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
+
+use super::{StoreErrorKind, python};
+use crate::clock;
+use crate::key::Fingerprint;
 
 /// Marks a database as egb's: "EGB" and a zero byte (<https://www.sqlite.org/fileformat2.html#application_id>).
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"EGB\0");
@@ -177,15 +182,16 @@ fn identify(connection: &Transaction<'_>) -> rusqlite::Result<Identity> {
     if application == 0 && version == 0 && is_empty {
         return Ok(Identity::Empty);
     }
-    let has_its_columns = "SELECT 1 FROM pragma_table_info('api_keys') WHERE name IN ('key', 'is_available')
-                           GROUP BY NULL HAVING count(*) = 2";
-    let is_python = connection.query_row(has_its_columns, [], |_| Ok(())).optional()?.is_some();
-    Ok(if is_python { Identity::PythonTool } else { Identity::Foreign })
+    Ok(if python::is_its(connection)? { Identity::PythonTool } else { Identity::Foreign })
 }
 
-/// Refuses what is not egb's, too new or read-only, and brings the rest to the newest version. Several processes
+/// Refuses what is neither egb's nor the Python tool's, too new or read-only, and brings the rest to the newest version. Several processes
 /// may do so at once: one migrates, the others wait for it and find it done.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), Refusal> {
+pub(super) fn migrate(
+    connection: &mut Connection,
+    file: &Path,
+    weights: &HashMap<Fingerprint, f64>,
+) -> Result<(), Refusal> {
     let transaction = connection.transaction()?;
     let found = accepted(&identify(&transaction)?)?;
     drop(transaction);
@@ -197,22 +203,36 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Refusal> {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version = accepted(&identify(&transaction)?)?;
+    let identity = identify(&transaction)?;
+    let version = accepted(&identity)?;
+    // Before anything is written.
+    let backup = if identity == Identity::PythonTool { Some(python::back_up(file)?) } else { None };
     for (next, migration) in MIGRATIONS.iter().filter(|&(next, _)| *next > version) {
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", next)?;
     }
+    let taken_over =
+        backup.is_some().then(|| python::take_over(&transaction, weights, clock::system_utc())).transpose()?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    if let (Some(backup), Some(keys)) = (backup, taken_over) {
+        tracing::warn!(
+            target: "egb",
+            path = %file.display(),
+            backup = %backup.display(),
+            keys,
+            "took over the state of the Python tool; the copy of its database holds keys in the clear, delete it when all is well"
+        );
+    }
+    Ok(())
 }
 
 /// The version to start from.
 fn accepted(identity: &Identity) -> Result<i64, Refusal> {
     match *identity {
-        Identity::Empty => Ok(0),
+        Identity::Empty | Identity::PythonTool => Ok(0),
         Identity::Ours(found) if found > KNOWN => Err(Refusal::Kind(StoreErrorKind::Newer { found, known: KNOWN })),
         Identity::Ours(version) => Ok(version),
-        Identity::PythonTool => Err(Refusal::Kind(StoreErrorKind::PythonTool)),
         Identity::Foreign => Err(Refusal::Kind(StoreErrorKind::Foreign)),
     }
 }

@@ -1,7 +1,7 @@
 //! The state of keys in an SQLite file that several processes share. Writes what it is told; when and
 //! in which groups is the writer's business.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::key::Fingerprint;
 
 /// How long another process may hold the database before an attempt fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The change to WAL does not heed the busy timeout when two processes try it at once.
 const WAL_ATTEMPTS: u32 = 100;
 const WAL_PAUSE: Duration = Duration::from_millis(50);
@@ -50,12 +50,18 @@ impl Sqlite {
     /// Opens the database, and makes it (readable by its owner alone) when there is none.
     ///
     /// On an error the file is as it was.
+    #[cfg(test)]
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_for(path, &HashMap::new())
+    }
+
+    /// As `open`, for keys with these configured weights: the Python tool kept no weight beside the effective one.
+    pub(crate) fn open_for(path: &Path, weights: &HashMap<Fingerprint, f64>) -> Result<Self, StoreError> {
         let fail = |kind| StoreError::new(path, kind);
         // Absolute, for SQLite gives some relative names a meaning of their own (":memory:").
         let file = path::absolute(path).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         let origin = make(&file).map_err(|error| fail(StoreErrorKind::Io(error)))?;
-        let connection = connect(&file).map_err(|refusal| match refusal {
+        let connection = connect(&file, weights).map_err(|refusal| match refusal {
             Refusal::Kind(kind) => fail(kind),
             Refusal::Sqlite(error) => fail(kind_of(error)),
         })?;
@@ -182,14 +188,14 @@ impl Store for Sqlite {
 
 /// Whether a file was there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     Made,
     Found,
 }
 
 /// Makes the file, for its owner alone, unless it is there. SQLite gives the files that it adds
 /// (`-wal`, `-shm`, `-journal`) the same mode.
-fn make(file: &Path) -> io::Result<Origin> {
+pub(super) fn make(file: &Path) -> io::Result<Origin> {
     let _making = MAKING.lock();
     match fs::metadata(file) {
         Ok(found) if found.is_file() => return Ok(Origin::Found),
@@ -214,7 +220,7 @@ fn make(file: &Path) -> io::Result<Origin> {
 }
 
 /// Makes the name of a new file survive a power failure, where a folder can be synced.
-fn sync_folder(file: &Path) {
+pub(super) fn sync_folder(file: &Path) {
     if cfg!(unix)
         && let Some(folder) = file.parent()
         && let Ok(folder) = fs::File::open(folder)
@@ -225,7 +231,7 @@ fn sync_folder(file: &Path) {
 }
 
 /// Opens a file that exists, refuses what is not egb's, and brings the rest to the newest schema.
-fn connect(file: &Path) -> Result<Connection, Refusal> {
+fn connect(file: &Path, weights: &HashMap<Fingerprint, f64>) -> Result<Connection, Refusal> {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
     let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
@@ -239,7 +245,7 @@ fn connect(file: &Path) -> Result<Connection, Refusal> {
     // Else a look at another program's database could move its write-ahead log into it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    schema::migrate(&mut connection)?;
+    schema::migrate(&mut connection, file, weights)?;
     check(&connection)?;
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;

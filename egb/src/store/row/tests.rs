@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+use std::path::Path;
+
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -7,7 +10,7 @@ use crate::store::testing::{change, name};
 
 fn table() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
-    schema::migrate(&mut connection).ok().unwrap();
+    schema::migrate(&mut connection, Path::new("in memory"), &HashMap::new()).ok().unwrap();
     connection
 }
 

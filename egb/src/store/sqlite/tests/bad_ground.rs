@@ -110,18 +110,6 @@ fn another_programs_log_is_not_moved_into_its_database() {
 }
 
 #[test]
-fn a_database_of_the_python_tool_is_recognised() {
-    // The schema of easy-gemini-balance 0.3.
-    let schema = "CREATE TABLE api_keys (key TEXT PRIMARY KEY, weight REAL DEFAULT 1.0, is_available INTEGER DEFAULT 1,
-                      error_count INTEGER DEFAULT 0, consecutive_errors INTEGER DEFAULT 0, last_used TEXT,
-                      last_error TEXT, added_time TEXT, updated_time TEXT);
-                  CREATE TABLE file_changes (id INTEGER PRIMARY KEY AUTOINCREMENT, file_path TEXT, file_hash TEXT);";
-    let ground = Ground::new();
-    ground.raw().execute_batch(schema).unwrap();
-    assert!(matches!(ground.refused(), StoreErrorKind::PythonTool));
-}
-
-#[test]
 fn a_folder_in_its_place_is_refused() {
     let ground = Ground::new();
     fs::create_dir(ground.path()).unwrap();
