@@ -139,7 +139,7 @@ pub(super) fn back_up(file: &Path) -> Result<PathBuf, Refusal> {
     reader.execute("VACUUM INTO ?1", [half.to_string_lossy()])?;
     drop(reader);
     fs::File::open(&half).and_then(|copy| copy.sync_all()).map_err(io)?;
-    let backup = (1..).map(beside).find(|backup| !backup.exists()).unwrap_or_else(|| beside(1));
+    let backup = (1..=u32::MAX).map(beside).find(|backup| !backup.exists()).unwrap_or_else(|| beside(1));
     fs::rename(&half, &backup).map_err(io)?;
     sqlite::sync_folder(file);
     Ok(backup)
