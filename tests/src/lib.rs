@@ -43,6 +43,14 @@ pub fn eventually(what: &str, done: impl Fn() -> bool) {
     }
 }
 
+/// How many keys the program `until_killed` has: more than it ever gets disabled.
+pub const KILLED_KEYS: u32 = 3_000;
+
+/// One of its keys.
+pub fn killed_key(number: u32) -> String {
+    format!("AIzaSyFAKE_killed_{number:05}_0123456789")
+}
+
 /// The README's examples compile and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
