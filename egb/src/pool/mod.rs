@@ -389,6 +389,9 @@ impl Pool {
             let effect = self.judge(state, id, scope, &softened, serial, now);
             if state.entry(id).watched {
                 state.place_sharing(id, now, &self.timeline);
+                // What it is watched for may be over.
+                state.watch(&[id], now);
+                state.entry(id).refresh_serene(&self.policy);
             }
             effect
         })

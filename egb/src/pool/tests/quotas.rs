@@ -252,3 +252,16 @@ fn tokens_that_a_call_spent_hold_the_key_back() {
     bench.pool.spent(&taken.keys.slots()[0], taken.serial, NO_SCOPE, 10);
     assert!(bench.pool.checkout(&Wanted::plain(1)).is_ok(), "the last word counts");
 }
+
+#[test]
+fn a_key_is_watched_no_longer_than_there_is_something_to_hear() {
+    let bench = Bench::learning(keys(1));
+    let taken: Vec<_> = (0..3).map(|_| bench.take()).collect();
+    bench.end(&taken[2], &throttled(60));
+    assert!(bench.pool.state.lock().entry(0).watched, "two calls are running");
+    // They are never heard of.
+    bench.clock.advance(Duration::from_secs(600));
+    let taken = bench.take();
+    bench.end(&taken, &Verdict::Success);
+    assert!(!bench.pool.state.lock().entry(0).watched);
+}
