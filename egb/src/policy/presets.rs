@@ -1,4 +1,5 @@
-//! The tables of the policies that have a name. Of two rows that fit a failure the later one counts.
+//! The tables of the policies that have a name. Of two rows that fit a failure the later one counts; what no row
+//! fits (the request's fault, this host's, the model's) is not held against the key.
 
 use std::time::Duration;
 
@@ -25,9 +26,6 @@ pub(super) fn standard() -> Vec<(When, Rule)> {
         (Reason::DailyQuota.into(), Rule::cooldown_until_midnight(MINUTE)),
         (Reason::Server.into(), circuit.clone()),
         (Reason::Network.into(), circuit.setback(0.9)),
-        (Reason::Request.into(), Rule::ignore()),
-        (Reason::Host.into(), Rule::ignore()),
-        (Reason::Model.into(), Rule::ignore()),
     ]
 }
 
@@ -38,13 +36,11 @@ pub(super) fn lenient() -> Vec<(When, Rule)> {
         (Reason::InvalidKey.into(), Rule::cooldown(HOUR, 24 * HOUR).setback(1.0)),
         (Reason::Forbidden.into(), Rule::cooldown(5 * MINUTE, 4 * HOUR)),
         (Reason::Billing.into(), Rule::cooldown(HOUR, 24 * HOUR).setback(1.0)),
-        ((402, Reason::Billing).into(), Rule::cooldown(HOUR, 24 * HOUR).setback(1.0)),
     ]);
     table
 }
 
 /// The standard's idea of whose fault it is, without consequences.
 pub(super) fn passive() -> Vec<(When, Rule)> {
-    let without = |(when, rule)| (when, if rule == Rule::ignore() { rule } else { Rule::count() });
-    standard().into_iter().map(without).collect()
+    standard().into_iter().map(|(when, _)| (when, Rule::count())).collect()
 }
