@@ -363,6 +363,25 @@ async fn a_server_that_is_not_there_is_the_networks_fault_whichever_client_finds
 }
 
 #[tokio::test]
+async fn an_answer_that_hyper_can_not_read_is_not_the_keys_fault_and_a_broken_connection_is_the_networks() {
+    for (answer, reason) in [("this is no HTTP\r\n\r\n", Reason::Request), ("", Reason::Network)] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get("/").body(http_body_util::Empty::<axum::body::Bytes>::new()).unwrap();
+        let answering = async move {
+            tokio::io::AsyncWriteExt::write_all(&mut server, answer.as_bytes()).await.unwrap();
+            drop(server);
+        };
+        let (response, ()) = tokio::join!(sender.send_request(request), answering);
+        assert_eq!(egb::StatusCode::reason(&response.unwrap_err()), Some(reason), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_none_is_the_requests_fault() {
     let server = server().await;
     let answer = reqwest::get(format!("{}/v1beta/models?key={}", server.url(), secret("good"))).await.unwrap();

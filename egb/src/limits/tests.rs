@@ -394,6 +394,50 @@ fn a_probe_that_goes_well_raises_the_limit_and_one_that_does_not_pauses_the_next
 }
 
 #[test]
+fn a_429_never_raises_what_was_learned() {
+    let mut bench = Bench::learning();
+    for call in 0..6 {
+        bench.take(at(call), || at(0));
+    }
+    bench.refused(6, 0, None, at(50));
+    assert_eq!(bench.learned(at(50)), Some(5));
+    // A server with fixed minutes lets more through around the turn of one.
+    for call in 0..9 {
+        bench.take(at(1_000 + call), || at(0));
+    }
+    bench.refused(15, 0, None, at(1_100));
+    assert_eq!(bench.learned(at(1_100)), Some(5));
+}
+
+#[test]
+fn after_a_probe_that_went_well_the_pause_is_short_again() {
+    let mut bench = Bench::learning();
+    let minutes = |minutes: u64| at(minutes * 60 * 1_000);
+    // Two calls, as many as are known to be allowed, and one more.
+    let probe = |bench: &mut Bench, now| {
+        for _ in 0..2 {
+            bench.take(now, || at(0));
+        }
+        bench.budget.begin_probe(ALL, bench.serial + 1, now);
+        bench.take(now, || at(0));
+        bench.serial
+    };
+    for call in 0..3 {
+        bench.take(at(call), || at(0));
+    }
+    bench.refused(3, 0, None, at(10));
+    let refused = probe(&mut bench, minutes(11));
+    bench.refused(refused, 0, None, minutes(11));
+    assert!(!bench.budget.may_probe(ALL, minutes(30)), "twenty minutes from then on");
+    let served = probe(&mut bench, minutes(32));
+    assert!(bench.budget.succeeded(ALL, served, minutes(32)));
+    bench.take(minutes(32), || at(0));
+    bench.refused(bench.serial, 0, None, minutes(32));
+    assert!(!bench.budget.may_probe(ALL, minutes(41)));
+    assert!(bench.budget.may_probe(ALL, minutes(43)), "ten again");
+}
+
+#[test]
 fn a_probe_of_which_nothing_is_heard_does_not_stay_the_only_one() {
     let mut bench = Bench::learning();
     for call in 0..3 {

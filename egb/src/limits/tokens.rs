@@ -97,7 +97,7 @@ impl Tokens {
         let mut left = self.total;
         let mut ready = Tick::ZERO;
         for call in &self.calls {
-            if left <= room && left < u64::from(limit) {
+            if left <= room {
                 break;
             }
             left -= call.tokens;

@@ -265,3 +265,42 @@ fn a_key_is_watched_no_longer_than_there_is_something_to_hear() {
     bench.end(&taken, &Verdict::Success);
     assert!(!bench.pool.state.lock().entry(0).watched);
 }
+
+/// Keys whose learned limit of one call is used up, and could be probed.
+fn to_be_probed(configs: Vec<KeyConfig>) -> Bench {
+    let bench = Bench::learning(configs);
+    let count = bench.pool.stats().total();
+    let first: Vec<_> = (0..count).map(|_| bench.take()).collect();
+    for taken in &first {
+        bench.end(taken, &Verdict::Success);
+    }
+    for _ in 0..count {
+        let taken = bench.take();
+        bench.end(&taken, &throttled(60));
+    }
+    bench.clock.advance(Duration::from_secs(11 * 60));
+    (0..count).for_each(|_| drop(bench.take()));
+    bench
+}
+
+#[test]
+fn a_probe_is_none_of_the_keys_that_the_call_has_tried() {
+    let bench = to_be_probed(keys(2).collect());
+    let tried = [0];
+    let probe = bench.pool.checkout(&Wanted { excluded: &tried, ..Wanted::plain(1) }).ok().unwrap();
+    assert_eq!(id(&probe), 1);
+}
+
+#[test]
+fn a_key_that_rests_or_is_busy_is_not_probed() {
+    let bench = to_be_probed(keys(1).collect());
+    bench.pool.report(bench.pool.stats().keys[0].fingerprint, &Verdict::status(403)).unwrap();
+    assert!(bench.pool.checkout(&Wanted::plain(1)).is_err(), "it rests");
+
+    let bench = to_be_probed(keys(1).map(|key| key.concurrency(2)).collect());
+    let probe = bench.take();
+    assert!(bench.pool.checkout(&Wanted::plain(1)).is_err(), "two calls run");
+    bench.end(&probe, &Verdict::Neutral);
+    bench.clock.advance(Duration::from_secs(15));
+    assert!(bench.pool.checkout(&Wanted::plain(1)).is_ok());
+}
