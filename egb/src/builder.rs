@@ -41,6 +41,7 @@ pub struct BalancerBuilder {
     time_zone: Option<String>,
     scope_limits: Vec<(String, Limits)>,
     cache_size: Option<usize>,
+    seed: Option<u64>,
     /// Limits are not learned.
     fixed_limits: bool,
 }
@@ -193,6 +194,13 @@ impl BalancerBuilder {
         self
     }
 
+    /// Decides in which order keys start that were never used, and how long pauses with jitter are; chance decides
+    /// if nothing is said. With a [`ManualClock`](crate::ManualClock) it makes a test run the same each time.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Reads the keys, opens the database and makes the balancer.
     ///
     /// # Errors
@@ -209,7 +217,7 @@ impl BalancerBuilder {
         let policy = self.policy.within_zone(zone.clone());
         let timeline = Timeline::new(clock, zone);
         // Without the system's randomness the clock tells processes apart.
-        let seed = SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed());
+        let seed = self.seed.unwrap_or_else(|| SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed()));
         if self.scope_limits.iter().any(|(scope, _)| scope.is_empty()) {
             let problem = "have an empty name; name the scope, or set limits for all calls with `rpm` and its like";
             return Err(invalid("the limits of a scope".to_owned(), problem));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use egb_tests::simulation::{Contender, LOADS, Setting, Windows, run, tables};
 
 /// Short enough for a test; the example `simulation` runs for an hour.
-const LENGTH: Duration = Duration::from_secs(11 * 60);
+const LENGTH: Duration = Duration::from_secs(16 * 60);
 const SEED: u64 = 7;
 
 #[test]
@@ -42,7 +42,7 @@ fn limits_are_kept_when_given_and_learned_when_not() {
 fn a_run_is_the_same_each_time() {
     let setting =
         Setting { limits: vec![10; 10], windows: Windows::Fixed, load: 1.0, length: Duration::from_secs(180) };
-    for contender in [Contender::WeightedRandom, Contender::RoundRobin] {
+    for contender in Contender::ALL {
         let first = run(&setting, contender, SEED);
         assert_eq!(run(&setting, contender, SEED), first);
         assert_ne!(run(&setting, contender, SEED + 1), first);

@@ -60,7 +60,7 @@ impl Caller {
                 let key = KeyConfig::new(format!("simulated-key-{n}"));
                 if given { key.rpm(limit) } else { key }
             };
-            let builder = Balancer::builder().clock(clock.clone()).learn_limits(learn);
+            let builder = Balancer::builder().clock(clock.clone()).seed(seed).learn_limits(learn);
             let builder = setting.limits.iter().enumerate().map(config).fold(builder, egb::BalancerBuilder::key);
             Self::Egb(Box::new(builder.build().expect("the keys are good")))
         };

@@ -16,7 +16,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use egb::{Clock as _, ManualClock};
 use futures::StreamExt as _;
@@ -210,7 +210,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = (bool, bool, bool)> + 'a>>;
 
 /// Runs one contender.
 pub fn run(setting: &Setting, contender: Contender, seed: u64) -> Outcome {
-    let clock = ManualClock::new();
+    let clock = ManualClock::at(UNIX_EPOCH + Duration::from_secs(1_800_000_000));
     let server = RefCell::new(Server::new(setting.limits.clone(), setting.windows));
     let world = World { clock: clock.clone(), server, seed };
     let caller = Caller::new(contender, setting, &clock, seed);
