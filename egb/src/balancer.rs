@@ -6,17 +6,18 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
-use crate::builder::{BalancerBuilder, Sources};
+use crate::builder::{self, BalancerBuilder, Sources};
 use crate::checkout::Checkout;
+use crate::config::KeyConfig;
 use crate::context::{self, EnterGuard, Scoped};
 use crate::error::Error;
 use crate::events::{self, Events};
 use crate::key::Key;
 use crate::lease::{Lease, Settled};
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{CheckedOut, Effect, Held, Lone, Pool, Reloaded, ScopeId, Shortage, Wanted};
+use crate::pool::{CheckedOut, Effect, Held, Lone, Origin, Pool, Reloaded, ScopeId, Shortage, Wanted};
 use crate::stats::Stats;
-use crate::store::Writer;
+use crate::store::{Edit, Writer};
 
 /// Spreads calls over a pool of keys. Cloning copies a pointer; all clones are one balancer.
 ///
@@ -294,12 +295,70 @@ impl Balancer {
     ///
     /// As for [`BalancerBuilder::build`]; then the pool stays as it was.
     pub fn reload(&self) -> Result<Reloaded, Error> {
-        let reloaded = self.0.pool.reload(self.0.sources.read()?);
+        let reloaded = self.0.pool.reload(self.0.sources.read(self.0.writer.is_some())?);
         self.wake(true);
         Ok(reloaded)
     }
 
-    /// Gives every key its full share back: enabled, rested, healthy. Counts stay.
+    /// Adds a key to the pool; one that was added before gets these settings. With a database it is in force in all
+    /// processes that share it, within a second, and after a restart. Where a keys file, an environment variable or code
+    /// gives the same key, their settings prevail. A key that was disabled once is enabled, unless it is in the pool.
+    ///
+    /// The database holds the key itself then: in the clear, readable by the file's owner, unless it is sealed (the builder's `seal`,
+    /// feature `seal`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a key, weight or limit that can't be, [`Error::Store`] when it can't be written; then
+    /// nothing is added.
+    ///
+    /// ```
+    /// use egb::{Balancer, KeyConfig};
+    ///
+    /// let balancer = Balancer::builder().key("test-key-1").in_memory().build()?;
+    /// balancer.add(KeyConfig::new("test-key-2").weight(2.0).label("spare"))?;
+    /// assert_eq!(balancer.stats().total(), 2);
+    /// balancer.remove(&"test-key-2".into())?;
+    /// assert_eq!(balancer.stats().total(), 1);
+    /// # Ok::<(), egb::Error>(())
+    /// ```
+    pub fn add(&self, key: impl Into<KeyConfig>) -> Result<(), Error> {
+        let config = key.into();
+        builder::check(&config)?;
+        self.edit(Edit::Add(vec![config]))
+    }
+
+    /// Removes a key that was added ([`add`](Self::add)), here and in all processes that share the database, and
+    /// deletes its text from it. Calls that hold the key go on. What the key did stays on record.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownKey`] when the key is not in the pool, [`Error::Invalid`] when a keys file, an environment
+    /// variable or code gives it, [`Error::Store`] when it can't be written; then nothing is removed.
+    pub fn remove(&self, key: &Key) -> Result<(), Error> {
+        let fingerprint = key.fingerprint();
+        match self.0.pool.origin(fingerprint) {
+            None => Err(Error::UnknownKey { fingerprint }),
+            Some(Origin::Given) => {
+                let what = format!("the key {fingerprint} (a fingerprint; keys are never shown)");
+                let problem = "is given by a keys file, an environment variable or code; delete it there and call \
+                               `balancer.reload()`, or disable it";
+                Err(Error::Invalid { what, problem })
+            }
+            Some(Origin::Added) => self.edit(Edit::Remove(vec![fingerprint])),
+        }
+    }
+
+    fn edit(&self, edit: Edit) -> Result<(), Error> {
+        match &self.0.writer {
+            Some(writer) => writer.edit(edit)?,
+            None => self.0.pool.edit_added(&edit),
+        }
+        Ok(())
+    }
+
+    /// Gives every key its full share back: enabled, rested, healthy. Counts stay, and limits hold on, learned ones
+    /// included.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ use crate::keyfile;
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::pool::{MAX_SCOPES, Pool, Settings};
-use crate::store::{Sqlite, Store, Writer};
+use crate::store::{Seal, Sqlite, Store, Writer};
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///
@@ -36,6 +36,7 @@ use crate::store::{Sqlite, Store, Writer};
 pub struct BalancerBuilder {
     sources: Sources,
     db: Option<PathBuf>,
+    seal: Option<Seal>,
     policy: Policy,
     clock: Option<Arc<dyn Clock>>,
     time_zone: Option<String>,
@@ -98,6 +99,14 @@ impl BalancerBuilder {
     /// those of the keys. A copy of it as it was, keys included, is left beside it (`keys.db.python-backup`).
     pub fn db(mut self, path: impl Into<PathBuf>) -> Self {
         self.db = Some(path.into());
+        self
+    }
+
+    /// Encrypts the keys that are added to the database ([`Balancer::add`]); those that are in it in the clear are
+    /// sealed as it is opened. All who use the database need the same passphrase or key file from then on. Feature `seal`.
+    #[cfg(feature = "seal")]
+    pub fn seal(mut self, seal: Seal) -> Self {
+        self.seal = Some(seal);
         self
     }
 
@@ -211,7 +220,7 @@ impl BalancerBuilder {
     /// - [`Error::Invalid`] for a time zone that nobody knows, or limits of a scope without a name
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
     pub fn build(self) -> Result<Balancer, Error> {
-        let configs = self.sources.read()?;
+        let configs = self.sources.read(self.db.is_some())?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let zone = zone(self.time_zone)?;
         let policy = self.policy.within_zone(zone.clone());
@@ -232,6 +241,8 @@ impl BalancerBuilder {
             scope_limits: self.scope_limits,
             learn: !self.fixed_limits,
             usage: Vec::new(),
+            added: Vec::new(),
+            defaults: self.sources.defaults()?,
             cache_size: self.cache_size,
         };
         let Some(path) = self.db else {
@@ -239,9 +250,13 @@ impl BalancerBuilder {
             return Ok(Balancer::new(Arc::new(pool), self.sources, None));
         };
         let weights = configs.iter().map(|config| (config.key.fingerprint(), config.weight)).collect();
-        let mut store = Sqlite::open_for(&path, &weights).map_err(Arc::new)?;
+        let mut store = Sqlite::open_for(&path, &weights, self.seal.as_ref()).map_err(Arc::new)?;
         let records = store.load().map_err(Arc::new)?;
-        let settings = Settings { usage: store.usage().map_err(Arc::new)?, ..settings };
+        let added = store.added_keys().map_err(Arc::new)?.unwrap_or_default();
+        if configs.is_empty() && added.is_empty() {
+            return Err(Error::NoKeys);
+        }
+        let settings = Settings { usage: store.usage().map_err(Arc::new)?, added, ..settings };
         let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));
         let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
         Ok(Balancer::new(pool, self.sources, Some(writer)))
@@ -249,10 +264,10 @@ impl BalancerBuilder {
 }
 
 impl Sources {
-    /// All keys, distinct, with the default limits filled in.
-    pub(crate) fn read(&self) -> Result<Vec<KeyConfig>, Error> {
+    /// All keys, distinct, with the default limits filled in. Where a database may hold keys there need be none.
+    pub(crate) fn read(&self, may_be_none: bool) -> Result<Vec<KeyConfig>, Error> {
         if self.list.is_empty() {
-            return Err(Error::NoKeys);
+            return if may_be_none { Ok(Vec::new()) } else { Err(Error::NoKeys) };
         }
         let defaults = self.defaults()?;
         let mut configs: Vec<KeyConfig> = Vec::new();
@@ -322,7 +337,7 @@ fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {
     Err(Error::Environment { variable: variable.to_owned(), problem })
 }
 
-fn check(config: &KeyConfig) -> Result<(), Error> {
+pub(crate) fn check(config: &KeyConfig) -> Result<(), Error> {
     let name = || match &config.label {
         Some(label) => format!("the key labelled {label:?}"),
         None => format!("the key {} (a fingerprint; keys are never shown)", config.key.fingerprint()),

@@ -70,7 +70,8 @@ pub enum Error {
 
     /// The builder got no source of keys.
     #[error(
-        "the balancer has no keys: give it `.keys_file(path)`, `.key(key)`, `.keys(keys)` or `.keys_env(variable)`"
+        "the balancer has no keys: give it `.keys_file(path)`, `.key(key)`, `.keys(keys)` or `.keys_env(variable)`, or a \
+         database to which keys were added"
     )]
     NoKeys,
 

@@ -69,6 +69,7 @@
 //! | `async-openai` | | [`StatusCode`] for `async_openai::error::OpenAIError` |
 //! | `anyhow` | | [`StatusCode`] for `anyhow::Error` |
 //! | `metrics` | | counters and gauges for the `metrics` facade |
+//! | `seal` | | `Seal`: the keys that [`Balancer::add`] puts into the database are encrypted |
 //!
 //! # Seeing it
 //!
@@ -136,4 +137,6 @@ pub use policy::{Policy, Rule, When};
 pub use pool::Reloaded;
 pub use registry::{Guard, get, init, key, keys, register};
 pub use stats::{KeyState, KeyStats, ScopeStats, SessionStats, Stats};
+#[cfg(feature = "seal")]
+pub use store::Seal;
 pub use store::{StoreError, StoreErrorKind};

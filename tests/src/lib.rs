@@ -51,6 +51,11 @@ pub fn killed_key(number: u32) -> String {
     format!("AIzaSyFAKE_killed_{number:05}_0123456789")
 }
 
+/// A key of the program `obedient`: the label is what follows the last underscore.
+pub fn obedient_key(label: &str) -> String {
+    format!("AIzaSyFAKE_obedient_0123456789_{label}")
+}
+
 /// The README's examples compile and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

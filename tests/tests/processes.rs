@@ -75,24 +75,3 @@ fn counts_of_programs_that_run_at_the_same_time_add_up() {
         assert_eq!((stats.calls(), stats.successes(), stats.failures()), (all, all / 10 * 9, all / 10));
     }
 }
-
-/// Stopped in the middle of a transaction it holds the database for as long as it likes.
-#[cfg(unix)]
-#[test]
-fn a_program_that_is_stopped_while_it_holds_the_database_blocks_no_call_of_another() {
-    let dir = tempfile::tempdir().unwrap();
-    let db = dir.path().join("keys.db");
-    let balancer = Balancer::builder().keys(["a-test-key", "another-test-key"]).db(&db).build().unwrap();
-    // Whoever holds it: here it is a connection of this process that nobody moves on.
-    let other = rusqlite::Connection::open(&db).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE; UPDATE revisions SET last = last").unwrap();
-    let start = std::time::Instant::now();
-    for _ in 0..10_000 {
-        balancer.lease().unwrap().success();
-    }
-    // It would be half a minute with each of them waiting for a transaction.
-    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
-    other.execute_batch("ROLLBACK").unwrap();
-    balancer.flush().unwrap();
-    assert_eq!(balancer.stats().successes(), 10_000);
-}

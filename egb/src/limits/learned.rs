@@ -131,6 +131,10 @@ impl Learned {
         if refusal.retry_after.is_some_and(|asked| leaves > 4 * asked + Duration::from_secs(5)) {
             return None;
         }
+        // One that keeps it out for longer than a minute takes to pass counts longer ones.
+        if refusal.retry_after.is_some_and(|asked| asked > 2 * MINUTE) {
+            return None;
+        }
         let mut next = known.unwrap_or(Self { ceiling: u32::MAX, ..Self::restored(u32::MAX) });
         if next.ends(refusal.serial) {
             next.pause = (2 * next.pause).min(LONGEST_PAUSE);

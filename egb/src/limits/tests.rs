@@ -352,7 +352,7 @@ fn a_later_429_lowers_what_was_learned_and_successes_do_not_raise_it_above_that(
 }
 
 #[test]
-fn a_429_of_a_shorter_window_or_of_a_first_call_teaches_nothing() {
+fn a_429_of_another_window_or_of_a_first_call_teaches_nothing() {
     let mut bench = Bench::learning();
     bench.take(at(0), || at(0));
     bench.refused(1, 0, None, at(10));
@@ -362,6 +362,8 @@ fn a_429_of_a_shorter_window_or_of_a_first_call_teaches_nothing() {
     }
     bench.refused(6, 0, Some(Duration::from_secs(1)), at(200));
     assert_eq!(bench.learned(at(200)), None, "a minute would take longer than a second");
+    bench.refused(6, 0, Some(Duration::from_secs(3600)), at(200));
+    assert_eq!(bench.learned(at(200)), None, "and not an hour");
     bench.refused(5, 0, Some(Duration::from_secs(59)), at(200));
     assert_eq!(bench.learned(at(200)), Some(3));
 }

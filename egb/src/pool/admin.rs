@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 
+use super::added::{Added, Origin};
 use super::condition::{Condition, Scoped};
 use super::entry::{Entry, Remains};
 use super::held::Slot;
@@ -22,7 +23,7 @@ use crate::limits::{Budget, Limits};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
 use crate::stats::Stats;
-use crate::store::{Change, Counters, Record, Usage};
+use crate::store::{Change, Counters, Edit, Record, Usage};
 
 /// What is set for all keys of a pool.
 #[derive(Debug, Default)]
@@ -36,6 +37,10 @@ pub(crate) struct Settings {
     pub(crate) learn: bool,
     /// What was used of limits before.
     pub(crate) usage: Vec<Usage>,
+    /// Keys that were added by hand, as the store has them.
+    pub(crate) added: Vec<KeyConfig>,
+    /// For keys that were added and set no limit of their own.
+    pub(crate) defaults: Limits,
     /// Sessions that are remembered; `None` goes by the number of keys.
     pub(crate) cache_size: Option<usize>,
 }
@@ -63,7 +68,7 @@ impl Pool {
         timeline: Timeline,
         journaled: bool,
     ) -> Self {
-        let Settings { policy, seed, scope_limits, learn, usage, cache_size } = settings;
+        let Settings { policy, seed, scope_limits, learn, usage, added, defaults, cache_size } = settings;
         let mut strangers: HashMap<Fingerprint, Vec<Record>> = HashMap::with_capacity(records.len());
         for record in records {
             strangers.entry(record.fingerprint).or_default().push(record);
@@ -85,6 +90,7 @@ impl Pool {
             dirty: Vec::with_capacity(configs.len()),
             farewells: Vec::new(),
             remains: HashMap::new(),
+            added: Added::new(added, defaults),
             strangers,
             unclaimed,
             events: Vec::new(),
@@ -106,50 +112,94 @@ impl Pool {
                 let scope = pool.add_scope(state, &name).unwrap_or(NO_SCOPE);
                 state.quotas.scopes.push((scope, limits));
             }
+            let configs = state.added.beside(configs);
             pool.add(state, configs.into_iter().enumerate().collect());
         });
         pool
     }
 
-    /// Brings the pool to `configs` (distinct keys). Keys that stay keep their health; one that comes
-    /// back after it was removed is enabled.
+    /// Brings the pool to `configs` (distinct keys) and those that were added by hand. Keys that stay keep their
+    /// health; one that comes back after it was removed is enabled.
     pub(crate) fn reload(&self, configs: Vec<KeyConfig>) -> Reloaded {
-        let now = self.now();
-        let mut reloaded = Reloaded::default();
         let wanted: HashSet<Fingerprint> = configs.iter().map(|config| config.key.fingerprint()).collect();
         self.locked(|state| {
-            state.remains.retain(|_, remains| remains.matter(now));
-            let gone: Vec<SlotId> =
-                state.index.iter().filter(|(known, _)| !wanted.contains(known)).map(|(_, id)| *id).collect();
-            reloaded.removed = gone.len();
-            for id in gone {
-                state.tell(id, NO_SCOPE, EventKind::Removed);
-                self.remove(state, id);
-            }
-            let mut added = Vec::new();
-            for (position, config) in configs.into_iter().enumerate() {
-                let known = state.index.get(&config.key.fingerprint()).copied();
-                if let Some(id) = known {
-                    state.entry_mut(id).position = position;
-                }
-                match known {
-                    None => added.push((position, config)),
-                    Some(id) if config == state.entry_mut(id).config => reloaded.unchanged += 1,
-                    Some(id) => {
-                        self.reconfigure(state, id, config, now);
-                        reloaded.changed += 1;
-                    }
-                }
-            }
-            reloaded.added = added.len();
-            for id in self.add(state, added) {
-                state.tell(id, NO_SCOPE, EventKind::Added);
-                // A key that came back is enabled again: the store has to know.
-                if self.journaled {
-                    state.mark_dirty(id);
-                }
-            }
+            let configs = state.added.beside(configs);
+            let is_gone = |known: &Fingerprint| !wanted.contains(known) && !state.added.is_alone(known);
+            let gone = state.index.iter().filter(|(known, _)| is_gone(known)).map(|(_, id)| *id).collect();
+            self.bring(state, gone, configs.into_iter().enumerate())
+        })
+    }
+
+    /// Brings the keys that were added by hand to `configs`; those that a source gives stay as it gives them.
+    pub(crate) fn set_added(&self, configs: Vec<KeyConfig>) {
+        self.locked(|state| self.replace_added(state, configs));
+    }
+
+    /// As `set_added`, where no store holds the keys.
+    pub(crate) fn edit_added(&self, edit: &Edit) {
+        self.locked(|state| {
+            let configs = state.added.edited(edit);
+            self.replace_added(state, configs);
         });
+    }
+
+    fn replace_added(&self, state: &mut State, configs: Vec<KeyConfig>) {
+        let given: HashSet<Fingerprint> =
+            state.index.keys().filter(|known| !state.added.is_alone(known)).copied().collect();
+        let before = state.added.replace(configs, &given);
+        let is_gone = |known: &Fingerprint| !state.added.is_alone(known);
+        let gone = before.iter().filter(|known| is_gone(known));
+        let gone = gone.filter_map(|known| state.index.get(known).copied()).collect();
+        let configs = state.added.alone();
+        // After all that the sources give.
+        let positions = usize::MAX / 2..;
+        self.bring(state, gone, positions.zip(configs));
+    }
+
+    /// Where the key of that name comes from.
+    pub(crate) fn origin(&self, fingerprint: Fingerprint) -> Option<Origin> {
+        let state = self.state.lock();
+        let is_known = state.index.contains_key(&fingerprint);
+        is_known.then(|| if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
+    }
+
+    /// Removes the keys of some slots, and adds keys or gives them other settings.
+    fn bring(
+        &self,
+        state: &mut State,
+        gone: Vec<SlotId>,
+        configs: impl Iterator<Item = (usize, KeyConfig)>,
+    ) -> Reloaded {
+        let now = self.now();
+        let mut reloaded = Reloaded { removed: gone.len(), ..Reloaded::default() };
+        state.remains.retain(|_, remains| remains.matter(now));
+        for id in gone {
+            state.tell(id, NO_SCOPE, EventKind::Removed);
+            self.remove(state, id);
+        }
+        let mut added = Vec::new();
+        for (position, config) in configs {
+            let known = state.index.get(&config.key.fingerprint()).copied();
+            if let Some(id) = known {
+                state.entry_mut(id).position = position;
+            }
+            match known {
+                None => added.push((position, config)),
+                Some(id) if config == state.entry_mut(id).config => reloaded.unchanged += 1,
+                Some(id) => {
+                    self.reconfigure(state, id, config, now);
+                    reloaded.changed += 1;
+                }
+            }
+        }
+        reloaded.added = added.len();
+        for id in self.add(state, added) {
+            state.tell(id, NO_SCOPE, EventKind::Added);
+            // A key that came back is enabled again: the store has to know.
+            if self.journaled {
+                state.mark_dirty(id);
+            }
+        }
         reloaded
     }
 

@@ -10,6 +10,7 @@ use super::entry::Entry;
 use super::lanes::{Lane, NO_SCOPE};
 use super::state::{OCCUPIED, State};
 use crate::clock::{Tick, Wall};
+use crate::config::KeyConfig;
 use crate::health::{Health, LastFailure};
 use crate::limits::{Day, Group, Memory};
 use crate::schedule::SlotId;
@@ -67,6 +68,10 @@ impl Journal for Pool {
                 }
             });
         }
+    }
+
+    fn set_added(&self, configs: Vec<KeyConfig>) {
+        Self::set_added(self, configs);
     }
 
     fn merge(&self, records: &[Record]) {

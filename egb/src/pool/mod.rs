@@ -22,6 +22,7 @@ use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
 
+mod added;
 mod admin;
 mod condition;
 mod entry;
@@ -35,6 +36,7 @@ mod state;
 mod tests;
 mod weather;
 
+pub(crate) use added::Origin;
 pub use admin::Reloaded;
 pub(crate) use admin::Settings;
 

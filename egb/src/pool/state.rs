@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::SystemTime;
 
+use super::added::Added;
 use super::entry::{Entry, Remains};
 use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
@@ -38,6 +39,8 @@ pub(super) struct State {
     pub(super) farewells: Vec<Change>,
     /// What stays of keys that were removed, as long as it matters.
     pub(super) remains: HashMap<Fingerprint, Remains>,
+    /// Keys that no source gives.
+    pub(super) added: Added,
     /// What the store knows of keys that are not in the pool.
     pub(super) strangers: HashMap<Fingerprint, Vec<Record>>,
     /// What the store knows of the use of limits by keys and groups that are not in the pool.

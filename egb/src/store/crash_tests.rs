@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::testing::{change, disablement, name};
 use super::writer::Timing;
 use super::{Change, Journal, Record, Sqlite, Store, Writer};
+use crate::config::KeyConfig;
 
 const DATABASE: &str = "EGB_TEST_DATABASE";
 const NEVER: Duration = Duration::from_hours(1);
@@ -21,6 +22,7 @@ const NEVER: Duration = Duration::from_hours(1);
 struct Pending(Mutex<Vec<Change>>);
 
 impl Journal for Pending {
+    fn set_added(&self, _: Vec<KeyConfig>) {}
     fn drain(&self, batch: &mut Vec<Change>, _: usize) -> bool {
         batch.append(&mut self.0.lock());
         false
@@ -151,6 +153,7 @@ fn panics() {
 fn exits_on_the_thread_that_writes() {
     struct Exiting;
     impl Journal for Exiting {
+        fn set_added(&self, _: Vec<KeyConfig>) {}
         fn drain(&self, _: &mut Vec<Change>, _: usize) -> bool {
             std::process::exit(0)
         }

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::config::KeyConfig;
 use crate::health::Health;
 use crate::key::Fingerprint;
 
 mod ack;
+mod added;
 #[cfg(all(test, unix))]
 mod crash_tests;
 mod exit;
 mod python;
 mod row;
 mod schema;
+#[cfg_attr(not(feature = "seal"), path = "no_seal.rs")]
+mod seal;
 mod sqlite;
 #[cfg(test)]
 mod testing;
@@ -22,6 +26,11 @@ mod usage;
 mod writer;
 
 pub(crate) use ack::Ack;
+pub(crate) use added::Edit;
+#[cfg(feature = "seal")]
+pub use seal::Seal;
+#[cfg(not(feature = "seal"))]
+pub(crate) use seal::Seal;
 pub(crate) use sqlite::Sqlite;
 pub(crate) use usage::Usage;
 pub(crate) use writer::{Journal, Writer};
@@ -42,6 +51,12 @@ pub(crate) trait Store: fmt::Debug + Send + 'static {
     /// The records that other processes changed since the last `load` or `changes_by_others`, as they
     /// are now. One that this store wrote to later is among them; one that only it wrote is not.
     fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError>;
+
+    /// Adds or removes keys that no file holds, durably.
+    fn edit(&mut self, edit: &Edit) -> Result<(), StoreError>;
+
+    /// The keys that were added, if that changed since the last time, whoever did it.
+    fn added_keys(&mut self) -> Result<Option<Vec<KeyConfig>>, StoreError>;
 }
 
 /// Calls that a key served. In a [`Record`] totals over all processes and time, in a [`Change`]
@@ -128,6 +143,20 @@ pub enum StoreErrorKind {
     /// The file could not be made.
     #[error("can't make the database: {0}; give the path of a file in a folder that exists and may be written")]
     Io(#[source] std::io::Error),
+    /// Keys in the database are sealed, and nothing was given to open them.
+    #[error(
+        "the keys in the database are sealed; give the passphrase or key file with the builder's `.seal(..)` (feature `seal`)"
+    )]
+    Sealed,
+    /// The passphrase or key file is not the one that the keys were sealed with.
+    #[error("the passphrase or key file is not the one that the keys in the database were sealed with; give that one")]
+    WrongSeal,
+    /// The key file can't be used.
+    #[error("can't use the key file: {0}; make one with `egb::Seal::make_key_file`")]
+    KeyFile(#[source] std::io::Error),
+    /// The operating system gave no random numbers to seal with.
+    #[error("the operating system gives no random numbers; the keys were not sealed, and nothing was changed")]
+    NoRandomness,
     /// The operating system gave no thread to write with.
     #[error("can't start the thread that writes the database: {0}; allow the process more threads")]
     Thread(#[source] std::io::Error),

@@ -105,6 +105,34 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
         PRIMARY KEY (holder, scope)
     ) STRICT, WITHOUT ROWID;",
     ),
+    // Keys that no file holds. `secret` is the key, or what `seal.rs` made of it. Each edit raises
+    // `revisions.added_keys`, so that others see it.
+    (
+        4,
+        "CREATE TABLE added_keys (
+        fingerprint         BLOB    NOT NULL PRIMARY KEY CHECK (length(fingerprint) = 16),
+        secret              BLOB    NOT NULL,
+        is_sealed           INTEGER NOT NULL,
+        weight              REAL    NOT NULL,
+        label               TEXT,
+        key_group           TEXT,
+        rpm                 INTEGER,
+        rpd                 INTEGER,
+        tpm                 INTEGER,
+        concurrency         INTEGER,
+        added_at            INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE seal (
+        only                INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+        kind                TEXT    NOT NULL,
+        salt                BLOB    NOT NULL,
+        memory              INTEGER NOT NULL,
+        passes              INTEGER NOT NULL,
+        lanes               INTEGER NOT NULL,
+        proof               BLOB    NOT NULL
+    ) STRICT;
+    ALTER TABLE revisions ADD COLUMN added_keys INTEGER NOT NULL DEFAULT 0;",
+    ),
 ];
 
 /// The newest version that this egb can read.
@@ -162,6 +190,12 @@ enum Identity {
 pub(super) enum Refusal {
     Kind(StoreErrorKind),
     Sqlite(rusqlite::Error),
+}
+
+impl From<StoreErrorKind> for Refusal {
+    fn from(kind: StoreErrorKind) -> Self {
+        Self::Kind(kind)
+    }
 }
 
 impl From<rusqlite::Error> for Refusal {

@@ -15,8 +15,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 
 use super::row::{self, Reader};
 use super::schema::{self, Refusal};
-use super::{Change, Record, Store, StoreError, StoreErrorKind, Usage, usage};
+use super::seal::{Seal, Sealer};
+use super::{Change, Edit, Record, Store, StoreError, StoreErrorKind, Usage, added, usage};
 use crate::clock::{Clock, SystemClock};
+use crate::config::KeyConfig;
 use crate::key::Fingerprint;
 
 /// How long another process may hold the database before an attempt fails.
@@ -44,6 +46,10 @@ pub(crate) struct Sqlite {
     touched: BTreeSet<RowName>,
     /// `PRAGMA data_version` at the last look: it changes when another connection commits.
     data_version: Option<i64>,
+    /// What added keys are sealed with.
+    sealer: Option<Sealer>,
+    /// How often keys had been added or removed when they were read last.
+    added: Option<i64>,
 }
 
 impl Sqlite {
@@ -52,19 +58,23 @@ impl Sqlite {
     /// On an error the file is as it was.
     #[cfg(test)]
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_for(path, &HashMap::new())
+        Self::open_for(path, &HashMap::new(), None)
     }
 
     /// As `open`, for keys with these configured weights: the Python tool kept no weight beside the effective one.
-    pub(crate) fn open_for(path: &Path, weights: &HashMap<Fingerprint, f64>) -> Result<Self, StoreError> {
+    /// With a seal the keys in the database are sealed from now on.
+    pub(crate) fn open_for(
+        path: &Path,
+        weights: &HashMap<Fingerprint, f64>,
+        seal: Option<&Seal>,
+    ) -> Result<Self, StoreError> {
         let fail = |kind| StoreError::new(path, kind);
         // Absolute, for SQLite gives some relative names a meaning of their own (":memory:").
         let file = path::absolute(path).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         let origin = make(&file).map_err(|error| fail(StoreErrorKind::Io(error)))?;
-        let connection = connect(&file, weights).map_err(|refusal| match refusal {
-            Refusal::Kind(kind) => fail(kind),
-            Refusal::Sqlite(error) => fail(kind_of(error)),
-        })?;
+        let refused = |refusal: Refusal| fail(refusal.into_kind());
+        let mut connection = connect(&file, weights).map_err(refused)?;
+        let sealer = seal.map(|seal| seal.attach(&mut connection)).transpose().map_err(refused)?;
         if origin == Origin::Found {
             warn_if_readable_by_others(&file);
         }
@@ -75,6 +85,8 @@ impl Sqlite {
             seen: 0,
             touched: BTreeSet::new(),
             data_version: None,
+            sealer,
+            added: None,
         })
     }
 
@@ -142,6 +154,37 @@ impl Sqlite {
         Ok(())
     }
 
+    fn try_edit(&mut self, edit: &Edit) -> Result<(), Refusal> {
+        let now = self.clock.utc();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        added::edit(&transaction, edit, self.sealer.as_ref(), now)?;
+        transaction.commit()?;
+        if matches!(edit, Edit::Remove(_)) {
+            forget_log(&self.connection);
+        }
+        Ok(())
+    }
+
+    fn read_added(&mut self) -> Result<Option<Vec<KeyConfig>>, Refusal> {
+        let transaction = self.connection.transaction()?;
+        let revision = added::revision(&transaction)?;
+        if self.added == Some(revision) {
+            return Ok(None);
+        }
+        let (configs, nonsense) = added::load(&transaction, self.sealer.as_ref())?;
+        drop(transaction);
+        self.added = Some(revision);
+        if nonsense > 0 {
+            tracing::warn!(
+                target: "egb",
+                path = %self.path.display(),
+                keys = nonsense,
+                "keys in the database are damaged and left out; remove them and add them again"
+            );
+        }
+        Ok(Some(configs))
+    }
+
     fn read_others(&mut self) -> rusqlite::Result<Vec<Record>> {
         // Before the rows: what is committed in between is looked at once more, and not missed.
         let data_version = data_version(&self.connection)?;
@@ -183,6 +226,23 @@ impl Store for Sqlite {
 
     fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError> {
         self.read_others().map_err(|error| self.error(error))
+    }
+
+    fn edit(&mut self, edit: &Edit) -> Result<(), StoreError> {
+        self.try_edit(edit).map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))
+    }
+
+    fn added_keys(&mut self) -> Result<Option<Vec<KeyConfig>>, StoreError> {
+        self.read_added().map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))
+    }
+}
+
+impl Refusal {
+    fn into_kind(self) -> StoreErrorKind {
+        match self {
+            Self::Kind(kind) => kind,
+            Self::Sqlite(error) => kind_of(error),
+        }
     }
 }
 
@@ -262,6 +322,12 @@ fn check(connection: &Connection) -> rusqlite::Result<()> {
     Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(verdict)))
 }
 
+/// Moves the write-ahead log into the database and empties it, so that it holds no key that was removed or
+/// sealed. Another process that reads may prevent it; the log is overwritten in time then.
+pub(super) fn forget_log(connection: &Connection) {
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+}
+
 /// Switches to a write-ahead log, with which readers and the writer do not wait for each other.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     let mut attempts = 1..WAL_ATTEMPTS;
@@ -334,7 +400,7 @@ fn warn_if_repaired(path: &Path, reader: &Reader) {
 }
 
 #[cfg(unix)]
-fn warn_if_readable_by_others(file: &Path) {
+pub(super) fn warn_if_readable_by_others(file: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let Ok(found) = fs::metadata(file) else { return };
     let mode = found.permissions().mode() & 0o777;
@@ -343,13 +409,13 @@ fn warn_if_readable_by_others(file: &Path) {
             target: "egb",
             path = %file.display(),
             mode = %format_args!("{mode:o}"),
-            "others may read or write the database; make it yours alone with chmod 600"
+            "others may read or write the file; make it yours alone with chmod 600"
         );
     }
 }
 
 #[cfg(not(unix))]
-fn warn_if_readable_by_others(_: &Path) {}
+pub(super) fn warn_if_readable_by_others(_: &Path) {}
 
 #[cfg(test)]
 mod tests;

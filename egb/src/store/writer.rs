@@ -11,7 +11,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::ack::{self, Ack, Outcome, Promise, Sentry, Waiter};
-use super::{Change, Record, Store, StoreError, StoreErrorKind, exit};
+use super::{Change, Edit, Record, Store, StoreError, StoreErrorKind, exit};
+use crate::config::KeyConfig;
 
 /// Changes taken at a time, so that the journal's lock is never held for long.
 const CHUNK: usize = 512;
@@ -31,6 +32,9 @@ pub(crate) trait Journal: Send + Sync + 'static {
 
     /// What other processes changed.
     fn merge(&self, records: &[Record]);
+
+    /// The keys that were added by hand, whoever did it.
+    fn set_added(&self, configs: Vec<KeyConfig>);
 }
 
 /// How long things take.
@@ -109,13 +113,14 @@ pub(super) struct Shared {
 struct Inbox {
     is_dirty: bool,
     promises: Vec<Promise>,
+    edits: Vec<(Edit, Promise)>,
     is_stopping: bool,
     is_over: bool,
 }
 
 impl Inbox {
     fn is_urgent(&self) -> bool {
-        self.is_stopping || !self.promises.is_empty()
+        self.is_stopping || !self.promises.is_empty() || !self.edits.is_empty()
     }
 }
 
@@ -142,6 +147,7 @@ impl Writer {
             journal,
             writing: Alarm { what: "write", is_raised: false },
             reading: Alarm { what: "read", is_raised: false },
+            adding: Alarm { what: "read the keys added to", is_raised: false },
         };
         let thread = thread::Builder::new()
             .name("egb-writer".to_owned())
@@ -162,6 +168,18 @@ impl Writer {
     /// Writes what is pending at once, for a disablement.
     pub(crate) fn save(&self) -> Ack {
         Ack::new(self.shared.request(), self.shared.sentry.clone())
+    }
+
+    /// Adds or removes keys, and returns when that is on disk and in force.
+    pub(crate) fn edit(&self, edit: Edit) -> Result<(), Arc<StoreError>> {
+        let (promise, waiter) = ack::promise(self.shared.path.clone());
+        let mut inbox = self.shared.inbox.lock();
+        if !inbox.is_over {
+            inbox.edits.push((edit, promise));
+            self.shared.bell.notify_one();
+        }
+        drop(inbox);
+        waiter.wait(self.shared.timing.flush)
     }
 
     /// Writes what is pending, and returns when it is on disk.
@@ -224,13 +242,18 @@ impl Shared {
         // Before anything is drained, so that no change falls between the two.
         inbox.is_dirty = false;
         self.is_awake.store(false, Ordering::SeqCst);
-        Call { promises: std::mem::take(&mut inbox.promises), is_last: inbox.is_stopping }
+        Call {
+            promises: std::mem::take(&mut inbox.promises),
+            edits: std::mem::take(&mut inbox.edits),
+            is_last: inbox.is_stopping,
+        }
     }
 }
 
 /// A reason for a round.
 struct Call {
     promises: Vec<Promise>,
+    edits: Vec<(Edit, Promise)>,
     is_last: bool,
 }
 
@@ -241,6 +264,7 @@ struct Worker<S> {
     journal: Arc<dyn Journal>,
     writing: Alarm,
     reading: Alarm,
+    adding: Alarm,
 }
 
 impl<S: Store> Worker<S> {
@@ -251,8 +275,16 @@ impl<S: Store> Worker<S> {
         let mut retry = None;
         loop {
             let call = self.shared.next(retry);
+            let edited: Vec<(Promise, Outcome)> = call
+                .edits
+                .into_iter()
+                .map(|(edit, promise)| (promise, self.store.edit(&edit).map_err(Arc::new)))
+                .collect();
             // First, so that what is written is joined with what others did.
             self.read();
+            for (promise, outcome) in edited {
+                promise.keep(&outcome);
+            }
             let outcome = self.write();
             retry = outcome.is_err().then(|| timing.retry(retry));
             for promise in call.promises {
@@ -274,6 +306,15 @@ impl<S: Store> Worker<S> {
                 records.chunks(CHUNK).for_each(|chunk| self.journal.merge(chunk));
             }
             Err(error) => self.reading.raise(&error),
+        }
+        match self.store.added_keys() {
+            Ok(added) => {
+                self.adding.clear(&self.shared.path);
+                if let Some(configs) = added {
+                    self.journal.set_added(configs);
+                }
+            }
+            Err(error) => self.adding.raise(&error),
         }
     }
 
@@ -310,7 +351,7 @@ impl Drop for End {
     fn drop(&mut self) {
         let mut inbox = self.0.inbox.lock();
         inbox.is_over = true;
-        let promises = std::mem::take(&mut inbox.promises);
+        let promises = (std::mem::take(&mut inbox.promises), std::mem::take(&mut inbox.edits));
         self.0.ended.notify_all();
         drop(inbox);
         // Dropping them wakes tasks: not under the lock.

@@ -39,6 +39,7 @@ impl Pending {
 }
 
 impl Journal for Pending {
+    fn set_added(&self, _: Vec<KeyConfig>) {}
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
         let mut pending = self.waiting.lock();
         let count = pending.len().min(max);
@@ -84,6 +85,12 @@ impl Ground {
 }
 
 impl Store for Scripted {
+    fn edit(&mut self, _: &Edit) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn added_keys(&mut self) -> Result<Option<Vec<KeyConfig>>, StoreError> {
+        Ok(None)
+    }
     fn path(&self) -> &Path {
         Path::new("made-up.db")
     }
@@ -221,6 +228,7 @@ fn changes_by_others_are_brought_in_before_own_ones_are_taken() {
     /// Takes back what is pending when it hears of others, as a pool does for a key that it gave up.
     struct Obedient(Pending);
     impl Journal for Obedient {
+        fn set_added(&self, _: Vec<KeyConfig>) {}
         fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
             self.0.drain(batch, max)
         }
@@ -306,6 +314,7 @@ fn an_outage_is_told_once_and_so_is_its_end() {
         journal: Pending::with([change(1)]),
         writing: alarm("write"),
         reading: alarm("read"),
+        adding: alarm("read"),
     };
     view.ground.is_full.store(true, Ordering::SeqCst);
     view.ground.is_unreadable.store(true, Ordering::SeqCst);
@@ -358,6 +367,7 @@ fn a_disk_that_hangs_holds_no_call_for_ever() {
 fn a_panic_on_the_thread_leaves_nobody_waiting() {
     struct Broken(Mutex<()>, Mutex<mpsc::Sender<()>>);
     impl Journal for Broken {
+        fn set_added(&self, _: Vec<KeyConfig>) {}
         fn drain(&self, _: &mut Vec<Change>, _: usize) -> bool {
             self.1.lock().send(()).unwrap();
             drop(self.0.lock());
@@ -389,6 +399,7 @@ fn a_writer_that_is_dropped_on_its_own_thread_does_not_wait_for_itself() {
     #[derive(Default)]
     struct Owner(Mutex<Option<Writer>>);
     impl Journal for Owner {
+        fn set_added(&self, _: Vec<KeyConfig>) {}
         fn drain(&self, _: &mut Vec<Change>, _: usize) -> bool {
             false
         }

@@ -1,0 +1,176 @@
+//! The table `added_keys`: keys that no file, no variable and no code holds. Here alone a key's text is in the
+//! database: sealed if there is a seal, else in the clear.
+
+use std::num::NonZeroU32;
+use std::time::SystemTime;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use zeroize::Zeroizing;
+
+use super::StoreErrorKind;
+use super::row::{fingerprint, to_micros};
+use super::schema::{NEXT_REVISION, Refusal};
+use super::seal::Sealer;
+use crate::config::KeyConfig;
+use crate::key::{Fingerprint, Key};
+use crate::limits::Limits;
+
+/// What to do to the added keys.
+#[derive(Clone, Debug)]
+pub(crate) enum Edit {
+    /// Adds keys, or gives those that were added other settings.
+    Add(Vec<KeyConfig>),
+    /// Removes keys; those that were not added are left alone.
+    Remove(Vec<Fingerprint>),
+}
+
+/// Raises what others look at.
+const TOUCH: &str = "UPDATE revisions SET added_keys = added_keys + 1";
+const REVISION: &str = "SELECT added_keys FROM revisions";
+const SELECT: &str = "SELECT fingerprint, secret, is_sealed, weight, label, key_group, rpm, rpd, tpm, concurrency
+    FROM added_keys ORDER BY added_at, fingerprint";
+const UPSERT: &str = "INSERT INTO added_keys (fingerprint, secret, is_sealed, weight, label, key_group, rpm, rpd, tpm,
+        concurrency, added_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    ON CONFLICT (fingerprint) DO UPDATE SET weight = excluded.weight, label = excluded.label,
+        key_group = excluded.key_group, rpm = excluded.rpm, rpd = excluded.rpd, tpm = excluded.tpm,
+        concurrency = excluded.concurrency";
+/// Who adds a key that was disabled once wants it used. A new epoch makes all processes take it over.
+const ENABLE: &str =
+    "UPDATE keys SET disabled = 0, cooldown_until = NULL, consecutive_errors = 0, forbidden_streak = 0,
+        throttled_streak = 0, daily_streak = 0, billing_streak = 0, server_streak = 0, circuit_streak = 0,
+        epoch = epoch + 1, revision = ?2
+    WHERE fingerprint = ?1 AND scope = '' AND disabled";
+
+/// The number of edits so far.
+pub(super) fn revision(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached(REVISION)?.query_one([], |row| row.get(0))
+}
+
+pub(super) fn is_sealed(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_one("SELECT EXISTS (SELECT 1 FROM seal)", [], |row| row.get(0))
+}
+
+/// Applies an edit.
+pub(super) fn edit(
+    transaction: &Transaction<'_>,
+    edit: &Edit,
+    sealer: Option<&Sealer>,
+    now: SystemTime,
+) -> Result<(), Refusal> {
+    // What a removed row held is overwritten, and not left in free pages.
+    transaction.pragma_update(None, "secure_delete", true)?;
+    match edit {
+        Edit::Add(configs) => {
+            if sealer.is_none() && is_sealed(transaction)? {
+                return Err(StoreErrorKind::Sealed.into());
+            }
+            for (at, config) in (0..).zip(configs) {
+                add(transaction, config, sealer, to_micros(now) + at)?;
+            }
+        }
+        Edit::Remove(gone) => {
+            let mut statement = transaction.prepare_cached("DELETE FROM added_keys WHERE fingerprint = ?1")?;
+            for fingerprint in gone {
+                statement.execute([fingerprint.as_bytes()])?;
+            }
+        }
+    }
+    transaction.execute(TOUCH, [])?;
+    Ok(())
+}
+
+fn add(
+    transaction: &Transaction<'_>,
+    config: &KeyConfig,
+    sealer: Option<&Sealer>,
+    added_at: i64,
+) -> Result<(), Refusal> {
+    let fingerprint = config.key.fingerprint();
+    let mut known = transaction.prepare_cached("SELECT 1 FROM added_keys WHERE fingerprint = ?1")?;
+    if known.query_one([fingerprint.as_bytes()], |_| Ok(())).optional()?.is_none() {
+        let revision: i64 = transaction.prepare_cached(NEXT_REVISION)?.query_one([], |row| row.get(0))?;
+        transaction.prepare_cached(ENABLE)?.execute(params![fingerprint.as_bytes(), revision])?;
+    }
+    let secret = match sealer {
+        Some(sealer) => sealer.seal(fingerprint, config.key.expose_secret())?,
+        None => config.key.expose_secret().as_bytes().to_vec(),
+    };
+    let Limits { rpm, rpd, tpm, concurrency } = config.limits;
+    let number = |limit: Option<NonZeroU32>| limit.map(NonZeroU32::get);
+    transaction.prepare_cached(UPSERT)?.execute(params![
+        fingerprint.as_bytes(),
+        &*Zeroizing::new(secret),
+        sealer.is_some(),
+        config.weight,
+        config.label,
+        config.group,
+        number(rpm),
+        number(rpd),
+        number(tpm),
+        number(concurrency),
+        added_at,
+    ])?;
+    Ok(())
+}
+
+/// The keys, in the order in which they were added, and how many rows made no sense.
+pub(super) fn load(connection: &Connection, sealer: Option<&Sealer>) -> Result<(Vec<KeyConfig>, usize), Refusal> {
+    let mut statement = connection.prepare_cached(SELECT)?;
+    let mut rows = statement.query([])?;
+    let (mut configs, mut nonsense) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let is_sealed = matches!(row.get_ref(2)?, ValueRef::Integer(1));
+        if is_sealed && sealer.is_none() {
+            return Err(StoreErrorKind::Sealed.into());
+        }
+        match read(row, sealer.filter(|_| is_sealed))? {
+            Some(config) => configs.push(config),
+            None => nonsense += 1,
+        }
+    }
+    Ok((configs, nonsense))
+}
+
+fn read(row: &Row<'_>, sealer: Option<&Sealer>) -> rusqlite::Result<Option<KeyConfig>> {
+    let Some(name) = fingerprint(row.get_ref(0)?) else { return Ok(None) };
+    let Ok(secret) = row.get_ref(1)?.as_blob() else { return Ok(None) };
+    let text = match sealer {
+        Some(sealer) => sealer.open(name, secret),
+        None => Some(Zeroizing::new(secret.to_vec())),
+    };
+    let text = text.and_then(|text| std::str::from_utf8(&text).map(Key::from).ok());
+    // One that is not what it was filed as is damaged.
+    let Some(key) = text.filter(|key| key.fingerprint() == name) else { return Ok(None) };
+    let number = |at| -> rusqlite::Result<Option<NonZeroU32>> {
+        Ok(match row.get_ref(at)? {
+            ValueRef::Integer(number) => u32::try_from(number).ok().and_then(NonZeroU32::new),
+            _ => None,
+        })
+    };
+    let name = |at| -> rusqlite::Result<Option<String>> { Ok(row.get_ref(at)?.as_str().ok().map(str::to_owned)) };
+    let weight = match row.get_ref(3)? {
+        ValueRef::Real(weight) if weight.is_finite() && weight > 0.0 => weight,
+        _ => 1.0,
+    };
+    let limits = Limits { rpm: number(6)?, rpd: number(7)?, tpm: number(8)?, concurrency: number(9)? };
+    Ok(Some(KeyConfig { label: name(4)?, group: name(5)?, limits, ..KeyConfig::new(key).weight(weight) }))
+}
+
+/// Seals all keys that are in the clear.
+#[cfg(feature = "seal")]
+pub(super) fn seal_all(transaction: &Transaction<'_>, sealer: &Sealer) -> Result<(), Refusal> {
+    transaction.pragma_update(None, "secure_delete", true)?;
+    let (configs, _) = load(transaction, None)?;
+    let mut statement =
+        transaction.prepare("UPDATE added_keys SET secret = ?2, is_sealed = 1 WHERE fingerprint = ?1")?;
+    for config in configs {
+        let fingerprint = config.key.fingerprint();
+        let secret = sealer.seal(fingerprint, config.key.expose_secret())?;
+        statement.execute(params![fingerprint.as_bytes(), secret])?;
+    }
+    drop(statement);
+    transaction.execute(TOUCH, [])?;
+    Ok(())
+}
