@@ -362,10 +362,10 @@ fn a_429_of_another_window_or_of_a_first_call_teaches_nothing() {
     }
     bench.refused(6, 0, Some(Duration::from_secs(1)), at(200));
     assert_eq!(bench.learned(at(200)), None, "a minute would take longer than a second");
-    bench.refused(6, 0, Some(Duration::from_secs(3600)), at(200));
+    bench.refused(5, 0, Some(Duration::from_secs(3600)), at(200));
     assert_eq!(bench.learned(at(200)), None, "and not an hour");
-    bench.refused(5, 0, Some(Duration::from_secs(59)), at(200));
-    assert_eq!(bench.learned(at(200)), Some(3));
+    bench.refused(4, 0, Some(Duration::from_secs(59)), at(200));
+    assert_eq!(bench.learned(at(200)), Some(2));
 }
 
 #[test]
