@@ -20,6 +20,7 @@
 
 mod clock;
 mod dialect;
+pub mod program;
 mod quota;
 mod server;
 pub mod simulation;

@@ -20,7 +20,16 @@ fn successes(db: &Path) -> u64 {
 fn a_program_that_makes_one_call_and_returns_has_its_state_on_disk() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("keys.db");
-    for (run, ending) in ["return", "return-without-guard", "exit", "panic"].into_iter().enumerate() {
+    let endings = [
+        "return",
+        "guard-forgotten",
+        "guard-dropped-early",
+        "exit",
+        "panic",
+        "runtime-dropped",
+        "runtime-left-behind",
+    ];
+    for (run, ending) in endings.into_iter().enumerate() {
         one_call(&db, ending);
         assert_eq!(successes(&db), run as u64 + 1, "after a program that ends by {ending}");
     }

@@ -1,55 +1,19 @@
 //! Programs that run on one database: what one is told acts in all within a second, and none holds up the others.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use egb::Balancer;
 use egb_tests::obedient_key;
+use egb_tests::program::Program;
 
 const PROMISED: Duration = Duration::from_secs(1);
 
-/// A running `obedient`.
-struct Program {
-    child: Child,
-    orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Program {
-    fn start(db: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_obedient"));
-        let mut child = command.arg(db).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (orders, answers) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        let mut program = Self { child, orders, answers };
-        assert_eq!(program.answer(), "ready");
-        program
-    }
-
-    fn answer(&mut self) -> String {
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).unwrap();
-        answer.trim_end().to_owned()
-    }
-
-    fn tell(&mut self, order: &str) -> String {
-        writeln!(self.orders, "{order}").unwrap();
-        self.answer()
-    }
-
-    fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap().success());
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn start(db: &Path) -> Program {
+    Program::start(Command::new(env!("CARGO_BIN_EXE_obedient")).arg(db)).expect("it starts")
 }
 
 /// One program is given an order; soon the others use these keys.
@@ -68,7 +32,7 @@ fn acts_in_all(programs: &mut [Program], order: &str, used: &str) {
 fn what_one_program_is_told_acts_in_all_within_a_second() {
     let dir = tempfile::tempdir().unwrap();
     let db = dir.path().join("keys.db");
-    let mut programs: Vec<_> = (0..3).map(|_| Program::start(&db)).collect();
+    let mut programs: Vec<_> = (0..3).map(|_| start(&db)).collect();
     let orders = [
         ("disable a", "b c"),
         ("throttle b 3600", "c"),
@@ -93,7 +57,7 @@ fn what_one_program_is_told_acts_in_all_within_a_second() {
     assert!(programs[0].tell("remove a").contains("is given by"), "a key of the program's own");
     assert!(programs[0].tell("remove e").contains("is not in the pool"));
     // A program that starts later finds all of it.
-    assert_eq!(Program::start(&db).tell("use 20"), "a b c d");
+    assert_eq!(start(&db).tell("use 20"), "a b c d");
 }
 
 /// A program that is stopped in the middle of a transaction holds the database for as long as it likes.
@@ -105,9 +69,9 @@ fn a_stopped_program_blocks_no_call_of_the_others() {
     let mut calls = 0;
     let mut longest = Duration::ZERO;
     for round in 0..20 {
-        let mut program = Program::start(&db);
+        let mut program = start(&db);
         // It writes for as long as it makes calls, and is stopped somewhere within.
-        writeln!(program.orders, "use 200000").unwrap();
+        program.order("use 200000");
         thread::sleep(Duration::from_millis(100 + 7 * round));
         program.signal("-STOP");
         for _ in 0..1_000 {

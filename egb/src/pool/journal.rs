@@ -70,6 +70,25 @@ impl Journal for Pool {
         }
     }
 
+    fn rewrite(&self) {
+        let mut first = 0;
+        loop {
+            let mut state = self.state.lock();
+            let slots = state.entries.len();
+            for slot in first..slots.min(first + AT_ONCE) {
+                let Some(entry) = state.entries[slot].as_mut() else { continue };
+                entry.main.changed = true;
+                entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = true);
+                let id = entry.slot.id;
+                state.mark_dirty(id);
+            }
+            first += AT_ONCE;
+            if first >= slots {
+                return;
+            }
+        }
+    }
+
     fn set_added(&self, configs: Vec<KeyConfig>) {
         Self::set_added(self, configs);
     }

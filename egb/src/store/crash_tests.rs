@@ -23,6 +23,7 @@ struct Pending(Mutex<Vec<Change>>);
 
 impl Journal for Pending {
     fn set_added(&self, _: Vec<KeyConfig>) {}
+    fn rewrite(&self) {}
     fn drain(&self, batch: &mut Vec<Change>, _: usize) -> bool {
         batch.append(&mut self.0.lock());
         false
@@ -154,6 +155,7 @@ fn exits_on_the_thread_that_writes() {
     struct Exiting;
     impl Journal for Exiting {
         fn set_added(&self, _: Vec<KeyConfig>) {}
+        fn rewrite(&self) {}
         fn drain(&self, _: &mut Vec<Change>, _: usize) -> bool {
             std::process::exit(0)
         }

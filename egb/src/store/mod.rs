@@ -14,6 +14,7 @@ mod added;
 #[cfg(all(test, unix))]
 mod crash_tests;
 mod exit;
+mod file_id;
 mod python;
 mod row;
 mod schema;
@@ -51,6 +52,9 @@ pub(crate) trait Store: fmt::Debug + Send + 'static {
     /// The records that other processes changed since the last `load` or `changes_by_others`, as they
     /// are now. One that this store wrote to later is among them; one that only it wrote is not.
     fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError>;
+
+    /// Whether another database took the place of the one that was open. It knows nothing of what that one knew.
+    fn was_replaced(&mut self) -> bool;
 
     /// Adds or removes keys that no file holds, durably.
     fn edit(&mut self, edit: &Edit) -> Result<(), StoreError>;
@@ -154,6 +158,12 @@ pub enum StoreErrorKind {
     /// The key file can't be used.
     #[error("can't use the key file: {0}; make one with `egb::Seal::make_key_file`")]
     KeyFile(#[source] std::io::Error),
+    /// The file is no longer where it was when it was opened.
+    #[error(
+        "the database was moved or deleted while it was in use; put it back with its -wal file, or restart the program to \
+         begin a new one; the state stays in memory"
+    )]
+    Moved,
     /// The operating system gave no random numbers to seal with.
     #[error("the operating system gives no random numbers; the keys were not sealed, and nothing was changed")]
     NoRandomness,

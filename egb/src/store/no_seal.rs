@@ -8,7 +8,7 @@ use super::schema::Refusal;
 use crate::key::Fingerprint;
 
 /// There is none.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Seal {}
 
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 
+use super::file_id::FileId;
 use super::row::{self, Reader};
 use super::schema::{self, Refusal};
 use super::seal::{Seal, Sealer};
@@ -38,6 +39,10 @@ type RowName = (Fingerprint, Option<Arc<str>>);
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     path: PathBuf,
+    /// The same, absolute, and which file it was when it was opened.
+    file: PathBuf,
+    id: Option<FileId>,
+    was_replaced: bool,
     connection: Connection,
     clock: Arc<dyn Clock>,
     /// The revision up to which everything is known: given out, in `touched`, or written by this store.
@@ -47,6 +52,7 @@ pub(crate) struct Sqlite {
     /// `PRAGMA data_version` at the last look: it changes when another connection commits.
     data_version: Option<i64>,
     /// What added keys are sealed with.
+    seal: Option<Seal>,
     sealer: Option<Sealer>,
     /// How often keys had been added or removed when they were read last.
     added: Option<i64>,
@@ -80,11 +86,15 @@ impl Sqlite {
         }
         Ok(Self {
             path: path.to_owned(),
+            id: FileId::of(&file),
+            file,
+            was_replaced: false,
             connection,
             clock: Arc::new(SystemClock::new()),
             seen: 0,
             touched: BTreeSet::new(),
             data_version: None,
+            seal: seal.cloned(),
             sealer,
             added: None,
         })
@@ -99,6 +109,26 @@ impl Sqlite {
     #[cfg(test)]
     fn with_clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Makes sure that what is open is the file of that name: an error while there is none, and another connection
+    /// when there is a new one.
+    fn stay_in_place(&mut self) -> Result<(), StoreError> {
+        let found = FileId::of(&self.file);
+        if found == self.id {
+            return Ok(());
+        }
+        if found.is_none() {
+            return Err(StoreError::new(&self.path, StoreErrorKind::Moved));
+        }
+        let fresh = Self::open_for(&self.path, &HashMap::new(), self.seal.as_ref())?;
+        *self = Self { clock: self.clock.clone(), was_replaced: true, ..fresh };
+        tracing::warn!(
+            target: "egb",
+            path = %self.path.display(),
+            "another database took the place of the one that was open; the state goes there from now on"
+        );
+        Ok(())
     }
 
     fn error(&self, error: rusqlite::Error) -> StoreError {
@@ -221,18 +251,26 @@ impl Store for Sqlite {
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.stay_in_place()?;
         self.apply_all(changes).map_err(|error| self.error(error))
     }
 
     fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError> {
+        self.stay_in_place()?;
         self.read_others().map_err(|error| self.error(error))
     }
 
+    fn was_replaced(&mut self) -> bool {
+        std::mem::take(&mut self.was_replaced)
+    }
+
     fn edit(&mut self, edit: &Edit) -> Result<(), StoreError> {
+        self.stay_in_place()?;
         self.try_edit(edit).map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))
     }
 
     fn added_keys(&mut self) -> Result<Option<Vec<KeyConfig>>, StoreError> {
+        self.stay_in_place()?;
         self.read_added().map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))
     }
 }

@@ -33,6 +33,9 @@ pub(crate) trait Journal: Send + Sync + 'static {
     /// What other processes changed.
     fn merge(&self, records: &[Record]);
 
+    /// The store knows nothing of what was written so far: all of it is pending again.
+    fn rewrite(&self);
+
     /// The keys that were added by hand, whoever did it.
     fn set_added(&self, configs: Vec<KeyConfig>);
 }
@@ -304,6 +307,9 @@ impl<S: Store> Worker<S> {
             Ok(records) => {
                 self.reading.clear(&self.shared.path);
                 records.chunks(CHUNK).for_each(|chunk| self.journal.merge(chunk));
+                if self.store.was_replaced() {
+                    self.journal.rewrite();
+                }
             }
             Err(error) => self.reading.raise(&error),
         }

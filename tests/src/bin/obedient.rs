@@ -2,11 +2,13 @@
 //! several. Each line is answered with one line.
 //!
 //! `obedient DB`; `use N` makes N calls and answers with the keys they used, by label; `disable KEY`, `enable KEY`,
-//! `throttle KEY SECONDS`, `revoke KEY`, `add KEY`, `remove KEY`, `reset`, `calls` do what they say.
+//! `throttle KEY SECONDS`, `revoke KEY`, `add KEY`, `remove KEY`, `reset`, `flush`, `calls` do what they say, and
+//! `sh COMMAND` runs one where this program runs.
 
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, BufRead, Write};
+use std::process::Command;
 use std::time::Duration;
 
 use egb::{Balancer, Failure, Key, KeyConfig, Verdict};
@@ -39,6 +41,11 @@ fn obey(balancer: &Balancer, line: &str) -> Result<String, Box<dyn Error>> {
         "add" => balancer.add(KeyConfig::new(key).label(label))?,
         "remove" => balancer.remove(&key)?,
         "reset" => balancer.reset()?,
+        "flush" => balancer.flush()?,
+        "sh" => {
+            let command = line.trim_start_matches("sh ");
+            return Ok(Command::new("sh").arg("-c").arg(command).status()?.to_string());
+        }
         other => return Err(format!("unknown command {other}").into()),
     }
     Ok("done".to_owned())

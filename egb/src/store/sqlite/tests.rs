@@ -87,28 +87,54 @@ fn the_file_says_whose_it_is_and_which_schema_it_has() {
     assert_eq!(pragma("user_version"), 4);
 }
 
-#[test]
-fn a_database_of_the_first_version_keeps_its_keys() {
+/// A database as an egb of that schema version left it, with one key.
+fn of_version(version: i64) -> Ground {
     let ground = Ground::new();
     let raw = ground.raw();
-    raw.execute_batch(schema::MIGRATIONS[0].1).unwrap();
-    let row =
-        "INSERT INTO keys VALUES (?1, 2.0, 1.5, 1, 5000000, 4, 3, 1, 2, 0, 0, 0, 0, 4000000, 401, 'invalid_key', 6,
-               3000000, 10, 7, 3, 1, 1, 2, 9)";
-    raw.execute(row, [name(0).as_bytes()]).unwrap();
-    raw.execute_batch("UPDATE revisions SET last = 9; PRAGMA user_version = 1;").unwrap();
+    for (_, migration) in schema::MIGRATIONS.iter().filter(|(next, _)| *next <= version) {
+        raw.execute_batch(migration).unwrap();
+    }
+    // From version 2 on a row has a scope, and `begun`.
+    let (scope, begun) = if version < 2 { ("", "") } else { ("'',", "10,") };
+    let row = format!(
+        "INSERT INTO keys VALUES (?1, {scope} 2.0, 1.5, 1, 5000000, 4, 3, 1, 2, 0, 0, 0, 0, 4000000, 401, 'invalid_key', 6,
+             3000000, 10, {begun} 7, 3, 1, 1, 2, 9)"
+    );
+    raw.execute(&row, [name(0).as_bytes()]).unwrap();
+    raw.execute_batch("UPDATE revisions SET last = 9").unwrap();
+    raw.pragma_update(None, "user_version", version).unwrap();
     raw.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
-    drop(raw);
-    let mut store = ground.open();
-    let Record { state: SharedState { health, epoch, last_used }, counters, scope, .. } = ground.record(0);
-    assert_eq!((health.weight(), health.effective_weight(), health.is_disabled()), (2.0, 1.5, true));
-    assert_eq!(health.cooldown_until(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5)));
-    assert_eq!((health.error_count(), health.consecutive_errors(), health.streaks.throttled), (4, 3, 2));
-    assert_eq!(health.last_failure().unwrap().reason, Reason::InvalidKey);
-    assert_eq!((epoch, last_used, scope), (6, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3)), None));
-    assert_eq!(counters, Counters { calls: 10, begun: 10, successes: 7, failures: 3, throttled: 1 });
-    store.apply(&[change(0)]).unwrap();
-    assert_eq!(ground.record(0).counters.calls, 11, "it goes on from there");
+    ground
+}
+
+#[test]
+fn a_database_of_each_earlier_version_keeps_its_keys() {
+    for (version, _) in schema::MIGRATIONS {
+        let ground = of_version(*version);
+        let mut store = ground.open();
+        let Record { state: SharedState { health, epoch, last_used }, counters, scope, .. } = ground.record(0);
+        assert_eq!((health.weight(), health.effective_weight(), health.is_disabled()), (2.0, 1.5, true));
+        assert_eq!(health.cooldown_until(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5)));
+        assert_eq!((health.error_count(), health.consecutive_errors(), health.streaks.throttled), (4, 3, 2));
+        assert_eq!(health.last_failure().unwrap().reason, Reason::InvalidKey);
+        assert_eq!((epoch, last_used, scope), (6, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3)), None));
+        assert_eq!(counters, Counters { calls: 10, begun: 10, successes: 7, failures: 3, throttled: 1 });
+        store.apply(&[change(0)]).unwrap();
+        store.edit(&Edit::Add(vec!["test-key-1".into()])).unwrap();
+        assert_eq!(ground.record(0).counters.calls, 11, "it goes on from there");
+        assert_eq!(store.added_keys().unwrap().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn a_migration_that_fails_changes_nothing() {
+    let ground = of_version(1);
+    // In the way of version 3.
+    ground.raw().execute_batch("CREATE TABLE usage (one)").unwrap();
+    let before = ground.files();
+    assert!(matches!(Sqlite::open(&ground.path()).unwrap_err().kind(), StoreErrorKind::Corrupt(_)));
+    assert!(ground.files() == before);
+    assert_eq!(ground.raw().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 1);
 }
 
 #[test]

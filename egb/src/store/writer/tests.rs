@@ -40,6 +40,7 @@ impl Pending {
 
 impl Journal for Pending {
     fn set_added(&self, _: Vec<KeyConfig>) {}
+    fn rewrite(&self) {}
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
         let mut pending = self.waiting.lock();
         let count = pending.len().min(max);
@@ -85,6 +86,9 @@ impl Ground {
 }
 
 impl Store for Scripted {
+    fn was_replaced(&mut self) -> bool {
+        false
+    }
     fn edit(&mut self, _: &Edit) -> Result<(), StoreError> {
         Ok(())
     }
@@ -229,6 +233,7 @@ fn changes_by_others_are_brought_in_before_own_ones_are_taken() {
     struct Obedient(Pending);
     impl Journal for Obedient {
         fn set_added(&self, _: Vec<KeyConfig>) {}
+        fn rewrite(&self) {}
         fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
             self.0.drain(batch, max)
         }
@@ -368,6 +373,7 @@ fn a_panic_on_the_thread_leaves_nobody_waiting() {
     struct Broken(Mutex<()>, Mutex<mpsc::Sender<()>>);
     impl Journal for Broken {
         fn set_added(&self, _: Vec<KeyConfig>) {}
+        fn rewrite(&self) {}
         fn drain(&self, _: &mut Vec<Change>, _: usize) -> bool {
             self.1.lock().send(()).unwrap();
             drop(self.0.lock());
@@ -400,6 +406,7 @@ fn a_writer_that_is_dropped_on_its_own_thread_does_not_wait_for_itself() {
     struct Owner(Mutex<Option<Writer>>);
     impl Journal for Owner {
         fn set_added(&self, _: Vec<KeyConfig>) {}
+        fn rewrite(&self) {}
         fn drain(&self, _: &mut Vec<Change>, _: usize) -> bool {
             false
         }

@@ -134,6 +134,21 @@ fn a_link_to_nothing_is_refused() {
     assert!(!ground.folder.path().join("nothing").exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_database_is_followed_and_may_be_moved_with_it() {
+    let (ground, linked) = (Ground::filled(1), Ground::new());
+    std::os::unix::fs::symlink(ground.path(), linked.path()).unwrap();
+    let mut store = linked.open();
+    store.apply(&[change(0)]).unwrap();
+    assert_eq!(ground.record(0).counters.calls, 2);
+    let elsewhere = ground.folder.path().join("elsewhere.db");
+    fs::rename(ground.path(), &elsewhere).unwrap();
+    assert!(matches!(store.apply(&[change(0)]).unwrap_err().kind(), StoreErrorKind::Moved));
+    fs::rename(&elsewhere, ground.path()).unwrap();
+    store.apply(&[change(0)]).unwrap();
+}
+
 #[test]
 fn a_full_disk_is_an_error_that_passes_and_nothing_is_applied_by_half() {
     let ground = Ground::filled(1);
@@ -230,4 +245,40 @@ mod read_only {
         assert!(ground.files() == before);
         set_mode(ground.folder.path(), 0o755);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_is_moved_away_is_missed_and_goes_on_when_it_is_back() {
+    let ground = Ground::filled(1);
+    let mut store = ground.open();
+    let elsewhere = ground.folder.path().join("elsewhere.db");
+    fs::rename(ground.path(), &elsewhere).unwrap();
+    assert!(matches!(store.apply(&[change(0)]).unwrap_err().kind(), StoreErrorKind::Moved));
+    assert!(matches!(store.changes_by_others().unwrap_err().kind(), StoreErrorKind::Moved));
+    assert!(matches!(store.edit(&Edit::Remove(Vec::new())).unwrap_err().kind(), StoreErrorKind::Moved));
+    assert!(matches!(store.added_keys().unwrap_err().kind(), StoreErrorKind::Moved));
+    assert!(!ground.path().exists(), "no empty database in its place");
+    fs::rename(&elsewhere, ground.path()).unwrap();
+    store.apply(&[change(0)]).unwrap();
+    assert!(!store.was_replaced());
+    assert_eq!(ground.record(0).counters.calls, 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_takes_the_place_of_the_open_one_is_used_instead() {
+    let (ground, other) = (Ground::filled(1), Ground::filled(3));
+    let mut store = ground.open();
+    store.load().unwrap();
+    fs::remove_file(ground.path()).unwrap();
+    fs::write(ground.path(), "notes").unwrap();
+    assert!(matches!(store.apply(&[change(0)]).unwrap_err().kind(), StoreErrorKind::Corrupt(_)));
+    assert_eq!(fs::read(ground.path()).unwrap(), b"notes");
+    fs::rename(other.path(), ground.path()).unwrap();
+    assert_eq!(store.changes_by_others().unwrap().len(), 3);
+    assert!(store.was_replaced());
+    assert!(!store.was_replaced(), "it is said once");
+    store.apply(&[change(2)]).unwrap();
+    assert_eq!(ground.record(2).counters.calls, 2);
 }
