@@ -22,12 +22,14 @@ mod clock;
 mod dialect;
 pub mod program;
 mod quota;
+mod scratch;
 mod server;
 pub mod simulation;
 mod state;
 
 pub use clock::ServerClock;
 pub use quota::Quota;
+pub use scratch::{SECRETS, Scratch, tempdir};
 pub use server::{FakeGemini, FakeGeminiBuilder};
 pub use state::{Received, Request};
 

@@ -10,11 +10,11 @@ fn labels(balancer: &Balancer) -> Vec<String> {
 }
 
 fn labelled(label: &str) -> KeyConfig {
-    KeyConfig::new(format!("a-test-key-called-{label}")).label(label)
+    KeyConfig::new(format!("an-added-key-called-{label}")).label(label)
 }
 
 fn key(label: &str) -> Key {
-    Key::from(format!("a-test-key-called-{label}"))
+    Key::from(format!("an-added-key-called-{label}"))
 }
 
 /// Whether the database, its log or another file beside it holds the text.
@@ -40,7 +40,7 @@ fn an_added_key_is_used_at_once_and_a_removed_one_no_more() {
 
 #[test]
 fn added_keys_are_there_after_a_restart_and_are_enough_to_start_with() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     assert!(matches!(Balancer::builder().db(&db).build(), Err(Error::NoKeys)));
     let first = Balancer::builder().key(labelled("a")).db(&db).build().unwrap();
@@ -65,15 +65,15 @@ fn added_keys_are_there_after_a_restart_and_are_enough_to_start_with() {
 
 #[test]
 fn what_a_source_says_of_an_added_key_prevails() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let (db, file) = (dir.path().join("keys.db"), dir.path().join("keys.txt"));
-    fs::write(&file, "a-test-key-called-a:2 label=file\na-test-key-called-b label=b\n").unwrap();
+    fs::write(&file, "an-added-key-called-a:2 label=file\nan-added-key-called-b label=b\n").unwrap();
     let balancer = Balancer::builder().keys_file(&file).db(&db).build().unwrap();
     balancer.add(labelled("a").weight(5.0)).unwrap();
     assert_eq!(labels(&balancer), ["file", "b"]);
     assert!(matches!(balancer.remove(&key("a")), Err(Error::Invalid { .. })));
     // Once it is no longer in the file it stays as it was added.
-    fs::write(&file, "a-test-key-called-b label=b\n").unwrap();
+    fs::write(&file, "an-added-key-called-b label=b\n").unwrap();
     balancer.reload().unwrap();
     assert_eq!(labels(&balancer), ["b", "a"]);
     assert_eq!(balancer.stats().keys[1].health.weight(), 5.0);
@@ -85,7 +85,7 @@ fn what_a_source_says_of_an_added_key_prevails() {
 
 #[test]
 fn what_can_not_be_added_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let balancer = Balancer::builder().key(labelled("a")).db(dir.path().join("keys.db")).build().unwrap();
     for bad in [KeyConfig::new(""), KeyConfig::new("two words"), labelled("b").weight(f64::NAN), labelled("b").rpm(0)] {
         assert!(matches!(balancer.add(bad), Err(Error::Invalid { .. } | Error::KeysFile(_))));
@@ -96,29 +96,29 @@ fn what_can_not_be_added_changes_nothing() {
 
 #[test]
 fn a_key_of_a_file_is_never_in_the_database_and_a_removed_one_no_longer() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let (inner, file) = (dir.path().join("state"), dir.path().join("keys.txt"));
     fs::create_dir(&inner).unwrap();
-    fs::write(&file, "a-test-key-called-a\n").unwrap();
+    fs::write(&file, "an-added-key-called-a\n").unwrap();
     let balancer = Balancer::builder().keys_file(&file).db(inner.join("keys.db")).build().unwrap();
     balancer.key().unwrap();
     balancer.add(labelled("b")).unwrap();
     balancer.flush().unwrap();
-    assert!(!is_in(&inner, "a-test-key-called-a"));
-    assert!(is_in(&inner, "a-test-key-called-b"), "it is in the clear, as the documentation says");
+    assert!(!is_in(&inner, "an-added-key-called-a"));
+    assert!(is_in(&inner, "an-added-key-called-b"), "it is in the clear, as the documentation says");
     balancer.remove(&key("b")).unwrap();
-    assert!(!is_in(&inner, "a-test-key-called-b"));
+    assert!(!is_in(&inner, "an-added-key-called-b"));
 }
 
 #[test]
 fn sealed_keys_are_in_no_file_and_need_the_passphrase() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let sealed = || Balancer::builder().db(&db).seal(Seal::passphrase("correct horse"));
     let balancer = sealed().key(labelled("a")).build().unwrap();
     balancer.add(labelled("b")).unwrap();
     assert_eq!(labels(&balancer), ["a", "b"]);
-    assert!(!is_in(dir.path(), "a-test-key-called-b"));
+    assert!(!is_in(dir.path(), "an-added-key-called-b"));
     drop(balancer);
     assert_eq!(labels(&sealed().build().unwrap()), ["b"]);
     let kind = |built: Result<Balancer, Error>| match built {
@@ -132,7 +132,7 @@ fn sealed_keys_are_in_no_file_and_need_the_passphrase() {
 
 #[test]
 fn a_program_without_the_passphrase_goes_on_with_the_keys_it_has() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let open = Balancer::builder().key(labelled("a")).db(&db).build().unwrap();
     open.add(labelled("b")).unwrap();

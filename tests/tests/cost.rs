@@ -78,8 +78,8 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn balancers() -> (tempfile::TempDir, [Balancer; 2]) {
-    let folder = tempfile::tempdir().unwrap();
+fn balancers() -> (egb_tests::Scratch, [Balancer; 2]) {
+    let folder = egb_tests::tempdir().unwrap();
     let keys = || {
         let limited = (0..8).map(|n| KeyConfig::new(format!("test-key-{n}")).rpm(1_000_000).concurrency(4));
         let free = (8..16).map(|n| KeyConfig::new(format!("test-key-{n}")));

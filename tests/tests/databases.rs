@@ -18,7 +18,7 @@ fn key(n: usize) -> Key {
 
 #[test]
 fn a_restart_remembers_health_cooldowns_disablements_and_counts() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let balancer = open(&db, 3);
     balancer.report(&key(0), 401);
@@ -44,7 +44,7 @@ fn a_restart_remembers_health_cooldowns_disablements_and_counts() {
 
 #[test]
 fn the_order_of_use_goes_on_after_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let clock = ManualClock::new();
     let build = || {
@@ -66,7 +66,7 @@ fn the_order_of_use_goes_on_after_a_restart() {
 
 #[test]
 fn a_disablement_is_on_disk_when_the_report_returns() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let balancer = open(&db, 2);
     balancer.report(&key(0), 401);
@@ -77,7 +77,7 @@ fn a_disablement_is_on_disk_when_the_report_returns() {
 
 #[test]
 fn any_change_is_on_disk_soon_without_being_asked() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let balancer = open(&db, 1);
     balancer.lease().unwrap().success();
@@ -87,7 +87,7 @@ fn any_change_is_on_disk_soon_without_being_asked() {
 
 #[test]
 fn flush_writes_everything() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let balancer = open(&db, 2);
     for _ in 0..1_000 {
@@ -100,7 +100,7 @@ fn flush_writes_everything() {
 
 #[test]
 fn balancers_on_one_database_see_each_other() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let (one, two) = (open(&db, 3), open(&db, 3));
     one.report(&key(0), 401);
@@ -121,7 +121,7 @@ fn balancers_on_one_database_see_each_other() {
 
 #[test]
 fn a_disabled_key_does_not_come_back_because_another_process_wrote_later() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let (one, two) = (open(&db, 1), open(&db, 1));
     let lease = two.lease().unwrap();
@@ -133,7 +133,7 @@ fn a_disabled_key_does_not_come_back_because_another_process_wrote_later() {
 
 #[test]
 fn looking_with_other_keys_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     open(&db, 3).report(&key(1), 500);
     let other = Balancer::builder().key("another-key").db(&db).build().unwrap();
@@ -146,7 +146,7 @@ fn looking_with_other_keys_changes_nothing() {
 
 #[test]
 fn a_new_weight_in_the_file_keeps_the_learned_health() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     open(&db, 1).report(&key(0), 500);
     let balancer = Balancer::builder().key(KeyConfig::new(key(0)).weight(5.0)).db(&db).build().unwrap();
@@ -155,7 +155,7 @@ fn a_new_weight_in_the_file_keeps_the_learned_health() {
 
 #[test]
 fn the_classic_policy_is_stored_exactly() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let open = || Balancer::builder().key("test-key").policy(Policy::classic()).db(&db).build().unwrap();
     let balancer = open();
@@ -171,7 +171,7 @@ fn the_classic_policy_is_stored_exactly() {
 #[test]
 fn the_database_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let balancer = open(&db, 1);
     balancer.report(&key(0), 401);
@@ -194,7 +194,7 @@ fn refused(db: &Path, expected: impl Fn(&StoreErrorKind) -> bool) {
 
 #[test]
 fn what_is_no_database_of_egb_is_refused_and_left_as_it_was() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let text = dir.path().join("notes.txt");
     fs::write(&text, "these are notes, and quite a few of them, so that SQLite reads a header\n".repeat(30)).unwrap();
     let before = fs::read(&text).unwrap();
@@ -208,7 +208,7 @@ fn what_is_no_database_of_egb_is_refused_and_left_as_it_was() {
 
 #[test]
 fn the_reason_of_a_disablement_survives_another_process_write() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let (one, two) = (open(&db, 1), open(&db, 1));
     let lease = two.lease().unwrap();
@@ -222,7 +222,7 @@ fn the_reason_of_a_disablement_survives_another_process_write() {
 
 #[test]
 fn health_learned_by_one_process_survives_the_other_and_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let (one, two) = (open(&db, 1), open(&db, 1));
     let lease = two.lease().unwrap();
@@ -240,7 +240,7 @@ fn health_learned_by_one_process_survives_the_other_and_a_restart() {
 
 #[test]
 fn a_clock_that_was_wrong_blocks_no_key_for_ever() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let clock = ManualClock::new();
     let build = || Balancer::builder().key(key(0)).db(&db).clock(clock.clone()).build().unwrap();
@@ -266,7 +266,7 @@ fn a_clock_that_was_wrong_blocks_no_key_for_ever() {
 
 #[test]
 fn scopes_are_remembered_and_shared() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let (one, two) = (open(&db, 1), open(&db, 1));
     let lease = one.checkout().scope("pro").lease().unwrap();

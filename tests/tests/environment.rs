@@ -26,7 +26,7 @@ fn without_any_setting_the_error_tells_the_three_ways() {
 #[test]
 fn keys_come_from_the_environment_or_from_a_file() {
     assert_eq!(stdout(&run(3, &[("EGB_KEYS", "test-key-1:2, test-key-2\ntest-key-3")])), "3 keys\n");
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let path = dir.path().join("keys.txt");
     std::fs::write(&path, "test-key-1\ntest-key-2\n").unwrap();
     assert_eq!(stdout(&run(2, &[("EGB_KEYS_FILE", path.to_str().unwrap())])), "2 keys\n");
@@ -43,7 +43,7 @@ fn a_bad_setting_is_named_and_shows_no_key() {
 
 #[test]
 fn state_is_kept_where_the_environment_says_although_there_is_no_guard() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let variables = [("EGB_KEYS", "test-key-1"), ("EGB_DB", db.to_str().unwrap())];
     stdout(&run(1, &variables));

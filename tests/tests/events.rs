@@ -85,7 +85,7 @@ fn a_group_and_a_scope_are_told_of() {
 
 #[test]
 fn keys_that_come_and_go_are_told_of() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = egb_tests::tempdir().unwrap();
     let file = folder.path().join("keys.txt");
     std::fs::write(&file, "one-test-key\n").unwrap();
     let pool = Balancer::builder().keys_file(&file).build().unwrap();
@@ -97,7 +97,7 @@ fn keys_that_come_and_go_are_told_of() {
 
 #[test]
 fn what_another_process_does_is_told_of() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = egb_tests::tempdir().unwrap();
     let db = folder.path().join("keys.db");
     let open = || Balancer::builder().key(KEY).db(&db).build().unwrap();
     let (one, other) = (open(), open());

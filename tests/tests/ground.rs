@@ -41,7 +41,7 @@ fn on_a_small_disk(dir: &Path) -> Option<Program> {
 
 #[test]
 fn on_a_full_disk_calls_go_on_and_writes_resume_when_there_is_room() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let Some(mut program) = on_a_small_disk(dir.path()) else { return };
     assert_eq!(program.tell("use 30"), "a b c");
     assert_eq!(program.tell("flush"), "done");
@@ -62,7 +62,7 @@ fn on_a_full_disk_calls_go_on_and_writes_resume_when_there_is_room() {
     assert_eq!(program.tell("use 30"), "b c d");
     assert_eq!(program.tell("flush"), "done");
     // What another program would find.
-    let copy = tempfile::tempdir().unwrap();
+    let copy = egb_tests::tempdir().unwrap();
     assert!(program.tell(&format!("sh cp {here}/keys.db* {}", copy.path().display())).contains("exit status: 0"));
     let stats = open(&copy.path().join("keys.db")).stats();
     // 150 calls, and that of the report.
@@ -72,7 +72,7 @@ fn on_a_full_disk_calls_go_on_and_writes_resume_when_there_is_room() {
 
 #[test]
 fn a_read_only_disk_is_told_at_the_start_and_left_as_it_is() {
-    let (dir, made) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (dir, made) = (egb_tests::tempdir().unwrap(), egb_tests::tempdir().unwrap());
     calls(&open(&made.path().join("keys.db")), 1);
     let script =
         r#"mount -t tmpfs egb "$1" && cp "$3"/* "$1" && mount -o remount,ro "$1" && echo mounted && "$2" "$1/$4""#;
@@ -91,7 +91,7 @@ fn a_read_only_disk_is_told_at_the_start_and_left_as_it_is() {
 
 #[test]
 fn a_database_that_is_moved_away_and_back_loses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let (db, away) = (dir.path().join("keys.db"), dir.path().join("away"));
     fs::create_dir(&away).unwrap();
     let balancer = open(&db);
@@ -118,7 +118,7 @@ fn a_database_that_is_moved_away_and_back_loses_nothing() {
 
 #[test]
 fn a_new_database_in_the_place_of_the_open_one_gets_all_that_is_known() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let balancer = open(&db);
     calls(&balancer, 10);

@@ -62,7 +62,7 @@ fn a_program_that_is_killed_loses_no_disablement_and_counts_nothing_twice() {
 }
 
 fn kill_again_and_again(rounds: Range<u64>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = egb_tests::tempdir().unwrap();
     let db = folder.path().join("keys.db");
     let (mut disabled, mut counted, mut begun_before): (HashSet<String>, u64, u64) = (HashSet::new(), 0, 0);
     for round in rounds.clone() {

@@ -526,7 +526,7 @@ fn a_stream_holds_its_key_until_it_ends_fails_or_is_dropped() {
 
 #[test]
 fn a_stream_that_finds_its_key_revoked_yields_the_error_when_that_is_on_disk() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = egb_tests::tempdir().unwrap();
     let path = folder.path().join("keys.db");
     let balancer = Balancer::builder().key("test-key").db(&path).build().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

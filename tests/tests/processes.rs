@@ -18,17 +18,10 @@ fn successes(db: &Path) -> u64 {
 
 #[test]
 fn a_program_that_makes_one_call_and_returns_has_its_state_on_disk() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
-    let endings = [
-        "return",
-        "guard-forgotten",
-        "guard-dropped-early",
-        "exit",
-        "panic",
-        "runtime-dropped",
-        "runtime-left-behind",
-    ];
+    let endings =
+        ["return", "guard-forgotten", "guard-dropped-early", "exit", "panic", "runtime-dropped", "runtime-left-behind"];
     for (run, ending) in endings.into_iter().enumerate() {
         one_call(&db, ending);
         assert_eq!(successes(&db), run as u64 + 1, "after a program that ends by {ending}");
@@ -38,7 +31,7 @@ fn a_program_that_makes_one_call_and_returns_has_its_state_on_disk() {
 #[test]
 fn a_killed_program_leaves_an_intact_database_with_every_disablement() {
     for lines in [1, 7, 20, 40] {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = egb_tests::tempdir().unwrap();
         let db = dir.path().join("keys.db");
         let mut child = Command::new(env!("CARGO_BIN_EXE_many_calls")).arg(&db).stdout(Stdio::piped()).spawn().unwrap();
         let reader = BufReader::new(child.stdout.take().unwrap());
@@ -70,7 +63,7 @@ fn a_killed_program_leaves_an_intact_database_with_every_disablement() {
 #[test]
 fn counts_of_programs_that_run_at_the_same_time_add_up() {
     const CALLS: u64 = 4_000;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let start = || Command::new(env!("CARGO_BIN_EXE_worker")).arg(&db).arg(CALLS.to_string()).spawn().unwrap();
     for round in 1..=2 {

@@ -33,7 +33,7 @@ struct Special {
 }
 
 struct Ground {
-    folder: tempfile::TempDir,
+    folder: egb_tests::Scratch,
     seed: Seed,
 }
 
@@ -44,7 +44,7 @@ fn data(name: &str) -> PathBuf {
 impl Ground {
     fn new() -> Self {
         let seed: Seed = serde_json::from_slice(&fs::read(data("seed_keys.json")).unwrap()).unwrap();
-        let ground = Self { folder: tempfile::tempdir().unwrap(), seed };
+        let ground = Self { folder: egb_tests::tempdir().unwrap(), seed };
         fs::write(ground.folder.path().join("keys.txt"), &ground.seed.keys_file).unwrap();
         // Without the mode of the original, which is read-only.
         fs::write(ground.db(), fs::read(data("seed_keys.db")).unwrap()).unwrap();
@@ -207,7 +207,7 @@ fn the_last_version_with_more_columns_and_a_write_ahead_log_is_taken_over_too() 
         let names = names.query_map([], |row| row.get(0)).unwrap();
         names.collect::<Result<_, _>>().unwrap()
     };
-    assert_eq!(tables, ["revisions", "keys", "usage"]);
+    assert_eq!(tables, ["revisions", "keys", "usage", "added_keys", "seal"]);
 }
 
 #[test]
@@ -233,4 +233,6 @@ fn where_no_copy_can_be_made_nothing_is_taken_over() {
         SystemTime::now().duration_since(fs::metadata(ground.db()).unwrap().modified().unwrap()).unwrap()
             < Duration::from_secs(600)
     );
+    // Its keys are in it as they were.
+    fs::remove_file(ground.db()).unwrap();
 }

@@ -9,7 +9,7 @@ use egb_tests::eventually;
 const MINUTE: Duration = Duration::from_millis(60_180);
 
 struct Ground {
-    folder: tempfile::TempDir,
+    folder: egb_tests::Scratch,
     clock: ManualClock,
 }
 
@@ -17,7 +17,7 @@ impl Ground {
     fn new() -> Self {
         // Noon in California.
         let noon = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_464_000);
-        Self { folder: tempfile::tempdir().unwrap(), clock: ManualClock::at(noon) }
+        Self { folder: egb_tests::tempdir().unwrap(), clock: ManualClock::at(noon) }
     }
 
     fn open(&self, configure: impl FnOnce(BalancerBuilder) -> BalancerBuilder) -> Balancer {

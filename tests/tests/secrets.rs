@@ -84,7 +84,7 @@ async fn no_key_in_any_log_debug_error_or_file() {
         .unwrap();
     let url = format!("{}/v1beta/models/gemini-2.5-flash:generateContent", server.url());
 
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let file = dir.path().join("keys.txt");
     fs::write(&file, keys.join("\n")).unwrap();

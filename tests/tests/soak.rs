@@ -119,7 +119,7 @@ async fn task(key: &Key, balancer: &Balancer, books: &Books, way: u64) -> Result
 
 #[test]
 fn the_books_balance_to_the_last_call() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let (balancer, books) = (open(&db), Books::default());
     thread::scope(|scope| {

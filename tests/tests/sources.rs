@@ -6,12 +6,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use egb::{Balancer, Error, KeyConfig};
-use tempfile::TempDir;
+use egb_tests::Scratch;
 
 const SECRET: &str = "AIzaSyFAKE_secret_secret_secret_secret0";
 
-fn file(text: &str) -> (TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
+fn file(text: &str) -> (Scratch, PathBuf) {
+    let dir = egb_tests::tempdir().unwrap();
     let path = dir.path().join("keys.txt");
     fs::write(&path, text).unwrap();
     (dir, path)
@@ -55,7 +55,7 @@ fn every_bad_line_is_named_at_once_and_no_key_is_shown() {
 
 #[test]
 fn files_that_can_not_be_read_are_told_apart() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let missing = refused(Balancer::builder().keys_file(dir.path().join("missing.txt")));
     assert!(missing.contains("missing.txt"), "{missing}");
     let folder = refused(Balancer::builder().keys_file(dir.path()));

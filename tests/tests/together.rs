@@ -30,7 +30,7 @@ fn acts_in_all(programs: &mut [Program], order: &str, used: &str) {
 
 #[test]
 fn what_one_program_is_told_acts_in_all_within_a_second() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let mut programs: Vec<_> = (0..3).map(|_| start(&db)).collect();
     let orders = [
@@ -63,7 +63,7 @@ fn what_one_program_is_told_acts_in_all_within_a_second() {
 /// A program that is stopped in the middle of a transaction holds the database for as long as it likes.
 #[test]
 fn a_stopped_program_blocks_no_call_of_the_others() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let balancer = Balancer::builder().keys(["a", "b", "c"].map(obedient_key)).db(&db).build().unwrap();
     let mut calls = 0;
@@ -91,7 +91,7 @@ fn a_stopped_program_blocks_no_call_of_the_others() {
 /// The same, with a transaction that is certain to be open.
 #[test]
 fn a_held_database_blocks_no_call_and_writes_resume_when_it_is_free() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
     let balancer = Balancer::builder().keys(["a-test-key", "another-test-key"]).db(&db).build().unwrap();
     let other = rusqlite::Connection::open(&db).unwrap();

@@ -14,10 +14,15 @@ use std::time::Duration;
 use egb::{Balancer, Failure, Key, KeyConfig, Verdict};
 use egb_tests::obedient_key;
 
+/// Keys that it has from the start.
+const OWN: [&str; 3] = ["a", "b", "c"];
+
 fn obey(balancer: &Balancer, line: &str) -> Result<String, Box<dyn Error>> {
     let mut words = line.split_whitespace();
     let (command, label) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let key = Key::from(obedient_key(label));
+    // An added key is in the database, for all to see.
+    let is_own = OWN.contains(&label);
+    let key = Key::from(if is_own { obedient_key(label) } else { format!("an-added-key_{label}") });
     match command {
         "use" => {
             let mut used = BTreeSet::new();
@@ -53,7 +58,7 @@ fn obey(balancer: &Balancer, line: &str) -> Result<String, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let db = std::env::args().nth(1).ok_or("no database")?;
-    let balancer = Balancer::builder().keys(["a", "b", "c"].map(obedient_key)).db(db).build()?;
+    let balancer = Balancer::builder().keys(OWN.map(obedient_key)).db(db).build()?;
     println!("ready");
     for line in io::stdin().lock().lines() {
         match obey(&balancer, &line?) {
