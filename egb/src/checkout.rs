@@ -1,12 +1,12 @@
 //! The ways to ask for a lease: how many keys, for which scope and session, and how long to wait for them.
 
+use crate::sync::thread::{self, Thread};
 use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crate::balancer::{Balancer, refusal};

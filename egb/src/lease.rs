@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use futures_core::Stream;
-use parking_lot::Mutex;
 
 use crate::attached::Attached;
 use crate::balancer::Balancer;
@@ -13,6 +12,7 @@ use crate::key::Key;
 use crate::outcome::{StatusCode, Verdict};
 use crate::pool::{CheckedOut, Held, ScopeId, Tried};
 use crate::store::Ack;
+use crate::sync::Mutex;
 
 /// A key, or several distinct ones, for one call.
 ///

@@ -100,8 +100,11 @@ mod policy;
 mod pool;
 mod registry;
 mod schedule;
+#[cfg(all(test, egb_shuttle))]
+mod shuttle_tests;
 mod stats;
 mod store;
+mod sync;
 
 #[doc(hidden)]
 pub mod __private {

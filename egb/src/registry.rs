@@ -1,23 +1,49 @@
 //! The global and the named balancers: each registered once, for the life of the program.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::env;
 
 use once_cell::sync::OnceCell;
-use parking_lot::RwLock;
 
 use crate::balancer::Balancer;
 use crate::context;
 use crate::error::Error;
 use crate::key::Key;
+use crate::sync::RwLock;
 
 /// Built by `init`, or from the environment at its first use: a failure there is not for ever.
 static GLOBAL: OnceCell<Balancer> = OnceCell::new();
-static NAMED: RwLock<BTreeMap<String, Balancer>> = RwLock::new(BTreeMap::new());
+static NAMED: Named = Named::new();
 
 const KEYS_FILE: &str = "EGB_KEYS_FILE";
 const KEYS: &str = "EGB_KEYS";
 const DB: &str = "EGB_DB";
+
+/// Balancers by name.
+pub(crate) struct Named(RwLock<BTreeMap<String, Balancer>>);
+
+impl Named {
+    pub(crate) const fn new() -> Self {
+        Self(RwLock::new(BTreeMap::new()))
+    }
+
+    pub(crate) fn register(&self, name: String, balancer: &Balancer) -> Result<(), Error> {
+        match self.0.write().entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(balancer.clone());
+                Ok(())
+            }
+            Entry::Occupied(place) => Err(Error::AlreadyRegistered { name: Some(place.key().clone()) }),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Result<Balancer, Error> {
+        let named = self.0.read();
+        let known = || named.keys().cloned().collect();
+        named.get(name).cloned().ok_or_else(|| Error::UnknownBalancer { name: name.to_owned(), known: known() })
+    }
+}
 
 /// Writes a registered balancer's state to disk when it is dropped. Keep it until the end of `main`.
 ///
@@ -73,12 +99,7 @@ pub fn init(balancer: Balancer) -> Result<Guard, Error> {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn register(name: impl Into<String>, balancer: Balancer) -> Result<Guard, Error> {
-    let name = name.into();
-    let mut named = NAMED.write();
-    if named.contains_key(&name) {
-        return Err(Error::AlreadyRegistered { name: Some(name) });
-    }
-    named.insert(name, balancer.clone());
+    NAMED.register(name.into(), &balancer)?;
     Ok(Guard { balancer })
 }
 
@@ -88,11 +109,7 @@ pub fn register(name: impl Into<String>, balancer: Balancer) -> Result<Guard, Er
 ///
 /// [`Error::UnknownBalancer`], which names those there are.
 pub fn get(name: &str) -> Result<Balancer, Error> {
-    let named = NAMED.read();
-    named
-        .get(name)
-        .cloned()
-        .ok_or_else(|| Error::UnknownBalancer { name: name.to_owned(), known: named.keys().cloned().collect() })
+    NAMED.get(name)
 }
 
 /// The default balancer here: the one entered with [`Balancer::enter`] or [`Balancer::scope`], else

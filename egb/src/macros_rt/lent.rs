@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::balancer::Balancer;
 use crate::lease::{Desk, Lease, LeaseCore, Settled};
 use crate::outcome::Verdict;
 use crate::pool::{Held, ScopeId};
+use crate::sync::Mutex;
 
 /// A call that runs.
 #[expect(private_interfaces, reason = "named by no code but egb's own; the expansion passes it on")]

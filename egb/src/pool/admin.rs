@@ -1,9 +1,9 @@
 //! What operators do to a pool: fill it, reload it, reset, enable and disable keys, look at it.
 
+use crate::sync::atomic::{AtomicBool, Ordering};
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use crate::sync::{Mutex, RwLock};
 
 use super::added::{Added, Origin};
 use super::condition::{Condition, Scoped};

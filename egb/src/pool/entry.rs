@@ -1,7 +1,7 @@
 //! One key in the pool: all that is known of it, behind the pool's lock.
 
+use crate::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::condition::{Condition, Scoped, is_of_the_key, within_scope};

@@ -1,9 +1,9 @@
 //! What a running call holds on to: the part of a key's state that outlives its place in the pool.
 
+use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::fmt;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use super::lanes::ScopeId;
 use super::quota::Gauge;

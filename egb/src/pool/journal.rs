@@ -1,7 +1,7 @@
 //! The pool's side of the writer: hands changes out, takes them back, takes over those of others.
 
+use crate::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::Pool;

@@ -1,13 +1,13 @@
 //! The keys of one balancer with their health, and which of them may be used: checkout and settle,
 //! each one short critical section. Knows nothing of SQL, HTTP or the registry.
 
+use crate::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use crate::sync::{Mutex, RwLock};
 
 use self::condition::is_of_the_key;
 pub(crate) use self::held::{Held, Slot, Tried};

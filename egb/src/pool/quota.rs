@@ -1,8 +1,8 @@
 //! Whose limits a key's calls count against: its own, or those of its group, whose keys share one quota.
 
+use crate::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::entry::Entry;

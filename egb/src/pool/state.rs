@@ -1,8 +1,8 @@
 //! What the pool's lock guards, and the place of each key: in line, parked until an instant, or out.
 
+use crate::sync::atomic::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::SystemTime;
 

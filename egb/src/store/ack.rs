@@ -6,12 +6,11 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-
 use super::{StoreError, StoreErrorKind};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 pub(super) type Outcome = Result<(), Arc<StoreError>>;
 
@@ -204,7 +203,7 @@ impl Sentry {
                 continue;
             }
             // Wakers are others' code: not under the lock.
-            parking_lot::MutexGuard::unlocked(&mut watch, || {
+            MutexGuard::unlocked(&mut watch, || {
                 let outcome = late[0].error(StoreErrorKind::Slow);
                 let ended = late.iter().filter(|slot| slot.settle(outcome.clone())).count();
                 if let (Err(error), 1..) = (&outcome, ended) {

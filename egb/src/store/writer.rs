@@ -4,15 +4,14 @@
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
-
-use parking_lot::{Condvar, Mutex};
 
 use super::ack::{self, Ack, Outcome, Promise, Sentry, Waiter};
 use super::{Change, Edit, Record, Store, StoreError, StoreErrorKind, exit};
 use crate::config::KeyConfig;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex, thread_local};
 
 /// Changes taken at a time, so that the journal's lock is never held for long.
 const CHUNK: usize = 512;
@@ -83,11 +82,11 @@ thread_local! {
 }
 
 pub(super) fn mark_own_thread() {
-    IS_OWN_THREAD.set(true);
+    IS_OWN_THREAD.with(|is_own| is_own.set(true));
 }
 
 pub(super) fn is_own_thread() -> bool {
-    IS_OWN_THREAD.get()
+    IS_OWN_THREAD.with(Cell::get)
 }
 
 /// The handle of the thread. Dropping it writes what is pending and ends the thread.
@@ -156,7 +155,10 @@ impl Writer {
             .name("egb-writer".to_owned())
             .spawn(move || worker.run())
             .map_err(|error| StoreError::new(&path, StoreErrorKind::Thread(error)))?;
-        exit::register(&shared);
+        // Of a model there is no exit.
+        if cfg!(not(egb_shuttle)) {
+            exit::register(&shared);
+        }
         Ok(Self { shared, thread: Some(thread) })
     }
 
@@ -387,5 +389,7 @@ impl Alarm {
     }
 }
 
+#[cfg(all(test, egb_shuttle))]
+mod shuttle_tests;
 #[cfg(test)]
 mod tests;

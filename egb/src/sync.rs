@@ -1,0 +1,17 @@
+//! Locks, atomics and threads: those of `parking_lot` and std, or in a build with `--cfg egb_shuttle` those of the
+//! model checker [shuttle](https://docs.rs/shuttle), which runs the threads of a test in many orders.
+
+#[cfg(not(egb_shuttle))]
+pub(crate) use std::{sync::atomic, thread, thread_local};
+
+#[cfg(not(egb_shuttle))]
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+
+#[cfg(egb_shuttle)]
+pub(crate) use self::model::{Condvar, Mutex, MutexGuard, RwLock, atomic, thread, thread_local};
+
+#[cfg(all(test, egb_shuttle))]
+pub(crate) use self::model::explore;
+
+#[cfg(egb_shuttle)]
+mod model;
