@@ -2,6 +2,7 @@
 //! last call, in memory and on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use egb::{Balancer, Error, Failure, Key, KeyConfig, Reason, StatusCode, Verdict, balanced};
 
 const KEYS: usize = 12;
-const THREADS: u64 = 16;
+const THREADS: u64 = 64;
 const CALLS_A_THREAD: u64 = 2_000;
 const TASKS: u64 = 1_000;
 
@@ -103,10 +104,12 @@ async fn task(key: &Key, balancer: &Balancer, books: &Books, way: u64) -> Result
     assert_eq!(egb::key()?, *key);
     tokio::task::yield_now().await;
     assert_eq!(egb::key()?, *key);
-    match way % 4 {
+    match way % 5 {
         // Cancelled by its caller.
         0 => std::future::pending().await,
-        1 => {
+        // A panic without a message.
+        1 => std::panic::resume_unwind(Box::new(())),
+        2 => {
             Books::add(&books.failures);
             Err(CallError::Status(500))
         }
@@ -121,7 +124,7 @@ async fn task(key: &Key, balancer: &Balancer, books: &Books, way: u64) -> Result
 fn the_books_balance_to_the_last_call() {
     let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");
-    let (balancer, books) = (open(&db), Books::default());
+    let (balancer, books) = (open(&db), Arc::new(Books::default()));
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let (balancer, books) = (&balancer, &books);
@@ -137,15 +140,19 @@ fn the_books_balance_to_the_last_call() {
         }
         scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
-            runtime.block_on(async {
-                let tasks = (0..TASKS).map(|way| {
+            let tasks = (0..TASKS).map(|way| {
+                let (balancer, books) = (balancer.clone(), Arc::clone(&books));
+                runtime.spawn(async move {
                     let call = task(&balancer, &books, way);
-                    async move { drop(tokio::time::timeout(Duration::from_millis(1), call).await) }
-                });
-                for task in tasks {
-                    task.await;
-                }
+                    drop(tokio::time::timeout(Duration::from_millis(way % 50), call).await);
+                })
             });
+            // All at once.
+            let tasks: Vec<_> = tasks.collect();
+            for task in tasks {
+                // One that panicked is an error here.
+                let _ = runtime.block_on(task);
+            }
         });
     });
     assert_eq!(totals(&balancer), books.totals());
