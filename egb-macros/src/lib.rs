@@ -11,6 +11,8 @@ mod balanced;
 mod derive;
 mod mistakes;
 #[cfg(test)]
+mod random_input;
+#[cfg(test)]
 mod snapshots;
 mod tokens;
 
