@@ -282,3 +282,40 @@ fn a_database_that_takes_the_place_of_the_open_one_is_used_instead() {
     store.apply(&[change(2)]).unwrap();
     assert_eq!(ground.record(2).counters.calls, 2);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(96))]
+
+    /// Wherever bytes are overwritten: what is there is used as far as it makes sense, or refused and left as it was.
+    #[test]
+    fn a_database_with_any_bytes_overwritten_does_no_harm(
+        edits in proptest::collection::vec(
+            (proptest::prelude::any::<u32>(), 1..200_usize, proptest::prelude::any::<u8>()),
+            1..6,
+        )
+    ) {
+        static SOUND: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+        let sound = SOUND.get_or_init(|| {
+            let ground = Ground::filled(60);
+            ground.open().edit(&Edit::Add(vec!["added".into()])).unwrap();
+            fs::read(ground.path()).unwrap()
+        });
+        let mut bytes = sound.clone();
+        for (at, length, value) in edits {
+            let at = at as usize % bytes.len();
+            let end = bytes.len().min(at + length);
+            bytes[at..end].fill(value);
+        }
+        let ground = Ground::new();
+        fs::write(ground.path(), &bytes).unwrap();
+        match Sqlite::open(&ground.path()) {
+            Ok(mut store) => {
+                // Whatever they say, none of it panics.
+                let _ = (store.load(), store.usage(), store.added_keys());
+                let _ = (store.apply(&[change(0), disablement(1)]), store.changes_by_others());
+                let _ = store.edit(&Edit::Remove(vec![name(5)]));
+            }
+            Err(_) => proptest::prop_assert!(fs::read(ground.path()).unwrap() == bytes),
+        }
+    }
+}
