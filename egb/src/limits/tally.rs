@@ -49,7 +49,12 @@ impl Tally {
         // A thread that read the clock earlier may get here later.
         let (at, serial) =
             self.groups.back().map_or((at, serial), |newest| (newest.at.max(at), newest.serial.max(serial)));
-        self.total = self.total.saturating_add(uses);
+        // A damaged database may hold any number: the total is always that of the groups.
+        let uses = uses.min(u32::MAX - self.total);
+        if uses == 0 {
+            return;
+        }
+        self.total += uses;
         match self.groups.back_mut() {
             Some(newest) if newest.uses < 1 << self.scale => *newest = Group { at, uses: newest.uses + uses, serial },
             _ => {

@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::tally::Tally;
 use super::*;
 
 const MILLIS: u64 = 1_000_000;
@@ -589,4 +590,18 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn uses_that_no_key_can_have_had_do_no_harm() {
+    let mut tally = Tally::with_room(10);
+    for uses in [0, u32::MAX - 1, 0, 7, u32::MAX] {
+        tally.add(Group { at: at(1), uses, serial: 0 });
+    }
+    assert_eq!(tally.in_minute(at(1)), u32::MAX);
+    tally.record(1, at(2));
+    tally.take_back();
+    assert_eq!(tally.ready_at(10), at(1).plus(WINDOW));
+    tally.record(2, at(3 * WINDOW_MILLIS));
+    assert_eq!(tally.in_minute(at(3 * WINDOW_MILLIS)), 1);
 }
