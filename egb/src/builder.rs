@@ -338,7 +338,7 @@ fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {
 }
 
 pub(crate) fn check(config: &KeyConfig) -> Result<(), Error> {
-    let name = || match &config.label {
+    let name = || match config.label_text() {
         Some(label) => format!("the key labelled {label:?}"),
         None => format!("the key {} (a fingerprint; keys are never shown)", config.key.fingerprint()),
     };
@@ -353,7 +353,7 @@ pub(crate) fn check(config: &KeyConfig) -> Result<(), Error> {
 }
 
 fn check_limits(config: &KeyConfig) -> Result<(), Error> {
-    match config.zero {
+    match config.zero_limit() {
         Some(limit) => Err(invalid(format!("the limit {limit}"), "is 0; set a number above 0, or none for no limit")),
         None => Ok(()),
     }

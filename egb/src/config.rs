@@ -22,17 +22,50 @@ use crate::limits::Limits;
 pub struct KeyConfig {
     pub(crate) key: Key,
     pub(crate) weight: f64,
-    pub(crate) label: Option<String>,
-    pub(crate) group: Option<String>,
     pub(crate) limits: Limits,
+    /// Boxed, as most keys of a large pool have none.
+    names: Option<Box<Names>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Names {
+    label: Option<String>,
+    group: Option<String>,
     /// A limit that was set to 0, for `build` to complain about.
-    pub(crate) zero: Option<&'static str>,
+    zero: Option<&'static str>,
 }
 
 impl KeyConfig {
     /// A key with weight 1 and no limits.
     pub fn new(key: impl Into<Key>) -> Self {
-        Self { key: key.into(), weight: 1.0, label: None, group: None, limits: Limits::default(), zero: None }
+        Self { key: key.into(), weight: 1.0, limits: Limits::default(), names: None }
+    }
+
+    pub(crate) fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// With a label and a group, where there are.
+    pub(crate) fn with_names(self, label: Option<&str>, group: Option<&str>) -> Self {
+        let labelled = label.into_iter().fold(self, Self::label);
+        group.into_iter().fold(labelled, Self::group)
+    }
+
+    pub(crate) fn label_text(&self) -> Option<&str> {
+        self.names.as_ref().and_then(|names| names.label.as_deref())
+    }
+
+    pub(crate) fn group_name(&self) -> Option<&str> {
+        self.names.as_ref().and_then(|names| names.group.as_deref())
+    }
+
+    /// The limit that was set to 0.
+    pub(crate) fn zero_limit(&self) -> Option<&'static str> {
+        self.names.as_ref().and_then(|names| names.zero)
+    }
+
+    fn names(&mut self) -> &mut Names {
+        self.names.get_or_insert_default()
     }
 
     /// The key's share of traffic relative to the others: a finite number above 0, which
@@ -46,7 +79,7 @@ impl KeyConfig {
     /// A name to show in place of the key.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+        self.names().label = Some(label.into());
         self
     }
 
@@ -56,7 +89,7 @@ impl KeyConfig {
     /// all; and when one is told to wait for a quota, all wait.
     #[must_use]
     pub fn group(mut self, group: impl Into<String>) -> Self {
-        self.group = Some(group.into());
+        self.names().group = Some(group.into());
         self
     }
 
@@ -93,7 +126,7 @@ impl KeyConfig {
     fn limit(&mut self, name: &'static str, value: u32) -> Option<NonZeroU32> {
         let limit = NonZeroU32::new(value);
         if limit.is_none() {
-            self.zero = Some(name);
+            self.names().zero = Some(name);
         }
         limit
     }

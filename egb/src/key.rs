@@ -1,7 +1,8 @@
 //! The secret: one API key, redacted wherever it could be printed. Knows nothing of pools or health.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -173,6 +174,28 @@ impl Fingerprint {
 
     pub(crate) fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+}
+
+/// A map by fingerprint. A fingerprint is a hash, and needs no other.
+pub(crate) type ByFingerprint<V> = HashMap<Fingerprint, V, BuildHasherDefault<FirstBytes>>;
+
+/// Takes the first eight bytes of what is hashed for the hash.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    // The length, which is the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -74,14 +74,8 @@ impl<'a> Entry<'a> {
 
     /// The same with keys of its own.
     pub(super) fn to_owned(&self) -> KeyConfig {
-        KeyConfig {
-            key: self.key.into(),
-            weight: self.weight,
-            label: self.label.map(str::to_owned),
-            group: self.group.map(str::to_owned),
-            limits: self.limits,
-            zero: None,
-        }
+        let config = KeyConfig::new(self.key).weight(self.weight).with_limits(self.limits);
+        config.with_names(self.label, self.group)
     }
 }
 

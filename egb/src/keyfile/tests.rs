@@ -39,12 +39,12 @@ fn attributes_are_read_in_any_order() {
             .unwrap();
     let first = &entries[0];
     assert_eq!(pairs(&entries), [("A1", 2.5), ("A2", 1.0)]);
-    assert_eq!((first.label.as_deref(), first.group.as_deref()), (Some("main"), Some("project-7")));
+    assert_eq!((first.label_text(), first.group_name()), (Some("main"), Some("project-7")));
     assert_eq!(first.limits.rpm.map(NonZeroU32::get), Some(15));
     assert_eq!(first.limits.rpd.map(NonZeroU32::get), Some(1000));
     assert_eq!(first.limits.tpm.map(NonZeroU32::get), Some(250_000));
     assert_eq!(first.limits.concurrency.map(NonZeroU32::get), Some(u32::MAX));
-    assert_eq!((&entries[1].label, &entries[1].group, entries[1].limits), (&None, &None, Limits::default()));
+    assert_eq!((entries[1].label_text(), entries[1].group_name(), entries[1].limits), (None, None, Limits::default()));
 }
 
 #[test]

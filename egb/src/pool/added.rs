@@ -54,7 +54,10 @@ impl Added {
     /// Takes other keys in place of those there were, and returns which of these were alone.
     pub(super) fn replace(&mut self, configs: Vec<KeyConfig>, given: &HashSet<Fingerprint>) -> HashSet<Fingerprint> {
         let defaults = self.defaults;
-        let with_defaults = |config: KeyConfig| KeyConfig { limits: config.limits.or(defaults), ..config };
+        let with_defaults = |config: KeyConfig| {
+            let limits = config.limits.or(defaults);
+            config.with_limits(limits)
+        };
         self.configs = configs.into_iter().map(with_defaults).collect();
         let before = std::mem::take(&mut self.alone);
         self.find_alone(given);

@@ -1,7 +1,8 @@
 //! What operators do to a pool: fill it, reload it, reset, enable and disable keys, look at it.
 
 use crate::sync::atomic::{AtomicBool, Ordering};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::time::SystemTime;
 
 use crate::sync::{Mutex, RwLock};
 
@@ -14,11 +15,11 @@ use super::quota::{Groups, Quotas};
 use super::sessions::Sessions;
 use super::state::State;
 use super::{Effect, Pool};
-use crate::clock::{Tick, Timeline};
+use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
 use crate::events::{Bus, EventKind};
 use crate::health::{Health, Streaks};
-use crate::key::Fingerprint;
+use crate::key::{ByFingerprint, Fingerprint};
 use crate::limits::{Budget, Limits};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
@@ -69,11 +70,9 @@ impl Pool {
         journaled: bool,
     ) -> Self {
         let Settings { policy, seed, scope_limits, learn, usage, added, defaults, cache_size } = settings;
-        let mut strangers: HashMap<Fingerprint, Vec<Record>> = HashMap::with_capacity(records.len());
-        for record in records {
-            strangers.entry(record.fingerprint).or_default().push(record);
-        }
-        let mut unclaimed: HashMap<Fingerprint, Vec<Usage>> = HashMap::with_capacity(usage.len());
+        let mut records = records;
+        records.sort_unstable_by_key(|record| record.fingerprint);
+        let mut unclaimed: ByFingerprint<Vec<Usage>> = ByFingerprint::default();
         for usage in usage {
             unclaimed.entry(usage.holder).or_default().push(usage);
         }
@@ -81,7 +80,7 @@ impl Pool {
             lanes: vec![Lane::new("".into(), seed)],
             entries: Vec::with_capacity(configs.len()),
             vacant: Vec::new(),
-            index: HashMap::with_capacity(configs.len()),
+            index: ByFingerprint::with_capacity_and_hasher(configs.len(), <_>::default()),
             quotas: Quotas { scopes: Vec::new(), learn },
             groups: Groups::default(),
             sessions: Sessions::new(cache_size),
@@ -89,9 +88,9 @@ impl Pool {
             disabled: 0,
             dirty: Vec::with_capacity(configs.len()),
             farewells: Vec::new(),
-            remains: HashMap::new(),
+            remains: ByFingerprint::default(),
             added: Added::new(added, defaults),
-            strangers,
+            strangers: ByFingerprint::default(),
             unclaimed,
             events: Vec::new(),
             woken: Vec::new(),
@@ -113,7 +112,12 @@ impl Pool {
                 state.quotas.scopes.push((scope, limits));
             }
             let configs = state.added.beside(configs);
-            pool.add(state, configs.into_iter().enumerate().collect());
+            pool.add(state, configs.into_iter().enumerate().collect(), &records);
+            for record in records {
+                if !state.index.contains_key(&record.fingerprint) {
+                    state.strangers.entry(record.fingerprint).or_default().push(record);
+                }
+            }
         });
         pool
     }
@@ -193,7 +197,7 @@ impl Pool {
             }
         }
         reloaded.added = added.len();
-        for id in self.add(state, added) {
+        for id in self.add(state, added, &[]) {
             state.tell(id, NO_SCOPE, EventKind::Added);
             // A key that came back is enabled again: the store has to know.
             if self.journaled {
@@ -203,29 +207,44 @@ impl Pool {
         reloaded
     }
 
-    /// Adds keys that are not in the pool. Returns their slots.
-    fn add(&self, state: &mut State, configs: Vec<(usize, KeyConfig)>) -> Vec<SlotId> {
+    /// Adds keys that are not in the pool, with what the store knows of them: `stored`, sorted by fingerprint, or what
+    /// was kept of strangers. Returns their slots.
+    fn add(&self, state: &mut State, configs: Vec<(usize, KeyConfig)>, stored: &[Record]) -> Vec<SlotId> {
         let now = self.now();
         // First, as a new lane takes in all keys that are there.
+        let (wall, time) = (self.timeline.wall(), self.timeline.time_of(now));
+        let mut records = ByFingerprint::with_capacity_and_hasher(stored.len(), <_>::default());
+        let mut start = 0;
+        for one_key in stored.chunk_by(|a, b| a.fingerprint == b.fingerprint) {
+            records.insert(one_key[0].fingerprint, start..start + one_key.len());
+            start += one_key.len();
+        }
         let mut known = Vec::with_capacity(configs.len());
         for (position, config) in configs {
-            let records = state.strangers.remove(&config.key.fingerprint()).unwrap_or_default();
-            known.push((position, self.recall(state, config, records, now)));
+            let fingerprint = config.key.fingerprint();
+            let stranger = state.strangers.remove(&fingerprint);
+            let found = stranger.as_deref().or_else(|| records.get(&fingerprint).map(|place| &stored[place.clone()]));
+            let found = found.unwrap_or_default();
+            let (main, scoped) = self.recall(state, config.weight, found, wall, time);
+            known.push((position, config, main.cloned(), scoped));
         }
         state.sessions.set_keys(state.index.len() + known.len());
         let mut turns = Vec::with_capacity(known.len());
-        for (position, (config, record, scoped)) in known {
+        for (position, config, record, scoped) in known {
             let fingerprint = config.key.fingerprint();
             let id = state.vacant.pop().unwrap_or_else(|| {
                 state.entries.push(None);
                 SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
             });
             let remains = state.remains.remove(&fingerprint).unwrap_or_default();
-            let group = config.group.as_deref().map(|name| state.groups.named(name, &state.quotas));
+            let group = config.group_name().map(|name| state.groups.named(name, &state.quotas));
             let gauge = state.groups.gauge(group, &state.quotas, remains.slot.as_deref());
             let slot = Slot::new(id, config.key.clone(), gauge);
-            let entry =
-                Entry::new(slot, position, config, group, record, scoped, remains, &self.policy, &self.timeline);
+            let mut entry = Entry::new(slot, position, config, group, remains);
+            entry.scoped = scoped;
+            if let Some(record) = record {
+                entry.restore(&record, &self.policy, wall, time);
+            }
             turns.push((id, entry.main.health.effective, entry.use_stamp()));
             state.disabled += usize::from(entry.main.health.disabled);
             state.entries[id as usize] = Some(entry);
@@ -270,22 +289,21 @@ impl Pool {
     }
 
     /// What the store knows of a key: its record, and its condition in the scopes where it is impaired.
-    fn recall(
+    fn recall<'r>(
         &self,
         state: &mut State,
-        config: KeyConfig,
-        records: Vec<Record>,
-        now: Tick,
-    ) -> (KeyConfig, Option<Record>, Vec<Scoped>) {
-        let (main, others): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.scope.is_none());
-        let main = main.into_iter().next();
-        let epoch = main.as_ref().map_or(0, |main| main.state.epoch);
-        let (wall, time) = (self.timeline.wall(), self.timeline.time_of(now));
+        weight: f64,
+        records: &'r [Record],
+        wall: Wall,
+        time: SystemTime,
+    ) -> (Option<&'r Record>, Vec<Scoped>) {
+        let main = records.iter().find(|record| record.scope.is_none());
+        let epoch = main.map_or(0, |main| main.state.epoch);
         let mut scoped = Vec::new();
         // Those of an older epoch were reset since.
-        for record in others.into_iter().filter(|record| record.state.epoch >= epoch) {
+        for record in records.iter().filter(|record| record.scope.is_some() && record.state.epoch >= epoch) {
             let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-            health.set_weight(config.weight);
+            health.set_weight(weight);
             if let (Some(name), false) = (&record.scope, health.is_full(time))
                 && let Some(scope) = self.add_scope(state, name)
             {
@@ -294,7 +312,7 @@ impl Pool {
                 scoped.push(Scoped { scope, condition, dirty: false });
             }
         }
-        (config, main, scoped)
+        (main, scoped)
     }
 
     fn remove(&self, state: &mut State, id: SlotId) {
@@ -310,11 +328,10 @@ impl Pool {
         state.vacant.push(id);
         state.disabled -= usize::from(entry.main.health.disabled);
         if self.journaled {
-            let mut counters = entry.stored;
-            counters.add(&entry.writing);
             let mut changes = Vec::new();
             let usage = self.usage(state, &entry, wall);
             entry.take_changes(&state.lanes, wall, usage, &mut changes);
+            let counters = entry.stored;
             let records = changes.iter().map(|change| {
                 let mut shared = change.state.clone();
                 // Who puts the key back wants it used: it comes back enabled.
@@ -322,10 +339,7 @@ impl Pool {
                     shared.health = enabled(&shared.health);
                     shared.epoch += 1;
                 }
-                let mut counters = if change.scope.is_none() { counters } else { Counters::default() };
-                if change.scope.is_none() {
-                    counters.add(&change.added);
-                }
+                let counters = if change.scope.is_none() { counters } else { Counters::default() };
                 Record { fingerprint, scope: change.scope.clone(), state: shared, counters }
             });
             state.strangers.insert(fingerprint, records.collect());
@@ -345,14 +359,14 @@ impl Pool {
         for scoped in &mut entry.scoped {
             scoped.condition.health.set_weight(config.weight);
         }
-        let (old_group, is_same_group) = (entry.group, entry.config.group == config.group);
+        let (old_group, is_same_group) = (entry.group, entry.config.group_name() == config.group_name());
         entry.config = config;
         if let Some(group) = old_group {
             let members = state.leave_group(id, group);
             self.came_under(state, &members, now);
         }
         if !is_same_group {
-            let name = state.entry(id).config.group.clone();
+            let name = state.entry(id).config.group_name().map(str::to_owned);
             let group = name.map(|name| state.groups.named(&name, &state.quotas));
             let gauge = state.groups.gauge(group, &state.quotas, None);
             let entry = state.entry_mut(id);
@@ -404,7 +418,7 @@ impl Pool {
         let next = change(&self.policy, &entry.main.health);
         let is_disabled = next.disabled;
         entry.epoch += 1;
-        entry.auto.unjudged = None;
+        entry.forget_fetches();
         // Calls that are still running began before the operator's word.
         entry.main.set_by_hand(next, serial);
         if !is_disabled {

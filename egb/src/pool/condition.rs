@@ -13,7 +13,7 @@ pub(super) struct Condition {
     pub(super) health: Health,
     /// The last checkout before the present cooldown began: verdicts up to it are late.
     pub(super) cooling_since: u64,
-    pub(super) probe: Option<Probe>,
+    pub(super) probe: Option<Box<Probe>>,
     /// Whether the health changed since it was handed to the writer.
     pub(super) changed: bool,
     /// The end of the cooldown as the store has it, by a wall clock that may have been wrong.
@@ -97,13 +97,13 @@ impl Condition {
     /// A checkout begins; one of a half-open key is its probe, and no other gets it for a while.
     pub(super) fn begin(&mut self, serial: u64, now: Tick, timeline: &Timeline) {
         if self.health.streaks.circuit > 0 && self.health.is_half_open(timeline.time_of(now)) {
-            self.probe = Some(Probe { serial, until: now.plus(PROBE_TIMEOUT) });
+            self.probe = Some(Box::new(Probe { serial, until: now.plus(PROBE_TIMEOUT) }));
         }
     }
 
     /// A checkout ends.
     pub(super) fn end(&mut self, serial: u64) {
-        if self.probe.is_some_and(|probe| probe.serial == serial) {
+        if self.probe.as_ref().is_some_and(|probe| probe.serial == serial) {
             self.probe = None;
         }
     }
@@ -111,7 +111,7 @@ impl Condition {
     /// The first instant at which it allows a use.
     pub(super) fn ready_at(&self, timeline: &Timeline) -> Tick {
         let cooldown = self.health.cooldown_until.map_or(Tick::ZERO, |until| timeline.tick_of(until));
-        cooldown.max(self.probe.map_or(Tick::ZERO, |probe| probe.until))
+        cooldown.max(self.probe.as_ref().map_or(Tick::ZERO, |probe| probe.until))
     }
 
     /// Whether a success would leave it as it is, whenever it came.

@@ -36,14 +36,14 @@ pub(super) struct Entry {
     pub(super) scoped: Vec<Scoped>,
     /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
     pub(super) epoch: u64,
-    pub(super) last_used: Option<Tick>,
+    /// `Tick::ZERO` is never.
+    pub(super) last_used: Tick,
     /// By the wall clock: before this process began, where ticks do not reach.
     pub(super) used_before: Option<SystemTime>,
-    pub(super) auto: Auto,
-    /// On disk, by all processes.
+    /// Of keys that were fetched in auto-success mode.
+    pub(super) auto: Option<Box<Auto>>,
+    /// On disk, by all processes, or handed to the writer.
     pub(super) stored: Counters,
-    /// Handed to the writer and not yet confirmed.
-    pub(super) writing: Counters,
     /// Not yet handed to the writer.
     pub(super) pending: Counters,
 }
@@ -110,6 +110,13 @@ impl Entry {
         let serene = self.scoped.is_empty() && !self.watched && self.main.is_serene(policy);
         // In one order with `in_flight`: a call that ends must see this, or be seen to have ended.
         self.slot.serene.store(serene, Ordering::SeqCst);
+    }
+
+    /// No success is implied by the fetches so far.
+    pub(super) fn forget_fetches(&mut self) {
+        if let Some(auto) = &mut self.auto {
+            auto.unjudged = None;
+        }
     }
 
     /// The condition for the calls of a scope alone, if it is anything but full health.
@@ -185,7 +192,7 @@ impl Entry {
             }
         }
         if matches!(verdict, Verdict::Failure(_)) {
-            self.auto.unjudged = None;
+            self.forget_fetches();
         }
         self.refresh_serene(policy);
     }
@@ -221,31 +228,13 @@ impl Entry {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that is known of a key, from as many places")]
     pub(super) fn new(
         slot: Slot,
         position: usize,
         config: KeyConfig,
         group: Option<GroupId>,
-        record: Option<Record>,
-        scoped: Vec<Scoped>,
         remains: Remains,
-        policy: &Policy,
-        timeline: &Timeline,
     ) -> Self {
-        let mut health = Health::new(config.weight);
-        let (mut epoch, mut stored, mut used_before, mut stored_until) = (0, Counters::default(), None, None);
-        if let Some(record) = record {
-            let wall = timeline.wall();
-            let now = timeline.time_of(timeline.now());
-            stored_until = record.state.health.cooldown_until;
-            health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(now);
-            health.set_weight(config.weight);
-            health = policy.bounded(health);
-            epoch = record.state.epoch;
-            stored = record.counters;
-            used_before = record.state.last_used;
-        }
         let Remains { slot: earlier, budget } = remains;
         let inherited = earlier.map_or(0, |earlier| earlier.in_flight.load(Ordering::SeqCst));
         slot.in_flight.store(inherited, Ordering::SeqCst);
@@ -253,20 +242,30 @@ impl Entry {
             slot: Arc::new(slot),
             position,
             inherited,
-            config,
             group,
             budget,
             watched: false,
-            main: Condition { stored_until, ..Condition::new(health) },
-            scoped,
-            epoch,
-            last_used: None,
-            used_before,
-            auto: Auto::default(),
-            stored,
-            writing: Counters::default(),
+            main: Condition::new(Health::new(config.weight)),
+            config,
+            scoped: Vec::new(),
+            epoch: 0,
+            last_used: Tick::ZERO,
+            used_before: None,
+            auto: None,
+            stored: Counters::default(),
             pending: Counters::default(),
         }
+    }
+
+    /// Goes on with what the store knows.
+    pub(super) fn restore(&mut self, record: &Record, policy: &Policy, wall: Wall, time: SystemTime) {
+        let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
+        health.set_weight(self.config.weight);
+        let stored_until = record.state.health.cooldown_until;
+        self.main = Condition { stored_until, ..Condition::new(policy.bounded(health)) };
+        self.epoch = record.state.epoch;
+        self.stored = record.counters;
+        self.used_before = record.state.last_used;
     }
 
     /// Goes on in a new slot, which the pool's other members do not know: calls that hold the old one settle
@@ -278,21 +277,20 @@ impl Entry {
         self.inherited = running;
         self.slot.in_flight.store(running, Ordering::SeqCst);
         self.slot.dirty.store(old.dirty.load(Ordering::SeqCst), Ordering::SeqCst);
-        self.pending.successes += old.quiet_successes.swap(0, Ordering::SeqCst);
+        self.pending.successes += i64::from(old.quiet_successes.swap(0, Ordering::SeqCst));
     }
 
     pub(super) fn row(&self, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
         let quota = state.groups.quota(self);
         let used = quota.budget.used(now);
         let mut counters = self.stored;
-        counters.add(&self.writing);
         counters.add(&self.pending);
-        counters.successes = counters.successes.saturating_add(self.slot.quiet_successes.load(Ordering::SeqCst));
+        counters.successes = counters.successes.saturating_add(self.slot.quiet_successes.load(Ordering::SeqCst).into());
         KeyStats {
             masked: self.slot.key.masked(),
             fingerprint: self.slot.key.fingerprint(),
-            label: self.config.label.clone(),
-            group: self.config.group.clone(),
+            label: self.config.label_text().map(str::to_owned),
+            group: self.config.group_name().map(str::to_owned),
             state: self.key_state(&quota, &state.quotas, timeline, wall, now),
             health: self.main.health.moved(|instant| wall.wall_of(instant)),
             scopes: self.scopes(&quota, &state.lanes, timeline, wall, now),
@@ -340,15 +338,15 @@ impl Entry {
     pub(super) fn use_stamp(&self) -> Option<u64> {
         const THIS_PROCESS: u64 = 1 << 63;
         match (self.last_used, self.used_before) {
-            (Some(tick), _) => Some(tick.0.saturating_add(THIS_PROCESS)),
-            (None, Some(wall)) => Some(micros(wall).min(THIS_PROCESS - 1)),
-            (None, None) => None,
+            (Tick::ZERO, used_before) => used_before.map(|wall| micros(wall).min(THIS_PROCESS - 1)),
+            (tick, _) => Some(tick.0.saturating_add(THIS_PROCESS)),
         }
     }
 
     /// When the key was used last, by the wall clock.
     pub(super) fn last_used(&self, wall: Wall) -> Option<SystemTime> {
-        self.last_used.map(|tick| wall.past_wall_of(tick)).or(self.used_before)
+        let here = (self.last_used != Tick::ZERO).then(|| wall.past_wall_of(self.last_used));
+        here.or(self.used_before)
     }
 
     fn key_state(&self, quota: &Quota<'_>, quotas: &Quotas, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {

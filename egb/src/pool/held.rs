@@ -1,6 +1,6 @@
 //! What a running call holds on to: the part of a key's state that outlives its place in the pool.
 
-use crate::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::fmt;
 use std::slice;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct Slot {
     /// Where running calls are counted beside that.
     pub(super) gauge: Option<Arc<Gauge>>,
     /// Successes that were counted without the lock and not yet collected.
-    pub(super) quiet_successes: AtomicI64,
+    pub(super) quiet_successes: AtomicU32,
 }
 
 struct Company {
@@ -54,7 +54,7 @@ impl Slot {
             departed: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             gauge,
-            quiet_successes: AtomicI64::new(0),
+            quiet_successes: AtomicU32::new(0),
         }
     }
 

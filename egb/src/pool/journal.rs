@@ -42,24 +42,19 @@ impl Journal for Pool {
         !state.dirty.is_empty() || !state.farewells.is_empty()
     }
 
-    fn committed(&self, batch: &[Change]) {
-        self.resolve(batch, |entry| {
-            let written = std::mem::take(&mut entry.writing);
-            entry.stored.add(&written);
-        });
-    }
+    /// What was handed over is counted as stored already.
+    fn committed(&self, _: &[Change]) {}
 
     fn rejected(&self, batch: &[Change]) {
-        self.resolve(batch, |entry| {
-            let written = std::mem::take(&mut entry.writing);
-            entry.pending.add(&written);
-        });
         for chunk in batch.chunks(AT_ONCE) {
             self.locked(|state| {
                 for change in chunk {
                     match state.index.get(&change.fingerprint).copied() {
                         Some(id) if !change.is_farewell => {
-                            state.entry_mut(id).main.changed |= change.is_news && change.scope.is_none();
+                            let entry = state.entry_mut(id);
+                            entry.stored.add(&change.added.negated());
+                            entry.pending.add(&change.added);
+                            entry.main.changed |= change.is_news && change.scope.is_none();
                             self.keep_scope(state, id, change);
                             state.mark_dirty(id);
                         }
@@ -239,17 +234,6 @@ impl Pool {
             entry.refresh_serene(&self.policy);
         }
     }
-
-    fn resolve(&self, batch: &[Change], outcome: impl Fn(&mut Entry)) {
-        for chunk in batch.chunks(AT_ONCE) {
-            let mut state = self.state.lock();
-            for change in chunk.iter().filter(|change| !change.is_farewell) {
-                if let Some(id) = state.index.get(&change.fingerprint).copied() {
-                    outcome(state.entry_mut(id));
-                }
-            }
-        }
-    }
 }
 
 impl Entry {
@@ -258,8 +242,8 @@ impl Entry {
         // In this order, so that a success counted meanwhile finds either its count or the mark gone.
         self.slot.dirty.store(false, Ordering::SeqCst);
         let mut added = std::mem::take(&mut self.pending);
-        added.successes += self.slot.quiet_successes.swap(0, Ordering::SeqCst);
-        self.writing.add(&added);
+        added.successes += i64::from(self.slot.quiet_successes.swap(0, Ordering::SeqCst));
+        self.stored.add(&added);
         self.heal_store(wall);
         let (fingerprint, epoch, last_used) = (self.slot.key.fingerprint(), self.epoch, self.last_used(wall));
         let change = |condition: &mut Condition, scope, added| {
@@ -310,6 +294,11 @@ impl Entry {
 const SLACK: Duration = Duration::from_secs(1);
 
 impl Counters {
+    fn negated(self) -> Self {
+        let Self { calls, begun, successes, failures, throttled } = self;
+        Self { calls: -calls, begun: -begun, successes: -successes, failures: -failures, throttled: -throttled }
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         // A damaged database may hold any number.
         self.calls = self.calls.saturating_add(other.calls);

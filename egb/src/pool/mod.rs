@@ -125,6 +125,9 @@ pub(crate) struct Queued {
     pub(crate) shortage: Shortage,
 }
 
+/// So many successes are counted without the lock at most, far from overflow.
+const MANY_QUIET: u32 = 1 << 30;
+
 /// So many scopes have a lane; a scope is a model or an endpoint, not a user.
 pub(crate) const MAX_SCOPES: usize = 256;
 
@@ -328,9 +331,20 @@ impl Pool {
         })
     }
 
+    /// Books the successes that were counted without the lock. A store collects them all the time; without one nobody does.
+    fn collect(&self, slot: &Arc<Slot>) {
+        self.locked(|state| {
+            if let Some(id) = state.id_of(slot) {
+                let quiet = slot.quiet_successes.swap(0, Ordering::SeqCst);
+                state.entry_mut(id).pending.successes += i64::from(quiet);
+            }
+        });
+    }
+
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
         let entry = state.entry_mut(id);
-        if let Some(implied) = entry.auto.implied(entry.main.cooling_since, now)
+        let cooling_since = entry.main.cooling_since;
+        if let Some(implied) = entry.auto.as_mut().and_then(|auto| auto.implied(cooling_since, now))
             && !entry.slot.serene.load(Ordering::SeqCst)
         {
             let (time, before) = (self.timeline.time_of(now), entry.main.health.clone());
@@ -340,7 +354,7 @@ impl Pool {
         }
         let slot = state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
-        entry.auto.fetched(serial, now);
+        entry.auto.get_or_insert_default().fetched(serial, now);
         entry.pending.successes += 1;
         entry.pending.begun += i64::from(is_first);
         let wake = self.journaled && state.mark_dirty(id);
@@ -361,7 +375,9 @@ impl Pool {
         if slot.serene.load(Ordering::SeqCst) && !slot.departed.load(Ordering::SeqCst) {
             match verdict {
                 Verdict::Success if !self.is_failing.load(Ordering::SeqCst) => {
-                    slot.quiet_successes.fetch_add(1, Ordering::SeqCst);
+                    if slot.quiet_successes.fetch_add(1, Ordering::SeqCst) >= MANY_QUIET {
+                        self.collect(slot);
+                    }
                     return Effect { wake: self.mark_dirty(slot), disabled: false };
                 }
                 Verdict::Neutral => return Effect::default(),
@@ -450,13 +466,15 @@ impl Pool {
         self.locked(|state| {
             let id = *state.index.get(&fingerprint)?;
             let entry = state.entry_mut(id);
-            let fetched = entry.auto.open > 0;
+            let fetch = entry.auto.as_mut().filter(|auto| auto.open > 0).map(|auto| {
+                auto.open -= 1;
+                auto.last_fetch
+            });
             // Without a fetch it is news of now, and never late.
-            let serial = if fetched { entry.auto.last_fetch } else { u64::MAX };
+            let serial = fetch.unwrap_or(u64::MAX);
             entry.main.probe = None;
-            entry.auto.open = entry.auto.open.saturating_sub(1);
-            entry.auto.unjudged = None;
-            if fetched {
+            entry.forget_fetches();
+            if fetch.is_some() {
                 // The fetch was counted as a success.
                 entry.pending.successes -= 1;
             } else {

@@ -1,7 +1,6 @@
 //! What the pool's lock guards, and the place of each key: in line, parked until an instant, or out.
 
 use crate::sync::atomic::Ordering;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::SystemTime;
@@ -16,7 +15,7 @@ use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline};
 use crate::events::{Event, EventKind};
 use crate::health::Health;
-use crate::key::Fingerprint;
+use crate::key::ByFingerprint;
 use crate::outcome::Reason;
 use crate::schedule::SlotId;
 use crate::store::{Change, Record, Usage};
@@ -27,7 +26,7 @@ pub(super) struct State {
     /// By slot; `None` is vacant.
     pub(super) entries: Vec<Option<Entry>>,
     pub(super) vacant: Vec<SlotId>,
-    pub(super) index: HashMap<Fingerprint, SlotId>,
+    pub(super) index: ByFingerprint<SlotId>,
     pub(super) quotas: Quotas,
     pub(super) groups: Groups,
     pub(super) sessions: Sessions,
@@ -38,13 +37,13 @@ pub(super) struct State {
     /// Last changes of keys that were removed.
     pub(super) farewells: Vec<Change>,
     /// What stays of keys that were removed, as long as it matters.
-    pub(super) remains: HashMap<Fingerprint, Remains>,
+    pub(super) remains: ByFingerprint<Remains>,
     /// Keys that no source gives.
     pub(super) added: Added,
     /// What the store knows of keys that are not in the pool.
-    pub(super) strangers: HashMap<Fingerprint, Vec<Record>>,
+    pub(super) strangers: ByFingerprint<Vec<Record>>,
     /// What the store knows of the use of limits by keys and groups that are not in the pool.
-    pub(super) unclaimed: HashMap<Fingerprint, Vec<Usage>>,
+    pub(super) unclaimed: ByFingerprint<Vec<Usage>>,
     /// What happened, to be told once the lock is free.
     pub(super) events: Vec<Event>,
     /// Callers to be woken once the lock is free.
@@ -64,7 +63,7 @@ impl State {
     pub(super) fn tell(&mut self, id: SlotId, scope: ScopeId, kind: EventKind) {
         let entry = self.entry(id);
         let scope = (scope != NO_SCOPE).then(|| Arc::clone(&self.lane(scope).name));
-        let (fingerprint, label) = (entry.slot.key.fingerprint(), entry.config.label.clone());
+        let (fingerprint, label) = (entry.slot.key.fingerprint(), entry.config.label_text().map(str::to_owned));
         self.events.push(Event { fingerprint, label, scope, kind });
     }
 
@@ -206,7 +205,7 @@ impl State {
         timeline: &Timeline,
     ) -> Arc<Slot> {
         let entry = self.entry_mut(id);
-        entry.last_used = Some(now);
+        entry.last_used = now;
         entry.pending.calls += 1;
         entry.main.begin(serial, now, timeline);
         if let Some(scoped) = entry.within_mut(scope) {

@@ -104,8 +104,8 @@ fn add(
         &*Zeroizing::new(secret),
         sealer.is_some(),
         config.weight,
-        config.label,
-        config.group,
+        config.label_text(),
+        config.group_name(),
         number(rpm),
         number(rpd),
         number(tpm),
@@ -155,7 +155,8 @@ fn read(row: &Row<'_>, sealer: Option<&Sealer>) -> rusqlite::Result<Option<KeyCo
         _ => 1.0,
     };
     let limits = Limits { rpm: number(6)?, rpd: number(7)?, tpm: number(8)?, concurrency: number(9)? };
-    Ok(Some(KeyConfig { label: name(4)?, group: name(5)?, limits, ..KeyConfig::new(key).weight(weight) }))
+    let config = KeyConfig::new(key).weight(weight).with_limits(limits);
+    Ok(Some(config.with_names(name(4)?.as_deref(), name(5)?.as_deref())))
 }
 
 /// Seals all keys that are in the clear.

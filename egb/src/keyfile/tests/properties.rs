@@ -18,7 +18,8 @@ fn an_entry() -> impl Strategy<Value = KeyConfig> {
     let limit = || proptest::option::of(1..=u32::MAX).prop_map(|limit| limit.and_then(NonZeroU32::new));
     let limits = (limit(), limit(), limit(), limit());
     (a_key(), weight, name(), name(), limits).prop_map(|(key, weight, label, group, (rpm, rpd, tpm, concurrency))| {
-        KeyConfig { key: key.into(), weight, label, group, limits: Limits { rpm, rpd, tpm, concurrency }, zero: None }
+        let config = KeyConfig::new(key).weight(weight).with_limits(Limits { rpm, rpd, tpm, concurrency });
+        config.with_names(label.as_deref(), group.as_deref())
     })
 }
 
@@ -30,8 +31,8 @@ fn write_entry(entry: &KeyConfig, style: usize) -> String {
     let Limits { rpm, rpd, tpm, concurrency } = entry.limits;
     let limits = [("rpm", rpm), ("rpd", rpd), ("tpm", tpm), ("concurrency", concurrency)];
     let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?.to_string())));
-    let texts = [("label", &entry.label), ("group", &entry.group)];
-    let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
+    let texts = [("label", entry.label_text()), ("group", entry.group_name())];
+    let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?.to_owned())));
     for (name, value) in limits.chain(texts) {
         text.extend([white, name, "=", &value]);
     }
@@ -47,7 +48,7 @@ proptest! {
         let wanted: Vec<KeyConfig> = entries.into_iter().map(|(entry, _)| entry).collect();
         let repeats = |entry: &KeyConfig| {
             let key = entry.key.expose_secret();
-            key.len() >= 8 && [&entry.label, &entry.group].into_iter().flatten().any(|text| text.contains(key))
+            key.len() >= 8 && [entry.label_text(), entry.group_name()].into_iter().flatten().any(|text| text.contains(key))
         };
         prop_assume!(!wanted.iter().any(repeats));
         prop_assert_eq!(parse_text(&text).unwrap(), wanted);
