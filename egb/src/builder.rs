@@ -249,8 +249,7 @@ impl BalancerBuilder {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
             return Ok(Balancer::new(Arc::new(pool), self.sources, None));
         };
-        let weights = configs.iter().map(|config| (config.key.fingerprint(), config.weight)).collect();
-        let mut store = Sqlite::open_for(&path, &weights, self.seal.as_ref()).map_err(Arc::new)?;
+        let mut store = Sqlite::open_for(&path, &configs, self.seal.as_ref()).map_err(Arc::new)?;
         let records = store.load().map_err(Arc::new)?;
         let added = store.added_keys().map_err(Arc::new)?.unwrap_or_default();
         if configs.is_empty() && added.is_empty() {

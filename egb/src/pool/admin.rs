@@ -2,6 +2,7 @@
 
 use crate::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashSet;
+use std::ops::Range;
 use std::time::SystemTime;
 
 use crate::sync::{Mutex, RwLock};
@@ -211,27 +212,14 @@ impl Pool {
     /// was kept of strangers. Returns their slots.
     fn add(&self, state: &mut State, configs: Vec<(usize, KeyConfig)>, stored: &[Record]) -> Vec<SlotId> {
         let now = self.now();
-        // First, as a new lane takes in all keys that are there.
         let (wall, time) = (self.timeline.wall(), self.timeline.time_of(now));
-        let mut records = ByFingerprint::with_capacity_and_hasher(stored.len(), <_>::default());
-        let mut start = 0;
-        for one_key in stored.chunk_by(|a, b| a.fingerprint == b.fingerprint) {
-            records.insert(one_key[0].fingerprint, start..start + one_key.len());
-            start += one_key.len();
-        }
-        let mut known = Vec::with_capacity(configs.len());
-        for (position, config) in configs {
-            let fingerprint = config.key.fingerprint();
-            let stranger = state.strangers.remove(&fingerprint);
-            let found = stranger.as_deref().or_else(|| records.get(&fingerprint).map(|place| &stored[place.clone()]));
-            let found = found.unwrap_or_default();
-            let (main, scoped) = self.recall(state, config.weight, found, wall, time);
-            known.push((position, config, main.cloned(), scoped));
-        }
+        let known = self.find_records(state, configs, stored);
         state.sessions.set_keys(state.index.len() + known.len());
         let mut turns = Vec::with_capacity(known.len());
-        for (position, config, record, scoped) in known {
+        for Known { position, config, stranger, stored: place } in known {
             let fingerprint = config.key.fingerprint();
+            let records = stranger.as_deref().unwrap_or(&stored[place]);
+            let (main, scoped) = self.recall(state, config.weight, records, wall, time);
             let id = state.vacant.pop().unwrap_or_else(|| {
                 state.entries.push(None);
                 SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
@@ -242,8 +230,8 @@ impl Pool {
             let slot = Slot::new(id, config.key.clone(), gauge);
             let mut entry = Entry::new(slot, position, config, group, remains);
             entry.scoped = scoped;
-            if let Some(record) = record {
-                entry.restore(&record, &self.policy, wall, time);
+            if let Some(record) = main {
+                entry.restore(record, &self.policy, wall, time);
             }
             turns.push((id, entry.main.health.effective, entry.use_stamp()));
             state.disabled += usize::from(entry.main.health.disabled);
@@ -256,6 +244,29 @@ impl Pool {
         let added: Vec<SlotId> = turns.into_iter().map(|(id, ..)| id).collect();
         self.enter_groups(state, &added, now);
         added
+    }
+
+    /// What the store knows of each key. The scopes in it get their lanes here, before keys are added, as a new lane
+    /// takes in all keys that are there.
+    fn find_records(&self, state: &mut State, configs: Vec<(usize, KeyConfig)>, stored: &[Record]) -> Vec<Known> {
+        let mut places = ByFingerprint::with_capacity_and_hasher(stored.len(), <_>::default());
+        let mut start = 0;
+        for of_one_key in stored.chunk_by(|a, b| a.fingerprint == b.fingerprint) {
+            places.insert(of_one_key[0].fingerprint, start..start + of_one_key.len());
+            start += of_one_key.len();
+        }
+        let find = |(position, config): (usize, KeyConfig)| {
+            let fingerprint = config.key.fingerprint();
+            let stranger = state.strangers.remove(&fingerprint);
+            let place = places.remove(&fingerprint).unwrap_or_default();
+            for name in
+                stranger.as_deref().unwrap_or(&stored[place.clone()]).iter().filter_map(|record| record.scope.as_ref())
+            {
+                self.add_scope(state, name);
+            }
+            Known { position, config, stranger, stored: place }
+        };
+        configs.into_iter().map(find).collect()
     }
 
     /// New keys, or such as have new limits, come under the limits that are theirs.
@@ -456,6 +467,14 @@ impl Pool {
         let sessions = self.state.lock().sessions.stats();
         Stats { keys: keys.into_iter().map(|(_, row)| row).collect(), sessions }
     }
+}
+
+/// A key that is to be added, and what the store knows of it: what was kept of a stranger, or some of what was loaded.
+struct Known {
+    position: usize,
+    config: KeyConfig,
+    stranger: Option<Vec<Record>>,
+    stored: Range<usize>,
 }
 
 /// The health of a key that an operator enables: usable now, with the share that it had.

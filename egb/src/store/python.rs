@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction};
 
 use super::schema::{Refusal, UPSERT};
 use super::{Change, Counters, SharedState, StoreErrorKind, row, sqlite};
+use crate::config::KeyConfig;
 use crate::health::{Health, LastFailure};
 use crate::key::{Fingerprint, Key};
 use crate::outcome::Reason;
@@ -98,9 +99,10 @@ fn local_time(cell: ValueRef<'_>, zone: &TimeZone, now: SystemTime) -> Option<Sy
 /// Takes the database over, in a transaction that has made egb's tables already. Returns how many keys there were.
 pub(super) fn take_over(
     transaction: &Transaction<'_>,
-    weights: &HashMap<Fingerprint, f64>,
+    configs: &[KeyConfig],
     now: SystemTime,
 ) -> rusqlite::Result<usize> {
+    let weights = &configs.iter().map(|config| (config.key.fingerprint(), config.weight)).collect();
     let changes = read(transaction, weights, now)?;
     {
         let mut upsert = transaction.prepare_cached(UPSERT)?;

@@ -1,14 +1,13 @@
 //! Which database this is and what is in it: the application id, the schema's versions, and how one
 //! becomes the next. Knows nothing of Rust values; those are `row.rs`'s.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 
 use super::{StoreErrorKind, python};
 use crate::clock;
-use crate::key::Fingerprint;
+use crate::config::KeyConfig;
 
 /// Marks a database as egb's: "EGB" and a zero byte (<https://www.sqlite.org/fileformat2.html#application_id>).
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"EGB\0");
@@ -221,11 +220,7 @@ fn identify(connection: &Transaction<'_>) -> rusqlite::Result<Identity> {
 
 /// Refuses what is neither egb's nor the Python tool's, too new or read-only, and brings the rest to the newest version. Several processes
 /// may do so at once: one migrates, the others wait for it and find it done.
-pub(super) fn migrate(
-    connection: &mut Connection,
-    file: &Path,
-    weights: &HashMap<Fingerprint, f64>,
-) -> Result<(), Refusal> {
+pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyConfig]) -> Result<(), Refusal> {
     let transaction = connection.transaction()?;
     let found = accepted(&identify(&transaction)?)?;
     drop(transaction);
@@ -246,7 +241,7 @@ pub(super) fn migrate(
         transaction.pragma_update(None, "user_version", next)?;
     }
     let taken_over =
-        backup.is_some().then(|| python::take_over(&transaction, weights, clock::system_utc())).transpose()?;
+        backup.is_some().then(|| python::take_over(&transaction, configs, clock::system_utc())).transpose()?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()?;
     if let (Some(backup), Some(keys)) = (backup, taken_over) {

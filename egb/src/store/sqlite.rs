@@ -1,7 +1,7 @@
 //! The state of keys in an SQLite file that several processes share. Writes what it is told; when and
 //! in which groups is the writer's business.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{self, Path, PathBuf};
@@ -64,22 +64,18 @@ impl Sqlite {
     /// On an error the file is as it was.
     #[cfg(test)]
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_for(path, &HashMap::new(), None)
+        Self::open_for(path, &[], None)
     }
 
-    /// As `open`, for keys with these configured weights: the Python tool kept no weight beside the effective one.
+    /// As `open`, for these keys: the Python tool kept no configured weight beside the effective one.
     /// With a seal the keys in the database are sealed from now on.
-    pub(crate) fn open_for(
-        path: &Path,
-        weights: &HashMap<Fingerprint, f64>,
-        seal: Option<&Seal>,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn open_for(path: &Path, configs: &[KeyConfig], seal: Option<&Seal>) -> Result<Self, StoreError> {
         let fail = |kind| StoreError::new(path, kind);
         // Absolute, for SQLite gives some relative names a meaning of their own (":memory:").
         let file = path::absolute(path).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         let origin = make(&file).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         let refused = |refusal: Refusal| fail(refusal.into_kind());
-        let mut connection = connect(&file, weights).map_err(refused)?;
+        let mut connection = connect(&file, configs).map_err(refused)?;
         let sealer = seal.map(|seal| seal.attach(&mut connection)).transpose().map_err(refused)?;
         if origin == Origin::Found {
             warn_if_readable_by_others(&file);
@@ -121,7 +117,7 @@ impl Sqlite {
         if found.is_none() {
             return Err(StoreError::new(&self.path, StoreErrorKind::Moved));
         }
-        let fresh = Self::open_for(&self.path, &HashMap::new(), self.seal.as_ref())?;
+        let fresh = Self::open_for(&self.path, &[], self.seal.as_ref())?;
         *self = Self { clock: self.clock.clone(), was_replaced: true, ..fresh };
         tracing::warn!(
             target: "egb",
@@ -329,7 +325,7 @@ pub(super) fn sync_folder(file: &Path) {
 }
 
 /// Opens a file that exists, refuses what is not egb's, and brings the rest to the newest schema.
-fn connect(file: &Path, weights: &HashMap<Fingerprint, f64>) -> Result<Connection, Refusal> {
+fn connect(file: &Path, configs: &[KeyConfig]) -> Result<Connection, Refusal> {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
     let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
@@ -343,7 +339,7 @@ fn connect(file: &Path, weights: &HashMap<Fingerprint, f64>) -> Result<Connectio
     // Else a look at another program's database could move its write-ahead log into it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    schema::migrate(&mut connection, file, weights)?;
+    schema::migrate(&mut connection, file, configs)?;
     check(&connection)?;
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;

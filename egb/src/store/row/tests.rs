@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -10,7 +9,7 @@ use crate::store::testing::{change, name};
 
 fn table() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
-    schema::migrate(&mut connection, Path::new("in memory"), &HashMap::new()).ok().unwrap();
+    schema::migrate(&mut connection, Path::new("in memory"), &[]).ok().unwrap();
     connection
 }
 

@@ -3,7 +3,7 @@ use crate::KeyConfig;
 use crate::store::{Edit, Sqlite, Store as _};
 
 fn open(path: &Path, seal: Option<&Seal>) -> Result<Sqlite, StoreError> {
-    Sqlite::open_for(path, &std::collections::HashMap::new(), seal)
+    Sqlite::open_for(path, &[], seal)
 }
 
 fn keys(store: &mut Sqlite) -> Result<Vec<KeyConfig>, StoreError> {

@@ -261,3 +261,25 @@ fn nonsense_in_a_row_is_warned_of_and_does_not_hinder_the_start() {
     });
     assert!(matches!(&warnings[..], [one] if one.contains("keys=2")), "{warnings:?}");
 }
+
+#[test]
+fn the_page_on_the_database_names_all_tables_and_columns() {
+    let page = include_str!("../../../docs/database.md");
+    let ground = Ground::new();
+    drop(ground.open());
+    let raw = ground.raw();
+    let names = |sql: &str| -> Vec<String> {
+        let mut statement = raw.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let tables = names("SELECT name FROM sqlite_schema WHERE type = 'table'");
+    assert_eq!(page.matches("\n## `").count(), tables.len());
+    for table in tables {
+        let (_, rest) = page.split_once(&format!("\n## `{table}`")).unwrap_or_else(|| panic!("{table} is not there"));
+        let section = rest.split("\n## ").next().unwrap();
+        for column in names(&format!("SELECT name FROM pragma_table_info('{table}')")) {
+            assert!(section.contains(&format!("`{column}`")), "{table}.{column} is not there");
+        }
+    }
+    assert!(page.contains(&format!("now {}.", schema::MIGRATIONS.last().unwrap().0)));
+}
