@@ -89,7 +89,7 @@ impl EventKind {
         reason: Option<Reason>,
         now: std::time::SystemTime,
     ) -> Option<Self> {
-        let (was_open, is_open) = (before.streaks.circuit, after.streaks.circuit);
+        let (was_open, is_open) = (before.past.streaks.circuit, after.past.streaks.circuit);
         let wait = after.cooldown_until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
         let is_longer = after.cooldown_until > before.cooldown_until && !wait.is_zero();
         match (before.disabled, after.disabled) {

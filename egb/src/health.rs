@@ -1,5 +1,7 @@
 //! A key's health: a value that the policy computes and the pool keeps.
 
+use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::time::SystemTime;
 
 use crate::outcome::Reason;
@@ -22,10 +24,82 @@ pub struct Health {
     pub(crate) effective: f64,
     pub(crate) disabled: bool,
     pub(crate) cooldown_until: Option<SystemTime>,
+    pub(crate) past: History,
+}
+
+/// The failures of a key. Boxed, as most keys of a large pool have none: reading it where there is none reads zeros,
+/// and writing to it makes one.
+#[derive(Clone, Default)]
+pub(crate) struct History(Option<Box<Past>>);
+
+/// What a [`History`] holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Past {
     pub(crate) error_count: u64,
     pub(crate) consecutive_errors: u32,
     pub(crate) streaks: Streaks,
     pub(crate) last_failure: Option<LastFailure>,
+}
+
+static NO_PAST: Past = Past {
+    error_count: 0,
+    consecutive_errors: 0,
+    streaks: Streaks { forbidden: 0, throttled: 0, daily: 0, billing: 0, server: 0, circuit: 0 },
+    last_failure: None,
+};
+
+impl History {
+    /// No failure counts as one in a row any more, but for an open circuit.
+    pub(crate) fn end_streaks(&mut self, circuit: u32) {
+        if let Some(past) = &mut self.0 {
+            past.streaks = Streaks { circuit, ..Streaks::default() };
+        }
+    }
+
+    pub(crate) fn end_errors_in_a_row(&mut self) {
+        if let Some(past) = &mut self.0 {
+            past.consecutive_errors = 0;
+        }
+    }
+
+    /// Takes over a failure, if there is one.
+    pub(crate) fn note(&mut self, failure: Option<LastFailure>) {
+        if failure.is_some() {
+            self.last_failure = failure;
+        }
+    }
+}
+
+impl From<Past> for History {
+    fn from(past: Past) -> Self {
+        Self((past != NO_PAST).then(|| Box::new(past)))
+    }
+}
+
+impl Deref for History {
+    type Target = Past;
+
+    fn deref(&self) -> &Past {
+        self.0.as_deref().unwrap_or(&NO_PAST)
+    }
+}
+
+impl DerefMut for History {
+    fn deref_mut(&mut self) -> &mut Past {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl PartialEq for History {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
 }
 
 /// How often each kind of failure came since the last success: what waits are doubled by.
@@ -60,16 +134,7 @@ impl Health {
     /// When `weight` is not a finite number above zero.
     pub fn new(weight: f64) -> Self {
         assert!(weight.is_finite() && weight > 0.0, "a weight is a finite number above 0, not {weight}");
-        Self {
-            weight,
-            effective: weight,
-            disabled: false,
-            cooldown_until: None,
-            error_count: 0,
-            consecutive_errors: 0,
-            streaks: Streaks::default(),
-            last_failure: None,
-        }
+        Self { weight, effective: weight, disabled: false, cooldown_until: None, past: History::default() }
     }
 
     /// The configured weight.
@@ -105,27 +170,30 @@ impl Health {
     /// Whether the key's circuit was opened by server failures and its rest is over: it gets one
     /// call as a probe before it serves again.
     pub fn is_half_open(&self, now: SystemTime) -> bool {
-        self.streaks.circuit > 0 && !self.is_cooling(now)
+        self.past.streaks.circuit > 0 && !self.is_cooling(now)
     }
 
     /// Failures since the last success.
     pub fn consecutive_errors(&self) -> u32 {
-        self.consecutive_errors
+        self.past.consecutive_errors
     }
 
     /// Failures altogether.
     pub fn error_count(&self) -> u64 {
-        self.error_count
+        self.past.error_count
     }
 
     /// The failure that the key met last.
     pub fn last_failure(&self) -> Option<LastFailure> {
-        self.last_failure
+        self.past.last_failure
     }
 
     /// Whether nothing is held against the key: its full share, at once.
     pub(crate) fn is_full(&self, now: SystemTime) -> bool {
-        !self.disabled && self.effective >= self.weight && self.streaks == Streaks::default() && !self.is_cooling(now)
+        !self.disabled
+            && self.effective >= self.weight
+            && self.past.streaks == Streaks::default()
+            && !self.is_cooling(now)
     }
 
     /// Changes the configured weight and keeps the health factor.
@@ -138,18 +206,17 @@ impl Health {
 
     /// The same health with its instants translated to another reckoning of time.
     pub(crate) fn moved(&self, translate: impl Fn(SystemTime) -> SystemTime) -> Self {
-        Self {
-            cooldown_until: self.cooldown_until.map(&translate),
-            last_failure: self.last_failure.map(|last| LastFailure { at: translate(last.at), ..last }),
-            ..self.clone()
-        }
+        let mut moved = Self { cooldown_until: self.cooldown_until.map(&translate), ..self.clone() };
+        moved.past.note(self.past.last_failure.map(|last| LastFailure { at: translate(last.at), ..last }));
+        moved
     }
 
     /// The health that was stored, read back at `now`. A cooldown lasts no longer than it was meant
     /// to from the failure on: the wall clock may have been set back meanwhile.
     pub(crate) fn restored(mut self, now: SystemTime) -> Self {
         if let Some(until) = self.cooldown_until {
-            let meant = self.last_failure.and_then(|last| until.duration_since(last.at).ok()).unwrap_or(LONGEST_WAIT);
+            let meant =
+                self.past.last_failure.and_then(|last| until.duration_since(last.at).ok()).unwrap_or(LONGEST_WAIT);
             self.cooldown_until = Some(until.min(now + meant.min(LONGEST_WAIT)));
         }
         self

@@ -7,7 +7,7 @@ use self::backoff::doubled;
 use self::rule::Action;
 pub use self::rule::{Rule, When};
 use crate::clock::Zone;
-use crate::health::{Health, LastFailure, Streaks};
+use crate::health::{Health, LastFailure, Past};
 use crate::outcome::{Failure, Reason, Verdict};
 
 mod backoff;
@@ -189,15 +189,15 @@ impl Policy {
         match verdict {
             Verdict::Neutral => {}
             Verdict::Success => {
-                next.consecutive_errors = 0;
+                next.past.end_errors_in_a_row();
                 match self.otherwise {
                     Otherwise::Ignore => succeed(&mut next, now),
                     Otherwise::Classic => classic::succeed(&mut next),
                 }
             }
             Verdict::Failure(failure) => {
-                next.error_count = next.error_count.saturating_add(1);
-                next.last_failure =
+                next.past.error_count = next.past.error_count.saturating_add(1);
+                next.past.last_failure =
                     Some(LastFailure { at: now, status: failure.status_code(), reason: failure.reason() });
                 match (self.rule(failure), self.otherwise) {
                     (Some(rule), _) => self.fail(&mut next, rule, failure, now),
@@ -221,12 +221,8 @@ impl Policy {
         if is_final_word {
             return next;
         }
-        let mut late = Health {
-            error_count: next.error_count,
-            consecutive_errors: next.consecutive_errors,
-            last_failure: next.last_failure,
-            ..health.clone()
-        };
+        let past = Past { streaks: health.past.streaks, ..(*next.past).clone() };
+        let mut late = Health { past: past.into(), ..health.clone() };
         if let Some(wait) = failure.retry_after()
             && next.cooldown_until != health.cooldown_until
         {
@@ -243,12 +239,9 @@ impl Policy {
             Otherwise::Ignore => health.weight,
             Otherwise::Classic => 1.0,
         };
-        Health {
-            effective,
-            error_count: health.error_count,
-            last_failure: health.last_failure,
-            ..Health::new(health.weight)
-        }
+        let Past { error_count, last_failure, .. } = *health.past;
+        let past = Past { error_count, last_failure, ..Past::default() };
+        Health { effective, past: past.into(), ..Health::new(health.weight) }
     }
 
     /// A health that comes from elsewhere, within the bounds of this policy: the classic one alone lets a key's share
@@ -268,7 +261,7 @@ impl Policy {
         if rule.action == Action::Ignore || failure.reason() == Reason::Balancer {
             return;
         }
-        health.consecutive_errors = health.consecutive_errors.saturating_add(1);
+        health.past.consecutive_errors = health.past.consecutive_errors.saturating_add(1);
         let was_probe = health.is_half_open(now);
         let streak = lengthen_streak(health, failure.reason());
         shrink(health, rule.setback);
@@ -278,9 +271,9 @@ impl Policy {
             Action::Rest(backoff) => rest(health, asked.unwrap_or_else(|| backoff.wait(streak, now)), now),
             Action::RestOfTheDay(first) => rest(health, self.daily_wait(streak, asked.unwrap_or(*first), now), now),
             Action::Open(after, backoff) => {
-                if was_probe || (health.streaks.circuit == 0 && streak >= *after) {
-                    health.streaks.circuit = health.streaks.circuit.saturating_add(1);
-                    let wait = backoff.wait(health.streaks.circuit, now);
+                if was_probe || (health.past.streaks.circuit == 0 && streak >= *after) {
+                    health.past.streaks.circuit = health.past.streaks.circuit.saturating_add(1);
+                    let wait = backoff.wait(health.past.streaks.circuit, now);
                     rest(health, asked.map_or(wait, |asked| asked.max(wait)), now);
                 }
             }
@@ -294,7 +287,7 @@ impl Policy {
         match self.revive_after {
             Some(wait) if reason != Reason::InvalidKey => {
                 // With an open circuit its rest ends with a probe.
-                health.streaks.circuit = health.streaks.circuit.max(1);
+                health.past.streaks.circuit = health.past.streaks.circuit.max(1);
                 rest(health, wait, now);
             }
             _ => health.disabled = true,
@@ -315,14 +308,14 @@ impl Policy {
 fn succeed(health: &mut Health, now: SystemTime) {
     health.effective = (health.effective * RECOVERY).min(health.weight);
     // A call that began before the circuit opened may succeed while it is open: it stays open.
-    let circuit = if health.is_cooling(now) { health.streaks.circuit } else { 0 };
-    health.streaks = Streaks { circuit, ..Default::default() };
+    let circuit = if health.is_cooling(now) { health.past.streaks.circuit } else { 0 };
+    health.past.end_streaks(circuit);
 }
 
 /// Counts a failure, and returns how many of its kind there were since the last success; of those that have
 /// no count of their own, how many of any kind.
 fn lengthen_streak(health: &mut Health, reason: Reason) -> u32 {
-    let streaks = &mut health.streaks;
+    let streaks = &mut health.past.streaks;
     let streak = match reason {
         Reason::Forbidden => &mut streaks.forbidden,
         Reason::Billing => &mut streaks.billing,
@@ -330,7 +323,7 @@ fn lengthen_streak(health: &mut Health, reason: Reason) -> u32 {
         Reason::DailyQuota => &mut streaks.daily,
         Reason::Server | Reason::Network => &mut streaks.server,
         Reason::InvalidKey | Reason::Model | Reason::Request | Reason::Host | Reason::Balancer => {
-            return health.consecutive_errors;
+            return health.past.consecutive_errors;
         }
     };
     *streak = streak.saturating_add(1);

@@ -13,7 +13,7 @@ pub(super) fn succeed(health: &mut Health) {
 }
 
 pub(super) fn fail(health: &mut Health, failure: &Failure) {
-    health.consecutive_errors = health.consecutive_errors.saturating_add(1);
+    health.past.consecutive_errors = health.past.consecutive_errors.saturating_add(1);
     // The original knew errors by status alone, and counted one without a status as a 500.
     let setback = match failure.status_code().unwrap_or(500) {
         400 => {

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
+use crate::health::Streaks;
 
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -165,7 +166,7 @@ fn a_failed_probe_opens_the_circuit_for_twice_as_long_and_a_success_closes_it() 
     assert!((10 * SECOND..13 * SECOND).contains(&rest), "{rest:?}");
     let closed = Policy::default().next(&open, &Verdict::Success, later);
     assert!(!closed.is_half_open(later));
-    assert_eq!(closed.streaks, Streaks::default());
+    assert_eq!(closed.past.streaks, Streaks::default());
 }
 
 #[test]
@@ -183,7 +184,7 @@ fn what_is_not_the_keys_fault_leaves_it_as_it_was() {
         assert_eq!(next.effective_weight(), before.effective_weight(), "{status}");
         assert_eq!(next.cooldown_until(), before.cooldown_until(), "{status}");
         assert_eq!(next.consecutive_errors(), before.consecutive_errors(), "{status}");
-        assert_eq!(next.streaks, before.streaks, "{status}");
+        assert_eq!(next.past.streaks, before.past.streaks, "{status}");
         assert!(!next.is_disabled(), "{status}");
     }
     assert_eq!(Policy::default().next(&before, &Verdict::Neutral, now()), before);
@@ -207,8 +208,8 @@ fn calls_that_fail_together_count_as_one_failure_of_the_key() {
     let first = after(&[Verdict::status(403)]);
     let late = Policy::default().next_late(&first, &Failure::status(403), now());
     assert_eq!(
-        (late.streaks, late.effective, late.cooldown_until),
-        (first.streaks, first.effective, first.cooldown_until)
+        (late.past.streaks, late.effective, late.cooldown_until),
+        (first.past.streaks, first.effective, first.cooldown_until)
     );
     assert_eq!(late.error_count(), 2);
     let longer = Failure::status(429).with_retry_after(HOUR);
@@ -269,7 +270,7 @@ proptest! {
             prop_assert!(next.disabled || !health.disabled, "a verdict enabled a key");
             if verdict == Verdict::Success {
                 prop_assert!(next.effective >= health.effective);
-                prop_assert_eq!(next.consecutive_errors, 0);
+                prop_assert_eq!(next.past.consecutive_errors, 0);
             }
             health = next;
         }

@@ -19,7 +19,7 @@ use super::{Effect, Pool};
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
 use crate::events::{Bus, EventKind};
-use crate::health::{Health, Streaks};
+use crate::health::Health;
 use crate::key::{ByFingerprint, Fingerprint};
 use crate::limits::{Budget, Limits};
 use crate::policy::Policy;
@@ -479,11 +479,8 @@ struct Known {
 
 /// The health of a key that an operator enables: usable now, with the share that it had.
 fn enabled(health: &Health) -> Health {
-    Health {
-        disabled: false,
-        cooldown_until: None,
-        consecutive_errors: 0,
-        streaks: Streaks::default(),
-        ..health.clone()
-    }
+    let mut enabled = Health { disabled: false, cooldown_until: None, ..health.clone() };
+    enabled.past.end_errors_in_a_row();
+    enabled.past.end_streaks(0);
+    enabled
 }

@@ -87,7 +87,7 @@ impl Condition {
     }
 
     pub(super) fn set_health(&mut self, health: Health) {
-        if health.streaks.circuit == 0 {
+        if health.past.streaks.circuit == 0 {
             self.probe = None;
         }
         self.changed |= health != self.health;
@@ -96,7 +96,7 @@ impl Condition {
 
     /// A checkout begins; one of a half-open key is its probe, and no other gets it for a while.
     pub(super) fn begin(&mut self, serial: u64, now: Tick, timeline: &Timeline) {
-        if self.health.streaks.circuit > 0 && self.health.is_half_open(timeline.time_of(now)) {
+        if self.health.past.streaks.circuit > 0 && self.health.is_half_open(timeline.time_of(now)) {
             self.probe = Some(Box::new(Probe { serial, until: now.plus(PROBE_TIMEOUT) }));
         }
     }
@@ -119,7 +119,7 @@ impl Condition {
         // The instant matters only to a circuit, and one with a circuit is never serene.
         self.probe.is_none()
             && !self.health.disabled
-            && self.health.streaks == Streaks::default()
+            && self.health.past.streaks == Streaks::default()
             && policy.next(&self.health, &Verdict::Success, SystemTime::UNIX_EPOCH) == self.health
     }
 }

@@ -161,8 +161,8 @@ impl Entry {
     /// Shows a failure that is not held against the key.
     pub(super) fn note(&mut self, failure: &Failure, at: SystemTime) {
         let health = &mut self.main.health;
-        health.error_count = health.error_count.saturating_add(1);
-        health.last_failure = Some(LastFailure { at, status: failure.status_code(), reason: failure.reason() });
+        health.past.error_count = health.past.error_count.saturating_add(1);
+        health.past.last_failure = Some(LastFailure { at, status: failure.status_code(), reason: failure.reason() });
         self.main.changed = true;
     }
 

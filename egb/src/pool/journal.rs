@@ -133,7 +133,7 @@ impl Pool {
                 // What happened here and is not stored yet may have come after their word: it is not undone.
                 health.disabled |= ours.disabled;
                 health.cooldown_until = health.cooldown_until.max(ours.cooldown_until);
-                health.last_failure = ours.last_failure.or(health.last_failure);
+                health.past.note(ours.past.last_failure);
             }
             if health.cooldown_until > entry.main.health.cooldown_until {
                 entry.main.cooling_since = serial;
@@ -148,8 +148,8 @@ impl Pool {
             entry.main.join_cooldown(raw, &theirs, serial);
             entry.main.health.disabled |= theirs.disabled;
             let at = |failure: Option<LastFailure>| failure.map(|failure| failure.at);
-            if at(theirs.last_failure) > at(entry.main.health.last_failure) {
-                entry.main.health.last_failure = theirs.last_failure;
+            if at(theirs.past.last_failure) > at(entry.main.health.past.last_failure) {
+                entry.main.health.past.note(theirs.past.last_failure);
             }
         }
         entry.refresh_serene(&self.policy);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::state::State;
 use crate::clock::Tick;
-use crate::health::Health;
+use crate::health::{Health, Past};
 use crate::key::Fingerprint;
 use crate::outcome::{Failure, Reason};
 use crate::schedule::SlotId;
@@ -133,8 +133,9 @@ impl State {
         if !is_same || failed.after.disabled {
             return None;
         }
-        let Health { error_count, last_failure, .. } = failed.after;
-        let health = Health { error_count, last_failure, ..failed.before.clone() };
+        let Past { error_count, last_failure, .. } = *failed.after.past;
+        let past = Past { error_count, last_failure, ..(*failed.before.past).clone() };
+        let health = Health { past: past.into(), ..failed.before.clone() };
         match entry.within_mut(scope).filter(|_| scope != NO_SCOPE) {
             Some(scoped) => {
                 scoped.condition.set_health(health);

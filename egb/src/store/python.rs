@@ -68,12 +68,12 @@ fn change(
     let errors = count(3)?;
     // It disabled keys that were missing in a keys file too; one that never failed was one of them.
     health.disabled = errors > 0 && matches!(row.get_ref(2)?, ValueRef::Integer(0));
-    health.error_count = u64::from(errors);
-    health.consecutive_errors = count(4)?;
+    health.past.error_count = u64::from(errors);
+    health.past.consecutive_errors = count(4)?;
     // It did not keep what the error was; the one that disables is that of an invalid key.
     let reason = if health.disabled { Reason::InvalidKey } else { Reason::Network };
     let failed_at = local_time(row.get_ref(6)?, zone, now);
-    health.last_failure = failed_at.map(|at| LastFailure { at, status: None, reason });
+    health.past.last_failure = failed_at.map(|at| LastFailure { at, status: None, reason });
     let last_used = local_time(row.get_ref(5)?, zone, now);
     // It counted errors only: so many calls there were at least.
     let errors = i64::from(errors);

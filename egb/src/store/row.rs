@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Row, params};
 
 use super::{Change, Counters, Record, SharedState};
-use crate::health::{Health, LastFailure, Streaks};
+use crate::health::{Health, LastFailure, Past, Streaks};
 use crate::key::Fingerprint;
 use crate::outcome::Reason;
 
@@ -24,7 +24,7 @@ pub(super) fn write(
 ) -> rusqlite::Result<()> {
     let SharedState { health, epoch, last_used } = &change.state;
     let (weight, effective) = sane_weights(health.weight, health.effective);
-    let failure = health.last_failure.as_ref();
+    let failure = health.past.last_failure.as_ref();
     statement.execute(params![
         change.fingerprint.as_bytes(),
         change.scope.as_deref().unwrap_or_default(),
@@ -32,14 +32,14 @@ pub(super) fn write(
         effective,
         health.disabled,
         health.cooldown_until.map(to_micros),
-        to_i64(health.error_count),
-        health.consecutive_errors,
-        health.streaks.forbidden,
-        health.streaks.throttled,
-        health.streaks.daily,
-        health.streaks.billing,
-        health.streaks.server,
-        health.streaks.circuit,
+        to_i64(health.past.error_count),
+        health.past.consecutive_errors,
+        health.past.streaks.forbidden,
+        health.past.streaks.throttled,
+        health.past.streaks.daily,
+        health.past.streaks.billing,
+        health.past.streaks.server,
+        health.past.streaks.circuit,
         failure.map(|last| to_micros(last.at)),
         failure.and_then(|last| last.status),
         failure.map(|last| last.reason.name()),
@@ -92,17 +92,20 @@ impl Reader {
             effective,
             disabled: cells.flag()?,
             cooldown_until: cells.time()?,
-            error_count: cells.count()?,
-            consecutive_errors: cells.count()?,
-            streaks: Streaks {
-                forbidden: cells.count()?,
-                throttled: cells.count()?,
-                daily: cells.count()?,
-                billing: cells.count()?,
-                server: cells.count()?,
-                circuit: cells.count()?,
-            },
-            last_failure: cells.failure()?,
+            past: Past {
+                error_count: cells.count()?,
+                consecutive_errors: cells.count()?,
+                streaks: Streaks {
+                    forbidden: cells.count()?,
+                    throttled: cells.count()?,
+                    daily: cells.count()?,
+                    billing: cells.count()?,
+                    server: cells.count()?,
+                    circuit: cells.count()?,
+                },
+                last_failure: cells.failure()?,
+            }
+            .into(),
         };
         let state = SharedState { health, epoch: cells.count()?, last_used: cells.time()? };
         let counters = Counters {

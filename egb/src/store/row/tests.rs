@@ -63,10 +63,13 @@ prop_compose! {
             effective,
             disabled,
             cooldown_until,
-            error_count,
-            consecutive_errors,
-            streaks: Streaks { forbidden, throttled, daily, billing, server, circuit },
-            last_failure: failure.map(|(at, status, reason)| LastFailure { at, status, reason }),
+            past: Past {
+                error_count,
+                consecutive_errors,
+                streaks: Streaks { forbidden, throttled, daily, billing, server, circuit },
+                last_failure: failure.map(|(at, status, reason)| LastFailure { at, status, reason }),
+            }
+            .into(),
         }
     }
 }
@@ -110,8 +113,8 @@ proptest! {
         let mut expected = change;
         let health = &mut expected.state.health;
         health.cooldown_until = health.cooldown_until.map(whole_micros);
-        health.last_failure = health.last_failure.map(|last| LastFailure { at: whole_micros(last.at), ..last });
-        health.error_count = health.error_count.min(i64::MAX as u64);
+        health.past.last_failure = health.past.last_failure.map(|last| LastFailure { at: whole_micros(last.at), ..last });
+        health.past.error_count = health.past.error_count.min(i64::MAX as u64);
         expected.state.epoch = expected.state.epoch.min(i64::MAX as u64);
         expected.state.last_used = expected.state.last_used.map(whole_micros);
         let weights = |health: &Health| (health.weight.to_bits(), health.effective.to_bits());
@@ -199,9 +202,9 @@ fn what_makes_no_sense_in_a_row_is_repaired_to_something_safe() {
     let Record { state: SharedState { health, epoch, .. }, counters, fingerprint, .. } = &records[0];
     assert_eq!((*fingerprint, repaired), (name(0), 1));
     assert_eq!((health.weight, health.effective), (1.0, 1.0));
-    assert_eq!((health.disabled, health.error_count, health.consecutive_errors), (true, 0, u32::MAX));
-    assert_eq!((health.streaks.circuit, *epoch, counters.calls), (0, 0, 0));
-    let last = health.last_failure.unwrap();
+    assert_eq!((health.disabled, health.past.error_count, health.past.consecutive_errors), (true, 0, u32::MAX));
+    assert_eq!((health.past.streaks.circuit, *epoch, counters.calls), (0, 0, 0));
+    let last = health.past.last_failure.unwrap();
     assert_eq!((last.status, last.reason), (Some(429), Reason::RateLimited), "what the status says");
 }
 
@@ -230,7 +233,7 @@ fn an_unknown_reason_without_a_status_is_taken_for_one_that_condemns_no_key() {
     store(&connection, &change(0));
     connection.execute_batch("UPDATE keys SET failed_at = 0, failed_reason = 'new', failed_status = 70000").unwrap();
     let (records, repaired) = load(&connection);
-    let last = records[0].state.health.last_failure.unwrap();
+    let last = records[0].state.health.past.last_failure.unwrap();
     assert_eq!((last.status, last.reason, repaired), (None, Reason::Network, 1));
 }
 

@@ -115,7 +115,7 @@ fn a_database_of_each_earlier_version_keeps_its_keys() {
         let Record { state: SharedState { health, epoch, last_used }, counters, scope, .. } = ground.record(0);
         assert_eq!((health.weight(), health.effective_weight(), health.is_disabled()), (2.0, 1.5, true));
         assert_eq!(health.cooldown_until(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5)));
-        assert_eq!((health.error_count(), health.consecutive_errors(), health.streaks.throttled), (4, 3, 2));
+        assert_eq!((health.error_count(), health.consecutive_errors(), health.past.streaks.throttled), (4, 3, 2));
         assert_eq!(health.last_failure().unwrap().reason, Reason::InvalidKey);
         assert_eq!((epoch, last_used, scope), (6, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(3)), None));
         assert_eq!(counters, Counters { calls: 10, begun: 10, successes: 7, failures: 3, throttled: 1 });
@@ -143,7 +143,7 @@ fn each_scope_of_a_key_has_a_row_of_its_own() {
     let (mut one, mut two) = (ground.open(), ground.open());
     let mut scoped = change(0);
     scoped.scope = Some("model".into());
-    scoped.state.health.consecutive_errors = 7;
+    scoped.state.health.past.consecutive_errors = 7;
     scoped.added = Counters::default();
     one.apply(&[change(0), scoped.clone()]).unwrap();
     let seen = two.changes_by_others().unwrap();
@@ -155,8 +155,9 @@ fn each_scope_of_a_key_has_a_row_of_its_own() {
     let seen: Vec<Record> = one.changes_by_others().unwrap();
     assert!(seen.iter().any(|record| record.scope.is_none() && record.counters.calls == 2));
     let all = ground.open().load().unwrap();
-    let errors =
-        |scope| all.iter().find(|record| record.scope.as_deref() == scope).unwrap().state.health.consecutive_errors;
+    let errors = |scope| {
+        all.iter().find(|record| record.scope.as_deref() == scope).unwrap().state.health.past.consecutive_errors
+    };
     assert_eq!((errors(None), errors(Some("model"))), (0, 7));
 }
 

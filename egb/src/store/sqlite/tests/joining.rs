@@ -33,9 +33,9 @@ fn joined(first: &Change, second: &Change) -> Record {
 fn marked(health: &mut Health, mark: u32) {
     health.weight = f64::from(mark);
     health.effective = f64::from(mark) / 2.0;
-    health.consecutive_errors = mark;
-    health.error_count = mark.into();
-    let streaks = &mut health.streaks;
+    health.past.consecutive_errors = mark;
+    health.past.error_count = mark.into();
+    let streaks = &mut health.past.streaks;
     for streak in [
         &mut streaks.forbidden,
         &mut streaks.throttled,
@@ -46,7 +46,7 @@ fn marked(health: &mut Health, mark: u32) {
     ] {
         *streak = mark;
     }
-    health.last_failure = Some(LastFailure { at: at(mark.into()), status: None, reason: Reason::Host });
+    health.past.last_failure = Some(LastFailure { at: at(mark.into()), status: None, reason: Reason::Host });
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn at_one_epoch_the_rest_is_the_last_writers_but_for_errors_and_the_last_failure
     let record = joined(&state(4, |health| marked(health, 9)), &state(4, |health| marked(health, 2)));
     let mut expected = Health::new(1.0);
     marked(&mut expected, 2);
-    expected.error_count = 9;
-    expected.last_failure = Some(LastFailure { at: at(9), status: None, reason: Reason::Host });
+    expected.past.error_count = 9;
+    expected.past.last_failure = Some(LastFailure { at: at(9), status: None, reason: Reason::Host });
     assert_eq!(record.state.health, expected);
 }
 
@@ -138,7 +138,7 @@ fn a_higher_epoch_brings_its_health_whole_and_a_lower_one_no_more_than_the_last_
     };
     let new = state(2, |health| marked(health, 2));
     let mut expected = new.state.clone();
-    expected.health.last_failure = old.state.health.last_failure;
+    expected.health.past.last_failure = old.state.health.past.last_failure;
     assert_eq!(joined(&old, &new).state, expected);
     assert_eq!(joined(&new, &old).state, expected);
     let mut counted = old.clone();
