@@ -269,6 +269,11 @@ impl Sources {
             return if may_be_none { Ok(Vec::new()) } else { Err(Error::NoKeys) };
         }
         let defaults = self.defaults()?;
+        if let [source] = &*self.list {
+            let mut configs = source.read()?;
+            configs.iter_mut().for_each(|config| config.limits = config.limits.or(defaults));
+            return Ok(configs);
+        }
         let mut configs: Vec<KeyConfig> = Vec::new();
         let mut places = HashMap::new();
         for source in &self.list {

@@ -1,6 +1,7 @@
 //! Keys are wiped from memory: once nobody holds them the whole memory of this process is searched for them. One test
 //! alone, for what other tests do would be found as well.
 #![cfg(target_os = "linux")]
+#![expect(clippy::cast_possible_truncation, reason = "lengths of a mebibyte, and remainders of 26")]
 
 use std::fs::{self, File};
 use std::hint::black_box;

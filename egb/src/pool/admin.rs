@@ -3,9 +3,12 @@
 use crate::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::sync::{Mutex, RwLock};
+
+use thin_vec::ThinVec;
 
 use super::added::{Added, Origin};
 use super::condition::{Condition, Scoped};
@@ -113,7 +116,7 @@ impl Pool {
                 state.quotas.scopes.push((scope, limits));
             }
             let configs = state.added.beside(configs);
-            pool.add(state, configs.into_iter().enumerate().collect(), &records);
+            pool.add(state, configs, 0.., &records);
             for record in records {
                 if !state.index.contains_key(&record.fingerprint) {
                     state.strangers.entry(record.fingerprint).or_default().push(record);
@@ -131,7 +134,7 @@ impl Pool {
             let configs = state.added.beside(configs);
             let is_gone = |known: &Fingerprint| !wanted.contains(known) && !state.added.is_alone(known);
             let gone = state.index.iter().filter(|(known, _)| is_gone(known)).map(|(_, id)| *id).collect();
-            self.bring(state, gone, configs.into_iter().enumerate())
+            self.bring(state, gone, (0..).zip(configs))
         })
     }
 
@@ -157,7 +160,7 @@ impl Pool {
         let gone = gone.filter_map(|known| state.index.get(known).copied()).collect();
         let configs = state.added.alone();
         // After all that the sources give.
-        let positions = usize::MAX / 2..;
+        let positions = u32::MAX / 2..;
         self.bring(state, gone, positions.zip(configs));
     }
 
@@ -169,12 +172,7 @@ impl Pool {
     }
 
     /// Removes the keys of some slots, and adds keys or gives them other settings.
-    fn bring(
-        &self,
-        state: &mut State,
-        gone: Vec<SlotId>,
-        configs: impl Iterator<Item = (usize, KeyConfig)>,
-    ) -> Reloaded {
+    fn bring(&self, state: &mut State, gone: Vec<SlotId>, configs: impl Iterator<Item = (u32, KeyConfig)>) -> Reloaded {
         let now = self.now();
         let mut reloaded = Reloaded { removed: gone.len(), ..Reloaded::default() };
         state.remains.retain(|_, remains| remains.matter(now));
@@ -182,14 +180,17 @@ impl Pool {
             state.tell(id, NO_SCOPE, EventKind::Removed);
             self.remove(state, id);
         }
-        let mut added = Vec::new();
+        let (mut positions, mut added) = (Vec::new(), Vec::new());
         for (position, config) in configs {
             let known = state.index.get(&config.key.fingerprint()).copied();
             if let Some(id) = known {
                 state.entry_mut(id).position = position;
             }
             match known {
-                None => added.push((position, config)),
+                None => {
+                    positions.push(position);
+                    added.push(config);
+                }
                 Some(id) if config == state.entry_mut(id).config => reloaded.unchanged += 1,
                 Some(id) => {
                     self.reconfigure(state, id, config, now);
@@ -198,7 +199,7 @@ impl Pool {
             }
         }
         reloaded.added = added.len();
-        for id in self.add(state, added, &[]) {
+        for id in self.add(state, added, positions, &[]) {
             state.tell(id, NO_SCOPE, EventKind::Added);
             // A key that came back is enabled again: the store has to know.
             if self.journaled {
@@ -210,15 +211,32 @@ impl Pool {
 
     /// Adds keys that are not in the pool, with what the store knows of them: `stored`, sorted by fingerprint, or what
     /// was kept of strangers. Returns their slots.
-    fn add(&self, state: &mut State, configs: Vec<(usize, KeyConfig)>, stored: &[Record]) -> Vec<SlotId> {
+    fn add(
+        &self,
+        state: &mut State,
+        configs: Vec<KeyConfig>,
+        positions: impl IntoIterator<Item = u32>,
+        stored: &[Record],
+    ) -> Vec<SlotId> {
         let now = self.now();
         let (wall, time) = (self.timeline.wall(), self.timeline.time_of(now));
-        let known = self.find_records(state, configs, stored);
-        state.sessions.set_keys(state.index.len() + known.len());
-        let mut turns = Vec::with_capacity(known.len());
-        for Known { position, config, stranger, stored: place } in known {
+        let places = places(stored);
+        let stored = |name: &Fingerprint| places.get(name).map_or(&[][..], |place| &stored[place.clone()]);
+        // First, as a new lane takes in all keys that are there.
+        for config in &configs {
+            let name = config.key.fingerprint();
+            let known = state.strangers.get(&name).map_or_else(|| stored(&name), Vec::as_slice);
+            let scopes: Vec<Arc<str>> = known.iter().filter_map(|record| record.scope.clone()).collect();
+            for scope in &scopes {
+                self.add_scope(state, scope);
+            }
+        }
+        state.sessions.set_keys(state.index.len() + configs.len());
+        let mut turns = Vec::with_capacity(configs.len());
+        for (position, config) in positions.into_iter().zip(configs) {
             let fingerprint = config.key.fingerprint();
-            let records = stranger.as_deref().unwrap_or(&stored[place]);
+            let stranger = state.strangers.remove(&fingerprint);
+            let records = stranger.as_deref().unwrap_or_else(|| stored(&fingerprint));
             let (main, scoped) = self.recall(state, config.weight, records, wall, time);
             let id = state.vacant.pop().unwrap_or_else(|| {
                 state.entries.push(None);
@@ -244,29 +262,6 @@ impl Pool {
         let added: Vec<SlotId> = turns.into_iter().map(|(id, ..)| id).collect();
         self.enter_groups(state, &added, now);
         added
-    }
-
-    /// What the store knows of each key. The scopes in it get their lanes here, before keys are added, as a new lane
-    /// takes in all keys that are there.
-    fn find_records(&self, state: &mut State, configs: Vec<(usize, KeyConfig)>, stored: &[Record]) -> Vec<Known> {
-        let mut places = ByFingerprint::with_capacity_and_hasher(stored.len(), <_>::default());
-        let mut start = 0;
-        for of_one_key in stored.chunk_by(|a, b| a.fingerprint == b.fingerprint) {
-            places.insert(of_one_key[0].fingerprint, start..start + of_one_key.len());
-            start += of_one_key.len();
-        }
-        let find = |(position, config): (usize, KeyConfig)| {
-            let fingerprint = config.key.fingerprint();
-            let stranger = state.strangers.remove(&fingerprint);
-            let place = places.remove(&fingerprint).unwrap_or_default();
-            for name in
-                stranger.as_deref().unwrap_or(&stored[place.clone()]).iter().filter_map(|record| record.scope.as_ref())
-            {
-                self.add_scope(state, name);
-            }
-            Known { position, config, stranger, stored: place }
-        };
-        configs.into_iter().map(find).collect()
     }
 
     /// New keys, or such as have new limits, come under the limits that are theirs.
@@ -307,10 +302,10 @@ impl Pool {
         records: &'r [Record],
         wall: Wall,
         time: SystemTime,
-    ) -> (Option<&'r Record>, Vec<Scoped>) {
+    ) -> (Option<&'r Record>, ThinVec<Scoped>) {
         let main = records.iter().find(|record| record.scope.is_none());
         let epoch = main.map_or(0, |main| main.state.epoch);
-        let mut scoped = Vec::new();
+        let mut scoped = ThinVec::new();
         // Those of an older epoch were reset since.
         for record in records.iter().filter(|record| record.scope.is_some() && record.state.epoch >= epoch) {
             let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
@@ -469,12 +464,15 @@ impl Pool {
     }
 }
 
-/// A key that is to be added, and what the store knows of it: what was kept of a stranger, or some of what was loaded.
-struct Known {
-    position: usize,
-    config: KeyConfig,
-    stranger: Option<Vec<Record>>,
-    stored: Range<usize>,
+/// Where the records of each key are, which are sorted by fingerprint.
+fn places(stored: &[Record]) -> ByFingerprint<Range<usize>> {
+    let mut places = ByFingerprint::with_capacity_and_hasher(stored.len(), <_>::default());
+    let mut start = 0;
+    for of_one_key in stored.chunk_by(|a, b| a.fingerprint == b.fingerprint) {
+        places.insert(of_one_key[0].fingerprint, start..start + of_one_key.len());
+        start += of_one_key.len();
+    }
+    places
 }
 
 /// The health of a key that an operator enables: usable now, with the share that it had.

@@ -4,6 +4,8 @@ use crate::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use thin_vec::ThinVec;
+
 use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
 use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
@@ -21,7 +23,7 @@ use crate::store::{Counters, Record};
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
     /// Its place among the keys as given.
-    pub(super) position: usize,
+    pub(super) position: u32,
     /// Running calls that began before the key was removed and put back.
     pub(super) inherited: u32,
     pub(super) config: KeyConfig,
@@ -33,13 +35,13 @@ pub(super) struct Entry {
     /// For all calls.
     pub(super) main: Condition,
     /// For the calls of some scopes, beside that.
-    pub(super) scoped: Vec<Scoped>,
+    pub(super) scoped: ThinVec<Scoped>,
     /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
     pub(super) epoch: u64,
     /// `Tick::ZERO` is never.
     pub(super) last_used: Tick,
-    /// By the wall clock: before this process began, where ticks do not reach.
-    pub(super) used_before: Option<SystemTime>,
+    /// Before this process began, where ticks do not reach: microseconds since 1970 by the wall clock, 0 is never.
+    pub(super) used_before: u64,
     /// Of keys that were fetched in auto-success mode.
     pub(super) auto: Option<Box<Auto>>,
     /// On disk, by all processes, or handed to the writer.
@@ -228,13 +230,7 @@ impl Entry {
         }
     }
 
-    pub(super) fn new(
-        slot: Slot,
-        position: usize,
-        config: KeyConfig,
-        group: Option<GroupId>,
-        remains: Remains,
-    ) -> Self {
+    pub(super) fn new(slot: Slot, position: u32, config: KeyConfig, group: Option<GroupId>, remains: Remains) -> Self {
         let Remains { slot: earlier, budget } = remains;
         let inherited = earlier.map_or(0, |earlier| earlier.in_flight.load(Ordering::SeqCst));
         slot.in_flight.store(inherited, Ordering::SeqCst);
@@ -247,10 +243,10 @@ impl Entry {
             watched: false,
             main: Condition::new(Health::new(config.weight)),
             config,
-            scoped: Vec::new(),
+            scoped: ThinVec::new(),
             epoch: 0,
             last_used: Tick::ZERO,
-            used_before: None,
+            used_before: 0,
             auto: None,
             stored: Counters::default(),
             pending: Counters::default(),
@@ -265,7 +261,7 @@ impl Entry {
         self.main = Condition { stored_until, ..Condition::new(policy.bounded(health)) };
         self.epoch = record.state.epoch;
         self.stored = record.counters;
-        self.used_before = record.state.last_used;
+        self.used_before = record.state.last_used.map_or(0, micros);
     }
 
     /// Goes on in a new slot, which the pool's other members do not know: calls that hold the old one settle
@@ -338,15 +334,19 @@ impl Entry {
     pub(super) fn use_stamp(&self) -> Option<u64> {
         const THIS_PROCESS: u64 = 1 << 63;
         match (self.last_used, self.used_before) {
-            (Tick::ZERO, used_before) => used_before.map(|wall| micros(wall).min(THIS_PROCESS - 1)),
+            (Tick::ZERO, 0) => None,
+            (Tick::ZERO, used_before) => Some(used_before.min(THIS_PROCESS - 1)),
             (tick, _) => Some(tick.0.saturating_add(THIS_PROCESS)),
         }
     }
 
     /// When the key was used last, by the wall clock.
     pub(super) fn last_used(&self, wall: Wall) -> Option<SystemTime> {
-        let here = (self.last_used != Tick::ZERO).then(|| wall.past_wall_of(self.last_used));
-        here.or(self.used_before)
+        match (self.last_used, self.used_before) {
+            (Tick::ZERO, 0) => None,
+            (Tick::ZERO, used_before) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(used_before)),
+            (tick, _) => Some(wall.past_wall_of(tick)),
+        }
     }
 
     fn key_state(&self, quota: &Quota<'_>, quotas: &Quotas, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {

@@ -328,7 +328,8 @@ fn a_fetch_from_before_the_circuit_opened_does_not_close_it() {
 
 #[test]
 fn a_restart_remembers_when_a_key_was_used_last() {
-    let used = SystemTime::now() - Duration::from_secs(1000);
+    // The store keeps microseconds.
+    let used = SystemTime::UNIX_EPOCH + Duration::from_micros(1_795_435_200_000_001);
     let bench = Bench::restored(keys(1), vec![record("test-key-0", |state| state.last_used = Some(used))]);
     assert_eq!(bench.pool.stats().keys[0].last_used, Some(used));
     bench.pool.reset();

@@ -29,8 +29,9 @@ fn use_all(balancer: &Balancer, keys: usize) -> Result<(), egb::Error> {
 
 fn make(keys: usize) -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
-    let lines: String = (0..keys).map(|n| format!("AIzaSyFAKE_large_pool_{n:09}_01234567\n")).collect();
-    std::fs::write(dir.path().join("keys.txt"), lines)?;
+    let lines: Vec<String> = (0..keys).map(|n| format!("AIzaSyFAKE_large_pool_{n:09}_01234567")).collect();
+    std::fs::write(dir.path().join("keys.txt"), lines.join("\n"))?;
+    drop(lines);
     let balancer = open(dir.path())?;
     use_all(&balancer, keys)?;
     let start = Instant::now();
