@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::env;
-use std::path::PathBuf;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -18,7 +20,7 @@ use crate::keyfile;
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::pool::{MAX_SCOPES, Pool, Settings};
-use crate::store::{Seal, Sqlite, Store, Writer};
+use crate::store::{Record, Seal, Sqlite, Store, StoreError, Usage, Writer};
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///
@@ -220,13 +222,39 @@ impl BalancerBuilder {
     /// - [`Error::Invalid`] for a time zone that nobody knows, or limits of a scope without a name
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
     pub fn build(self) -> Result<Balancer, Error> {
-        let configs = self.sources.read(self.db.is_some())?;
+        self.check_scopes()?;
+        let zone = self.zone()?;
+        let defaults = self.sources.defaults()?;
+        let (configs, loaded) = self.read()?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let zone = zone(self.time_zone)?;
         let policy = self.policy.within_zone(zone.clone());
         let timeline = Timeline::new(clock, zone);
         // Without the system's randomness the clock tells processes apart.
         let seed = self.seed.unwrap_or_else(|| SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed()));
+        let settings = Settings {
+            policy,
+            seed,
+            scope_limits: self.scope_limits,
+            learn: !self.fixed_limits,
+            usage: Vec::new(),
+            added: Vec::new(),
+            defaults,
+            cache_size: self.cache_size,
+        };
+        let Some(Loaded { store, records, usage, added }) = loaded else {
+            let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
+            return Ok(Balancer::new(Arc::new(pool), self.sources, None));
+        };
+        if configs.is_empty() && added.is_empty() {
+            return Err(Error::NoKeys);
+        }
+        let settings = Settings { usage, added, ..settings };
+        let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));
+        let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
+        Ok(Balancer::new(pool, self.sources, Some(writer)))
+    }
+
+    fn check_scopes(&self) -> Result<(), Error> {
         if self.scope_limits.iter().any(|(scope, _)| scope.is_empty()) {
             let problem = "have an empty name; name the scope, or set limits for all calls with `rpm` and its like";
             return Err(invalid("the limits of a scope".to_owned(), problem));
@@ -235,30 +263,51 @@ impl BalancerBuilder {
             let problem = "are set for more scopes than are kept apart (256); a scope is a model or an endpoint";
             return Err(invalid("the limits of scopes".to_owned(), problem));
         }
-        let settings = Settings {
-            policy,
-            seed,
-            scope_limits: self.scope_limits,
-            learn: !self.fixed_limits,
-            usage: Vec::new(),
-            added: Vec::new(),
-            defaults: self.sources.defaults()?,
-            cache_size: self.cache_size,
-        };
-        let Some(path) = self.db else {
-            let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
-            return Ok(Balancer::new(Arc::new(pool), self.sources, None));
-        };
-        let mut store = Sqlite::open_for(&path, &configs, self.seal.as_ref()).map_err(Arc::new)?;
-        let records = store.load().map_err(Arc::new)?;
-        let added = store.added_keys().map_err(Arc::new)?.unwrap_or_default();
-        if configs.is_empty() && added.is_empty() {
-            return Err(Error::NoKeys);
+        Ok(())
+    }
+
+    fn zone(&self) -> Result<Zone, Error> {
+        let Some(name) = &self.time_zone else { return Ok(Zone::default()) };
+        Zone::named(name).ok_or_else(|| {
+            let problem = "is not in the IANA database; take a name like Europe/Berlin, America/Los_Angeles or UTC";
+            invalid(format!("the time zone {name:?}"), problem)
+        })
+    }
+
+    /// The keys, and what the database holds.
+    fn read(&self) -> Result<(Vec<KeyConfig>, Option<Loaded>), Error> {
+        let Some(path) = &self.db else { return Ok((self.sources.read(false)?, None)) };
+        let load = |configs: &[KeyConfig]| Loaded::load(path, configs, self.seal.as_ref());
+        // A keys file and a database of 100,000 keys take a tenth of a second each. A database that is yet to be
+        // made, or to be taken over, needs to know the keys first.
+        if !(self.sources.has_files() && Sqlite::is_ready(path)) {
+            let configs = self.sources.read(true)?;
+            let loaded = load(&configs)?;
+            return Ok((configs, Some(loaded)));
         }
-        let settings = Settings { usage: store.usage().map_err(Arc::new)?, added, ..settings };
-        let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));
-        let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
-        Ok(Balancer::new(pool, self.sources, Some(writer)))
+        thread::scope(|threads| {
+            let reader = threads.spawn(|| self.sources.read(true));
+            let loaded = load(&[]);
+            let configs = reader.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            Ok((configs, Some(loaded?)))
+        })
+    }
+}
+
+/// A database, and what it holds.
+struct Loaded {
+    store: Sqlite,
+    records: Vec<Record>,
+    usage: Vec<Usage>,
+    added: Vec<KeyConfig>,
+}
+
+impl Loaded {
+    fn load(path: &Path, configs: &[KeyConfig], seal: Option<&Seal>) -> Result<Self, Arc<StoreError>> {
+        let mut store = Sqlite::open_for(path, configs, seal)?;
+        let (records, added) = (store.load()?, store.added_keys()?.unwrap_or_default());
+        let usage = store.usage()?;
+        Ok(Self { store, records, usage, added })
     }
 }
 
@@ -298,6 +347,10 @@ impl Sources {
             return Err(Error::NoKeys);
         }
         Ok(configs)
+    }
+
+    fn has_files(&self) -> bool {
+        self.list.iter().any(|source| matches!(source, Source::File(_)))
     }
 
     fn defaults(&self) -> Result<Limits, Error> {
@@ -361,14 +414,6 @@ fn check_limits(config: &KeyConfig) -> Result<(), Error> {
         Some(limit) => Err(invalid(format!("the limit {limit}"), "is 0; set a number above 0, or none for no limit")),
         None => Ok(()),
     }
-}
-
-fn zone(name: Option<String>) -> Result<Zone, Error> {
-    let Some(name) = name else { return Ok(Zone::default()) };
-    Zone::named(&name).ok_or_else(|| {
-        let problem = "is not in the IANA database; take a name like Europe/Berlin, America/Los_Angeles or UTC";
-        invalid(format!("the time zone {name:?}"), problem)
-    })
 }
 
 fn invalid(what: String, problem: &'static str) -> Error {

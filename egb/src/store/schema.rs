@@ -1,6 +1,7 @@
 //! Which database this is and what is in it: the application id, the schema's versions, and how one
 //! becomes the next. Knows nothing of Rust values; those are `row.rs`'s.
 
+use std::ops::Range;
 use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
@@ -11,6 +12,9 @@ use crate::config::KeyConfig;
 
 /// Marks a database as egb's: "EGB" and a zero byte (<https://www.sqlite.org/fileformat2.html#application_id>).
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"EGB\0");
+
+/// Where in a database file that mark is.
+pub(super) const APPLICATION_ID_AT: Range<usize> = 68..72;
 
 /// What brings a database to each version from the one before. Entries are never edited, only added.
 pub(super) const MIGRATIONS: &[(i64, &str)] = &[

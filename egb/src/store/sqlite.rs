@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -94,6 +94,13 @@ impl Sqlite {
             sealer,
             added: None,
         })
+    }
+
+    /// Whether the file is a database of egb's by what its head says, so that opening it takes over nothing.
+    pub(crate) fn is_ready(path: &Path) -> bool {
+        let mut head = [0; schema::APPLICATION_ID_AT.end];
+        let is_read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok();
+        is_read && head[schema::APPLICATION_ID_AT] == schema::APPLICATION_ID.to_be_bytes()
     }
 
     /// What was used of limits, by whichever process.
