@@ -6,7 +6,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
-use crate::builder::{self, BalancerBuilder, Sources};
+use crate::builder::{self, BalancerBuilder};
 use crate::checkout::Checkout;
 use crate::config::KeyConfig;
 use crate::context::{self, EnterGuard, Scoped};
@@ -16,8 +16,10 @@ use crate::key::Key;
 use crate::lease::{Lease, Settled};
 use crate::outcome::{StatusCode, Verdict};
 use crate::pool::{CheckedOut, Effect, Held, Lone, Origin, Pool, Reloaded, ScopeId, Shortage, Wanted};
+use crate::reload::Intake;
 use crate::stats::Stats;
 use crate::store::{Edit, Writer};
+use crate::watch::Watcher;
 
 /// Spreads calls over a pool of keys. Cloning copies a pointer; all clones are one balancer.
 ///
@@ -40,8 +42,10 @@ pub struct Balancer(Arc<Inner>);
 
 struct Inner {
     pool: Arc<Pool>,
-    sources: Sources,
+    intake: Arc<Intake>,
     writer: Option<Writer>,
+    /// Reloads keys files that change, until the last handle is dropped.
+    _watcher: Option<Watcher>,
     /// For sessions: their names stay out of the pool.
     hasher: RandomState,
 }
@@ -52,8 +56,8 @@ impl Balancer {
         BalancerBuilder::default()
     }
 
-    pub(crate) fn new(pool: Arc<Pool>, sources: Sources, writer: Option<Writer>) -> Self {
-        Self(Arc::new(Inner { pool, sources, writer, hasher: RandomState::new() }))
+    pub(crate) fn new(pool: Arc<Pool>, intake: Arc<Intake>, writer: Option<Writer>, watcher: Option<Watcher>) -> Self {
+        Self(Arc::new(Inner { pool, intake, writer, _watcher: watcher, hasher: RandomState::new() }))
     }
 
     /// The next key. Fetching it counts as a success; report a failure with
@@ -129,6 +133,11 @@ impl Balancer {
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    #[cfg(test)]
+    pub(crate) fn intake(&self) -> Arc<Intake> {
+        self.0.intake.clone()
     }
 
     /// A hash that differs from process to process.
@@ -289,15 +298,14 @@ impl Balancer {
     }
 
     /// Reads the keys files and environment variables again. Keys that stay keep their health, new
-    /// ones join, missing ones leave; one that left and comes back is enabled.
+    /// ones join, missing ones leave; one that left and comes back is enabled. The builder's
+    /// [`watch`](BalancerBuilder::watch) does it whenever a file changes.
     ///
     /// # Errors
     ///
     /// As for [`BalancerBuilder::build`]; then the pool stays as it was.
     pub fn reload(&self) -> Result<Reloaded, Error> {
-        let reloaded = self.0.pool.reload(self.0.sources.read(self.0.writer.is_some())?);
-        self.wake(true);
-        Ok(reloaded)
+        self.0.intake.reload()
     }
 
     /// Adds a key to the pool; one that was added before gets these settings. With a database it is in force in all

@@ -20,7 +20,9 @@ use crate::keyfile;
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::pool::{MAX_SCOPES, Pool, Settings};
+use crate::reload::Intake;
 use crate::store::{Record, Seal, Sqlite, Store, StoreError, Usage, Writer};
+use crate::watch::{Stamps, Watcher};
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///
@@ -47,6 +49,7 @@ pub struct BalancerBuilder {
     seed: Option<u64>,
     /// Limits are not learned.
     fixed_limits: bool,
+    watch: bool,
 }
 
 /// Where keys come from, and the limits of keys that have none of their own.
@@ -72,6 +75,22 @@ impl BalancerBuilder {
     /// `concurrency=` if wanted; `#` starts a comment.
     pub fn keys_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.sources.list.push(Source::File(path.into()));
+        self
+    }
+
+    /// Whether keys files that change are read again while the balancer is in use, without a restart; they are not unless
+    /// this says so. It is what [`Balancer::reload`] does, one to two seconds after the change: once the file has stayed as it
+    /// is for a second, so that one that is still being written is not taken in. Write a large file under another name
+    /// and rename it.
+    ///
+    /// A new file that is broken, empty or missing changes nothing: the keys stay, and a warning (a `tracing` event named
+    /// `reload_refused`) says once what is wrong in which line. A reload is told as `keys_reloaded`, and to
+    /// [subscribers](Balancer::subscribe) key by key.
+    ///
+    /// Editors that put a new file in the place of the old one are followed, and so are links that lead to another file all at once, as
+    /// Kubernetes does with the files of a secret. The thread that looks ends with the last handle of the balancer.
+    pub fn watch(mut self, watch: bool) -> Self {
+        self.watch = watch;
         self
     }
 
@@ -221,12 +240,14 @@ impl BalancerBuilder {
     ///   all bad lines of a source at once, and no key is shown
     /// - [`Error::Invalid`] for a time zone that nobody knows, or limits of a scope without a name
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
-    pub fn build(self) -> Result<Balancer, Error> {
+    pub fn build(mut self) -> Result<Balancer, Error> {
         self.check_scopes()?;
         let zone = self.zone()?;
         let defaults = self.sources.defaults()?;
+        let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let watch = self.watch && self.sources.has_files();
+        let stamps = if watch { Stamps::before_reading(self.sources.files(), clock.utc()) } else { None };
         let (configs, loaded) = self.read()?;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let policy = self.policy.within_zone(zone.clone());
         let timeline = Timeline::new(clock, zone);
         // Without the system's randomness the clock tells processes apart.
@@ -243,7 +264,7 @@ impl BalancerBuilder {
         };
         let Some(Loaded { store, records, usage, added }) = loaded else {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
-            return Ok(Balancer::new(Arc::new(pool), self.sources, None));
+            return finish(Arc::new(pool), self.sources, None, watch, stamps);
         };
         if configs.is_empty() && added.is_empty() {
             return Err(Error::NoKeys);
@@ -251,7 +272,7 @@ impl BalancerBuilder {
         let settings = Settings { usage, added, ..settings };
         let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));
         let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
-        Ok(Balancer::new(pool, self.sources, Some(writer)))
+        finish(pool, self.sources, Some(writer), watch, stamps)
     }
 
     fn check_scopes(&self) -> Result<(), Error> {
@@ -292,6 +313,24 @@ impl BalancerBuilder {
             Ok((configs, Some(loaded?)))
         })
     }
+}
+
+/// The balancer, with a watch on its keys files if that is wanted.
+fn finish(
+    pool: Arc<Pool>,
+    sources: Sources,
+    writer: Option<Writer>,
+    watch: bool,
+    read: Option<Stamps>,
+) -> Result<Balancer, Error> {
+    let intake = Arc::new(Intake::new(pool.clone(), sources, writer.as_ref().map(Writer::bell)));
+    let watcher = watch.then(|| Watcher::spawn(intake.clone(), read)).transpose().map_err(|error| {
+        invalid(
+            format!("the thread that watches keys files ({error})"),
+            "can't be started; allow the process more threads",
+        )
+    })?;
+    Ok(Balancer::new(pool, intake, writer, watcher))
 }
 
 /// A database, and what it holds.
@@ -349,8 +388,12 @@ impl Sources {
         Ok(configs)
     }
 
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.list.iter().filter_map(|source| if let Source::File(path) = source { Some(&**path) } else { None })
+    }
+
     fn has_files(&self) -> bool {
-        self.list.iter().any(|source| matches!(source, Source::File(_)))
+        self.files().next().is_some()
     }
 
     fn defaults(&self) -> Result<Limits, Error> {

@@ -181,6 +181,26 @@ pub(crate) fn settled(key: Fingerprint, verdict: &Verdict) {
     }
 }
 
+/// Keys files that changed were read again, and the pool is what they say.
+pub(crate) fn reloaded(added: usize, removed: usize, changed: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("egb_events_total", "event" => "keys_reloaded").increment(1);
+    tracing::info!(
+        name: "keys_reloaded", target: "egb", event = "keys_reloaded", added, removed, changed,
+        "changed keys files were read again"
+    );
+}
+
+/// Keys files changed and are not taken, for the reason that `error` gives.
+pub(crate) fn reload_refused(error: &str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("egb_events_total", "event" => "reload_refused").increment(1);
+    tracing::warn!(
+        name: "reload_refused", target: "egb", event = "reload_refused", error,
+        "changed keys files are not taken; the keys stay as they were"
+    );
+}
+
 /// Names and fields are stable: they are what people filter by.
 fn trace(event: &Event) {
     let Event { fingerprint: key, label, scope, kind } = event;

@@ -76,7 +76,7 @@
 //! [`Balancer::stats`] is a picture of all keys, [`Balancer::subscribe`] a channel of changes ([`EventKind`]). The
 //! same changes are `tracing` events of the target `egb`, named as [`EventKind::name`] says, with the fields `event`,
 //! `key` (a fingerprint), `label`, `scope`, `reason`, `seconds`, `rpm`; calls that fail are `failed` (debug, with `status`
-//! and `retry_after`), and at trace there are `checked_out`, `succeeded` and `ended`. The feature `metrics` counts
+//! and `retry_after`), `keys_reloaded` and `reload_refused` tell of [watched](BalancerBuilder::watch) keys files, and at trace there are `checked_out`, `succeeded` and `ended`. The feature `metrics` counts
 //! `egb_checkouts_total`, `egb_successes_total`, `egb_failures_total{reason}`, `egb_refusals_total` and
 //! `egb_events_total{event}`, and shows `egb_keys`, `egb_keys_disabled` and `egb_keys_waiting` (cooling down, or at a limit) as they were at the last event.
 
@@ -99,12 +99,14 @@ mod outcome;
 mod policy;
 mod pool;
 mod registry;
+mod reload;
 mod schedule;
 #[cfg(all(test, egb_shuttle))]
 mod shuttle_tests;
 mod stats;
 mod store;
 mod sync;
+mod watch;
 
 #[doc(hidden)]
 pub mod __private {
