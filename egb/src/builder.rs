@@ -22,7 +22,12 @@ use crate::policy::Policy;
 use crate::pool::{MAX_SCOPES, Pool, Settings};
 use crate::reload::Intake;
 use crate::store::{Record, Seal, Sqlite, Store, StoreError, Usage, Writer};
-use crate::watch::{Stamps, Watcher};
+use crate::watch::{FirstLook, Watcher};
+
+#[cfg(feature = "cli")]
+mod access;
+#[cfg(feature = "cli")]
+pub(crate) use access::Access;
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///
@@ -50,6 +55,8 @@ pub struct BalancerBuilder {
     /// Limits are not learned.
     fixed_limits: bool,
     watch: bool,
+    #[cfg(feature = "cli")]
+    access: Access,
 }
 
 /// Where keys come from, and the limits of keys that have none of their own.
@@ -245,8 +252,8 @@ impl BalancerBuilder {
         let zone = self.zone()?;
         let defaults = self.sources.defaults()?;
         let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let watch = self.watch && self.sources.has_files();
-        let stamps = if watch { Stamps::before_reading(self.sources.files(), clock.utc()) } else { None };
+        let is_watched = self.watch && self.sources.has_files();
+        let watched = is_watched.then(|| FirstLook::at(self.sources.files(), clock.utc()));
         let (configs, loaded) = self.read()?;
         let policy = self.policy.within_zone(zone.clone());
         let timeline = Timeline::new(clock, zone);
@@ -261,18 +268,24 @@ impl BalancerBuilder {
             added: Vec::new(),
             defaults,
             cache_size: self.cache_size,
+            is_bystander: false,
         };
-        let Some(Loaded { store, records, usage, added }) = loaded else {
+        let Some(loaded) = loaded else {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
-            return finish(Arc::new(pool), self.sources, None, watch, stamps);
+            return finish(Arc::new(pool), self.sources, None, watched);
         };
+        #[cfg(feature = "cli")]
+        if self.access != Access::Use {
+            return access::build(self.access, self.sources, configs, loaded, settings, timeline, watched);
+        }
+        let Loaded { store, records, usage, added } = loaded;
         if configs.is_empty() && added.is_empty() {
             return Err(Error::NoKeys);
         }
         let settings = Settings { usage, added, ..settings };
         let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));
         let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
-        finish(pool, self.sources, Some(writer), watch, stamps)
+        finish(pool, self.sources, Some(writer), watched)
     }
 
     fn check_scopes(&self) -> Result<(), Error> {
@@ -298,7 +311,13 @@ impl BalancerBuilder {
     /// The keys, and what the database holds.
     fn read(&self) -> Result<(Vec<KeyConfig>, Option<Loaded>), Error> {
         let Some(path) = &self.db else { return Ok((self.sources.read(false)?, None)) };
-        let load = |configs: &[KeyConfig]| Loaded::load(path, configs, self.seal.as_ref());
+        let load = |configs: &[KeyConfig]| {
+            #[cfg(feature = "cli")]
+            if self.access != Access::Use {
+                return access::open(self.access, path, self.seal.as_ref()).and_then(Loaded::of);
+            }
+            Loaded::of(Sqlite::open_for(path, configs, self.seal.as_ref())?)
+        };
         // A keys file and a database of 100,000 keys take a tenth of a second each. A database that is yet to be
         // made, or to be taken over, needs to know the keys first.
         if !(self.sources.has_files() && Sqlite::is_ready(path)) {
@@ -315,16 +334,15 @@ impl BalancerBuilder {
     }
 }
 
-/// The balancer, with a watch on its keys files if that is wanted.
+/// The balancer, with a watch on its keys files if that is wanted: `watched` is what was seen of them.
 fn finish(
     pool: Arc<Pool>,
     sources: Sources,
     writer: Option<Writer>,
-    watch: bool,
-    read: Option<Stamps>,
+    watched: Option<FirstLook>,
 ) -> Result<Balancer, Error> {
     let intake = Arc::new(Intake::new(pool.clone(), sources, writer.as_ref().map(Writer::bell)));
-    let watcher = watch.then(|| Watcher::spawn(intake.clone(), read)).transpose().map_err(|error| {
+    let watcher = watched.map(|first| Watcher::spawn(intake.clone(), first)).transpose().map_err(|error| {
         invalid(
             format!("the thread that watches keys files ({error})"),
             "can't be started; allow the process more threads",
@@ -342,8 +360,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn load(path: &Path, configs: &[KeyConfig], seal: Option<&Seal>) -> Result<Self, Arc<StoreError>> {
-        let mut store = Sqlite::open_for(path, configs, seal)?;
+    fn of(mut store: Sqlite) -> Result<Self, Arc<StoreError>> {
         let (records, added) = (store.load()?, store.added_keys()?.unwrap_or_default());
         let usage = store.usage()?;
         Ok(Self { store, records, usage, added })

@@ -39,10 +39,10 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts the thread. `read` is what was seen before the files were read.
-    pub(crate) fn spawn(intake: Arc<Intake>, read: Option<Stamps>) -> io::Result<Self> {
+    /// Starts the thread.
+    pub(crate) fn spawn(intake: Arc<Intake>, first: FirstLook) -> io::Result<Self> {
         let (stop, mut stopped) = oneshot::channel();
-        let mut watch = Watch::new(intake, read);
+        let mut watch = Watch::new(intake, first);
         let run = move || {
             loop {
                 let pool = watch.intake.pool();
@@ -67,7 +67,7 @@ impl Watcher {
 
 /// What tells one content of each file from another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stamps(Vec<Option<Stamp>>);
+struct Stamps(Vec<Option<Stamp>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
@@ -82,13 +82,18 @@ impl Stamps {
     fn of<'a>(files: impl Iterator<Item = &'a Path>) -> Self {
         Self(files.map(|file| fs::metadata(file).ok().map(|found| Stamp::of(&found))).collect())
     }
+}
 
-    /// What is seen at `utc`, before the files are read for the first time. `None` when it is too young to be relied
-    /// on: a change since may look the same.
-    pub(crate) fn before_reading<'a>(files: impl Iterator<Item = &'a Path>, utc: SystemTime) -> Option<Self> {
-        let stamps = Self::of(files);
+/// What was seen of the files before they were read for the first time. `None` when that is too young to be relied on: a
+/// change since may look the same.
+#[derive(Debug)]
+pub(crate) struct FirstLook(Option<Stamps>);
+
+impl FirstLook {
+    pub(crate) fn at<'a>(files: impl Iterator<Item = &'a Path>, utc: SystemTime) -> Self {
+        let stamps = Stamps::of(files);
         let is_old = |stamp: &Stamp| stamp.modified.is_some_and(|at| at + COARSEST < utc);
-        stamps.0.iter().flatten().all(is_old).then_some(stamps)
+        Self(stamps.0.iter().flatten().all(is_old).then_some(stamps))
     }
 }
 
@@ -125,7 +130,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(intake: Arc<Intake>, read: Option<Stamps>) -> Self {
+    fn new(intake: Arc<Intake>, FirstLook(read): FirstLook) -> Self {
         let (seen, since) = (read.clone().unwrap_or_default(), intake.pool().now());
         Self { intake, read, seen, since, refusal: None }
     }

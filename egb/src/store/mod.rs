@@ -34,6 +34,8 @@ pub use seal::Seal;
 #[cfg(not(feature = "seal"))]
 pub(crate) use seal::Seal;
 pub(crate) use sqlite::Sqlite;
+#[cfg(feature = "cli")]
+pub(crate) use sqlite::{AddedKey, Standing};
 pub(crate) use usage::Usage;
 pub(crate) use writer::{Bell, Journal, Writer};
 

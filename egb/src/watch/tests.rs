@@ -33,9 +33,9 @@ fn bench(text: &str) -> Bench {
     clock.advance(LATE);
     let balancer = Balancer::builder().keys_file(&file).clock(clock.clone()).build().unwrap();
     let intake = balancer.intake();
-    let read = Stamps::before_reading(intake.files(), clock.utc());
-    assert!(read.is_some());
-    let watch = Watch::new(intake, read);
+    let first = FirstLook::at(intake.files(), clock.utc());
+    assert!(first.0.is_some());
+    let watch = Watch::new(intake, first);
     Bench { clock, balancer, watch, file, told: Told::default(), _folder: folder }
 }
 
@@ -142,9 +142,9 @@ fn a_file_as_young_as_the_reading_is_read_once_more() {
     let clock = ManualClock::new();
     let balancer = Balancer::builder().keys_file(&file).clock(clock.clone()).build().unwrap();
     let intake = balancer.intake();
-    let read = Stamps::before_reading(intake.files(), clock.utc());
-    assert_eq!(read, None);
-    let watch = Watch::new(intake, read);
+    let first = FirstLook::at(intake.files(), clock.utc());
+    assert_eq!(first.0, None);
+    let watch = Watch::new(intake, first);
     // A change whose stamp says nothing.
     fs::write(&file, "b-key\n").unwrap();
     let mut bench = Bench { clock, balancer, watch, file, told: Told::default(), _folder: folder };

@@ -1,0 +1,4 @@
+//! The commands, a file each: its options, what it does, and what it prints.
+
+pub(crate) mod list;
+pub(crate) mod stats;
