@@ -85,6 +85,7 @@ const PRINTING: &str = "Printing";
 pub(crate) enum Command {
     Stats(commands::stats::Args),
     List(commands::list::Args),
+    Monitor(commands::monitor::Args),
 }
 
 /// Prints what was wrong with the arguments, or the help that was asked for. An argument may be a key that was typed by

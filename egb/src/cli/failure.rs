@@ -33,6 +33,8 @@ pub(crate) enum Failure {
     File { path: PathBuf, what: &'static str, error: io::Error },
     #[error("can't print the result: {0}")]
     Output(io::Error),
+    #[error("can't use the terminal: {0}")]
+    Terminal(io::Error),
 }
 
 impl Failure {
@@ -75,6 +77,7 @@ impl Failure {
             Self::Sealed { .. } => "give the passphrase with --passphrase-file, or the key file with --key-file",
             Self::Key(_) => "`egb list` shows labels and fingerprints",
             Self::Usage { hint, .. } | Self::Refused { hint, .. } => return hint.clone(),
+            Self::Terminal(_) => "with `| cat` behind it, the command prints lines",
             Self::Egb(_) | Self::File { .. } | Self::Output(_) => return None,
         };
         Some(hint.to_owned())

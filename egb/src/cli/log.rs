@@ -1,13 +1,18 @@
 //! What the library logs, as lines on stderr: warnings always, more on request.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver, Sender};
 
+use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+/// Where lines go in place of stderr, while something else is on the terminal.
+static ELSEWHERE: Mutex<Option<Sender<String>>> = Mutex::new(None);
 
 /// Prints what is at least as serious as asked for.
 pub(crate) fn to_stderr(verbose: u8) {
@@ -17,9 +22,47 @@ pub(crate) fn to_stderr(verbose: u8) {
         2 => Level::DEBUG,
         _ => Level::TRACE,
     };
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).event_format(Line);
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(|| Out(Vec::new())).event_format(Line);
     // A program that runs the command as a part of itself may have a subscriber already.
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
+}
+
+/// Lines that are not printed.
+pub(crate) type Diverted = Receiver<String>;
+
+/// Hands over what would be printed, until [`to_stderr_again`].
+pub(crate) fn divert() -> Diverted {
+    let (sender, receiver) = mpsc::channel();
+    *ELSEWHERE.lock() = Some(sender);
+    receiver
+}
+
+pub(crate) fn to_stderr_again() {
+    *ELSEWHERE.lock() = None;
+}
+
+/// One line, which goes where lines go when it is complete.
+struct Out(Vec<u8>);
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        let line = String::from_utf8_lossy(&self.0);
+        // When nobody is there to read it, it is lost.
+        let _ = match &*ELSEWHERE.lock() {
+            Some(sender) => sender.send(line.trim_end().to_owned()).map_err(io::Error::other),
+            None => io::stderr().write_all(line.as_bytes()),
+        };
+    }
 }
 
 /// `warning: what happened (path=keys.db)`.

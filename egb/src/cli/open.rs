@@ -11,7 +11,7 @@ use super::args::Global;
 use super::failure::Failure;
 use super::output::Output;
 use crate::balancer::Balancer;
-use crate::builder::Access;
+use crate::builder::{Access, BalancerBuilder};
 use crate::store::{Seal, Sqlite, Standing};
 
 const KEYS_VARIABLE: &str = "EGB_KEYS";
@@ -66,7 +66,17 @@ impl Setup {
         self.balancer(Access::Edit)
     }
 
+    /// The pool, to follow for as long as one likes.
+    pub(crate) fn live(&self) -> Result<Balancer, Failure> {
+        self.require_db()?;
+        Ok(self.builder(Access::Edit).watch(true).build()?)
+    }
+
     fn balancer(&self, access: Access) -> Result<Balancer, Failure> {
+        Ok(self.builder(access).build()?)
+    }
+
+    fn builder(&self, access: Access) -> BalancerBuilder {
         let mut builder = Balancer::builder().db(&self.db).access(access);
         for file in &self.keys_files {
             builder = builder.keys_file(file);
@@ -77,7 +87,7 @@ impl Setup {
         if let Some(seal) = &self.seal {
             builder = builder.seal(seal.clone());
         }
-        Ok(builder.build()?)
+        builder
     }
 
     /// The database itself, to look at.

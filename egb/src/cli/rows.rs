@@ -20,7 +20,7 @@ use crate::stats::{KeyState, KeyStats, ScopeStats, Stats};
 use crate::store::AddedKey;
 
 /// Fewer digits of a fingerprint are not shown.
-const FEWEST_DIGITS: usize = 8;
+pub(crate) const FEWEST_DIGITS: usize = 8;
 
 /// What gave a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ fn descending(a: f64, b: f64) -> Ordering {
     b.total_cmp(&a)
 }
 
-fn rank(state: KeyState) -> u8 {
+pub(crate) fn rank(state: KeyState) -> u8 {
     match state {
         KeyState::Disabled => 0,
         KeyState::CoolingDown => 1,
@@ -195,10 +195,18 @@ pub(crate) fn short(fingerprint: Fingerprint, digits: usize) -> String {
 
 /// A name for people: the label, or else what may be shown of the key, or else the beginning of its fingerprint.
 pub(crate) fn name(key: &KeyStats, digits: usize) -> String {
+    match own_name(key) {
+        "" => short(key.fingerprint, digits),
+        name => name.to_owned(),
+    }
+}
+
+/// The label, or else what may be shown of the key; nothing of one that only the database knows.
+pub(crate) fn own_name(key: &KeyStats) -> &str {
     match &key.label {
-        Some(label) => label.clone(),
-        None if key.masked.chars().count() > 1 => key.masked.clone(),
-        None => short(key.fingerprint, digits),
+        Some(label) => label,
+        None if key.masked.chars().count() > 1 => &key.masked,
+        None => "",
     }
 }
 

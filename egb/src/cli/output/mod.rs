@@ -42,6 +42,13 @@ impl Output {
         written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()).map_err(Failure::Output)
     }
 
+    /// JSON that is one of many, a line each.
+    pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
+        let mut stdout = io::BufWriter::new(io::stdout().lock());
+        let written = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
+        written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+
     /// Tells on stderr what is good to know and no result.
     pub(crate) fn note(self, text: &str) {
         // Nobody is there to be told when that fails.

@@ -21,6 +21,12 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     Timestamp::try_from(time).unwrap_or(beyond).to_string()
 }
 
+/// The time of day in UTC: `09:30:00`.
+pub(crate) fn clock(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).unwrap_or(Timestamp::MIN);
+    time.strftime("%H:%M:%S").to_string()
+}
+
 /// `3m ago`.
 pub(crate) fn ago(time: Option<SystemTime>, now: SystemTime) -> String {
     match time {
