@@ -85,6 +85,7 @@ const PRINTING: &str = "Printing";
 pub(crate) enum Command {
     Stats(commands::stats::Args),
     List(commands::list::Args),
+    Check(commands::check::Args),
     Monitor(commands::monitor::Args),
 }
 

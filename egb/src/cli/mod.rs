@@ -65,6 +65,7 @@ fn run(args: Args) -> Result<Ending, Failure> {
     match args.command {
         Command::Stats(args) => commands::stats::run(&args, &setup),
         Command::List(args) => commands::list::run(&args, &setup),
+        Command::Check(args) => commands::check::run(&args, &setup),
         Command::Monitor(args) => commands::monitor::run(&args, &setup),
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn of(model: &Model, screen: u16) -> Vec<(Column, u16)> {
     // The least width, and the part of what is left over that it may take.
     let all = [
         (Column::Key, u16::try_from(model.digits).unwrap_or(u16::MAX), 0, true),
-        (Column::Name, 9, if is_wide { 20 } else { 4 }, has_names),
+        (Column::Name, 9, if is_wide { 16 } else { 4 }, has_names),
         (Column::Group, 10, 10, has_groups),
         (Column::State, 14, if is_wide { 6 } else { 0 }, true),
         (Column::Health, if is_wide { 15 } else { 9 }, 0, true),
@@ -45,7 +45,7 @@ pub(super) fn of(model: &Model, screen: u16) -> Vec<(Column, u16)> {
         (Column::Failed, 7, 0, is_wide),
         (Column::Throttled, 7, 0, is_wide),
         (Column::LastUsed, 10, 0, is_wide),
-        (Column::LastError, 16, 14, true),
+        (Column::LastError, 16, if is_wide { 16 } else { 0 }, true),
     ];
     let mut columns: Vec<(Column, u16, u16)> = all
         .into_iter()
@@ -61,10 +61,15 @@ pub(super) fn of(model: &Model, screen: u16) -> Vec<(Column, u16)> {
         columns.pop();
     }
     let mut spare = screen.saturating_sub(taken(&columns));
-    for (_, width, more) in &mut columns {
-        let extra = (*more).min(spare);
-        *width += extra;
-        spare -= extra;
+    // A picture of the past comes after what has to be read.
+    for pictures in [false, true] {
+        for (column, width, more) in &mut columns {
+            if (*column == Column::Recent) == pictures {
+                let extra = (*more).min(spare);
+                *width += extra;
+                spare -= extra;
+            }
+        }
     }
     columns.into_iter().map(|(column, width, _)| (column, width)).collect()
 }

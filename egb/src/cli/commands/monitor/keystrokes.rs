@@ -14,7 +14,7 @@ pub(super) const HELP: [(&str, &str); 9] = [
     ("PgDn PgUp", "scroll by a page"),
     ("g G Home End", "to the first row, to the last"),
     ("?  h", "this help"),
-    ("q Esc Ctrl-C", "quit"),
+    ("q Esc Ctrl-C", "quit; Esc ends a filter first"),
 ];
 
 pub(super) fn wish(mode: Mode, key: KeyEvent) -> Option<Wish> {
@@ -50,7 +50,8 @@ fn scroll(code: KeyCode) -> Option<Scroll> {
 
 fn table(code: KeyCode) -> Option<Wish> {
     Some(match code {
-        KeyCode::Char('q') | KeyCode::Esc => Wish::Quit,
+        KeyCode::Char('q') => Wish::Quit,
+        KeyCode::Esc => Wish::Leave,
         KeyCode::Char(' ' | 'p') => Wish::Pause,
         KeyCode::Char('?' | 'h') => Wish::Help,
         KeyCode::Char('s') => Wish::NextSort,

@@ -55,6 +55,8 @@ pub(super) enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Quit,
+    /// Ends the filter, or without one the monitor.
+    Leave,
     Pause,
     Help,
     /// Ends help.
@@ -210,6 +212,7 @@ impl Model {
     pub(super) fn obey(&mut self, wish: Wish) -> bool {
         match wish {
             Wish::Quit => return false,
+            Wish::Leave if self.filter.is_empty() => return false,
             Wish::Pause => self.pause(),
             Wish::Help => self.mode = Mode::Help,
             Wish::Back | Wish::KeepFilter => self.mode = Mode::Table,
@@ -221,18 +224,18 @@ impl Model {
             Wish::Erase => {
                 self.filter.pop();
             }
-            Wish::ClearFilter => {
+            Wish::ClearFilter | Wish::Leave => {
                 self.filter.clear();
                 self.mode = Mode::Table;
             }
             Wish::Scroll(to) => self.scroll(to),
         }
         match wish {
-            Wish::NextSort | Wish::PreviousSort | Wish::Reverse | Wish::Type(_) | Wish::Erase | Wish::ClearFilter => {
+            Wish::Scroll(_) | Wish::Pause | Wish::Help | Wish::Back => {}
+            _ => {
                 self.top = 0;
                 self.arrange();
             }
-            _ => {}
         }
         true
     }

@@ -163,5 +163,9 @@ fn keystrokes_that_quit_end_it_and_help_is_left_again() {
     assert_eq!(bench.model.mode, Mode::Help);
     obey(&mut bench.model, [Wish::Back]);
     assert_eq!(bench.model.mode, Mode::Table);
+    type_filter(&mut bench.model, "b");
+    obey(&mut bench.model, [Wish::KeepFilter, Wish::Leave]);
+    assert_eq!((&*bench.model.filter, shown(&bench.model).len()), ("", 1));
+    assert!(!bench.model.obey(Wish::Leave));
     assert!(!bench.model.obey(Wish::Quit));
 }
