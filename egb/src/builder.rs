@@ -334,15 +334,15 @@ impl BalancerBuilder {
     }
 }
 
-/// The balancer, with a watch on its keys files if that is wanted: `watched` is what was seen of them.
+/// The balancer, with a watch on its keys files if `first` tells what was seen of them.
 fn finish(
     pool: Arc<Pool>,
     sources: Sources,
     writer: Option<Writer>,
-    watched: Option<FirstLook>,
+    first: Option<FirstLook>,
 ) -> Result<Balancer, Error> {
     let intake = Arc::new(Intake::new(pool.clone(), sources, writer.as_ref().map(Writer::bell)));
-    let watcher = watched.map(|first| Watcher::spawn(intake.clone(), first)).transpose().map_err(|error| {
+    let watcher = first.map(|first| Watcher::spawn(intake.clone(), first)).transpose().map_err(|error| {
         invalid(
             format!("the thread that watches keys files ({error})"),
             "can't be started; allow the process more threads",

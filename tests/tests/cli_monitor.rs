@@ -62,16 +62,22 @@ fn each_look_is_a_line_of_json_and_sees_what_other_programs_do() {
     for _ in 0..40 {
         pool.lease().unwrap().success();
     }
+    pool.report(&obedient_key("c").into(), 500);
     pool.report(&obedient_key("b").into(), 401);
     let mut seen = (false, false);
     for _ in 0..100 {
         let look = monitor.look();
         let events = look["events"].as_array().unwrap();
         seen.0 |= events.iter().any(|event| event["event"] == "key_disabled" && event["label"] == "b");
-        seen.1 |= look["calls"] == 41 && look["calls_per_second"].as_f64().unwrap() > 0.0;
+        seen.1 |= look["calls"] == 42
+            && look["detailed"][2]["health"].as_f64().unwrap() < 1.0
+            && look["calls_per_second"].as_f64().unwrap() > 0.0;
         assert!(look["at"].as_str().unwrap().ends_with('Z'));
         if seen == (true, true) {
             assert_eq!(look["keys"]["disabled"], 1);
+            let row = &look["detailed"][1];
+            assert_eq!(row["last_error"]["reason"], "invalid_key");
+            assert_ne!(row["last_used"], first["detailed"][1]["last_used"], "the last use is that of all programs");
             return;
         }
     }

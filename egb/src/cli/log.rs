@@ -30,7 +30,8 @@ pub(crate) fn to_stderr(verbose: u8) {
 /// Lines that are not printed.
 pub(crate) type Diverted = Receiver<String>;
 
-/// Hands over what would be printed, until [`to_stderr_again`].
+/// Hands over what would be printed, until [`to_stderr_again`]. What happens to keys is left out: who calls this shows it
+/// in a way of its own.
 pub(crate) fn divert() -> Diverted {
     let (sender, receiver) = mpsc::channel();
     *ELSEWHERE.lock() = Some(sender);
@@ -57,6 +58,9 @@ impl Write for Out {
 impl Drop for Out {
     fn drop(&mut self) {
         let line = String::from_utf8_lossy(&self.0);
+        if line.is_empty() {
+            return;
+        }
         // When nobody is there to read it, it is lost.
         let _ = match &*ELSEWHERE.lock() {
             Some(sender) => sender.send(line.trim_end().to_owned()).map_err(io::Error::other),
@@ -83,6 +87,9 @@ where
         };
         let mut fields = Fields::default();
         event.record(&mut fields);
+        if fields.is_of_a_key && ELSEWHERE.lock().is_some() {
+            return Ok(());
+        }
         write!(writer, "{name}: {}", fields.message)?;
         if !fields.others.is_empty() {
             write!(writer, " ({})", fields.others.join(", "))?;
@@ -94,11 +101,13 @@ where
 #[derive(Default)]
 struct Fields {
     message: String,
+    is_of_a_key: bool,
     others: Vec<String>,
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.is_of_a_key |= field.name() == "key";
         if field.name() == "message" {
             self.message = format!("{value:?}");
         } else {

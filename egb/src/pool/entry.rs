@@ -264,6 +264,11 @@ impl Entry {
         self.used_before = record.state.last_used.map_or(0, micros);
     }
 
+    /// Another process used it.
+    pub(super) fn saw_use(&mut self, record: &Record) {
+        self.used_before = self.used_before.max(record.state.last_used.map_or(0, micros));
+    }
+
     /// Goes on in a new slot, which the pool's other members do not know: calls that hold the old one settle
     /// with its heir.
     pub(super) fn move_to(&mut self, slot: Slot) {

@@ -124,7 +124,12 @@ impl Pool {
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
         let before = entry.main.health.clone();
         let was_disabled = before.disabled;
-        if record.state.epoch > entry.epoch {
+        // Who uses no key has no view of its own.
+        let is_followed = self.is_bystander && record.state.epoch == entry.epoch && !entry.main.changed;
+        if self.is_bystander {
+            entry.saw_use(record);
+        }
+        if record.state.epoch > entry.epoch || is_followed {
             entry.epoch = record.state.epoch;
             let ours = entry.main.changed.then(|| entry.main.health.clone());
             let mut health = theirs;
@@ -142,8 +147,10 @@ impl Pool {
             entry.main.set_health(health);
             entry.main.changed = changed;
             entry.main.stored_until = raw;
-            // They were reset with it; what was not is on its way.
-            entry.scoped.clear();
+            if !is_followed {
+                // They were reset with it; what was not is on its way.
+                entry.scoped.clear();
+            }
         } else if record.state.epoch == entry.epoch {
             entry.main.join_cooldown(raw, &theirs, serial);
             entry.main.health.disabled |= theirs.disabled;

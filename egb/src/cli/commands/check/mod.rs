@@ -38,7 +38,7 @@ Exit codes: 0 a key works, 1 a key got no answer or an unclear one, 3 no key wor
 /// Call the provider with each key, and tell the pool what it says
 ///
 /// It asks for the list of models, which costs nothing, with the keys whose text is known here: those of the keys file, of
-/// EGB_KEYS, and those that were added. What is learned of a key changes its state as a call of a program would: a revoked
+/// `EGB_KEYS`, and those that were added. What is learned of a key changes its state as a call of a program would: a revoked
 /// one is disabled everywhere within a second.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -78,11 +78,11 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     if target.is_overheard() {
         setup.output.note("the address begins with http: the keys cross the network in the clear");
     }
-    // What the library would log of keys is what the table tells.
-    drop(log::divert());
+    let warnings = log::divert();
     let caller = Caller::new(target.clone(), Duration::from_secs(args.timeout));
     let answers = call_all(&keys, &balancer, &caller, args);
     log::to_stderr_again();
+    warnings.try_iter().for_each(|warning| eprintln!("{warning}"));
     balancer.flush()?;
     let after = balancer.stats();
     let checked = print::join(keys, answers, &after, args, system_utc());

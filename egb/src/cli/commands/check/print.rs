@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Args;
 use super::call::{Answer, Finding};
-use super::target::Target;
+use super::target::{Provider, Target};
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::style::{number, state_name};
@@ -47,10 +47,9 @@ impl Effect {
         match (before.is_disabled(), after.is_disabled()) {
             (false, true) => Self::Disabled,
             (true, false) => Self::Enabled,
-            (true, true) => Self::None,
             (false, false) if is_longer => Self::Cooldown,
             (false, false) if after.factor() != before.factor() => Self::Health,
-            (false, false) => Self::None,
+            _ => Self::None,
         }
     }
 }
@@ -188,7 +187,7 @@ pub(super) fn print(
     if setup.output.is_json() {
         return Output::json(&CheckJson {
             at: Utc(now),
-            provider: target.provider.map(|provider| provider.name()),
+            provider: target.provider.map(Provider::name),
             url: target.url.to_string(),
             dry_run: args.dry_run,
             summary,

@@ -153,11 +153,10 @@ fn bar(factor: f64, cells: usize) -> String {
 /// In full, or if there is no room in thousands, millions or more.
 fn count(count: u64, width: u16) -> Line<'static> {
     let width = usize::from(width);
-    let shortened = [(1, ""), (1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G"), (1_000_000_000_000, "T")]
-        .into_iter()
-        .map(|(unit, letter)| number(count / unit) + letter);
-    let text = shortened.clone().find(|text| text.len() <= width).or_else(|| shortened.last());
-    Line::from(text.unwrap_or_default()).right_aligned()
+    let units = [(1, ""), (1_000, "k"), (1_000_000, "M"), (1_000_000_000, "G")];
+    let in_units = |(unit, letter): (u64, &str)| number(count / unit) + letter;
+    let text = units.into_iter().map(in_units).find(|text| text.len() <= width);
+    Line::from(text.unwrap_or_else(|| in_units((1_000_000_000_000, "T")))).right_aligned()
 }
 
 /// `429 rate_limited`, and where there is room how long ago that was.

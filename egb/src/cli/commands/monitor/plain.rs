@@ -75,13 +75,13 @@ fn json<'a>(model: &'a Model, happenings: &'a [Happening], limit: usize, origins
 }
 
 fn block(model: &Model, happenings: &[Happening], limit: usize) -> String {
-    let (calls, throttled) = model.flow.speed().unwrap_or_default();
+    let (speed, throttled) = model.flow.speed().unwrap_or_default();
     let success = model.flow.success_rate().map_or_else(|| "-".to_owned(), percent);
     let words = model.count.words();
     let words = if words.is_empty() { words } else { format!(": {words}") };
     let (bold, total) = (style::BOLD, number(model.count.total as u64));
     let mut text = format!(
-        "{bold}{}{bold:#}  {total} keys{words}; {calls:.1} calls/s, success {success}, 429s {throttled:.1}/s\n",
+        "{bold}{}{bold:#}  {total} keys{words}; {speed:.1} calls/s, success {success}, 429s {throttled:.1}/s\n",
         rfc3339(model.now)
     );
     let (_, rows) = model.visible();
