@@ -84,7 +84,21 @@ const PRINTING: &str = "Printing";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Stats(commands::stats::Args),
+    Health(commands::health::Args),
     List(commands::list::Args),
+    Add(commands::add::Args),
+    Import(commands::import::Args),
+    History(commands::history::Args),
+    Remove(commands::remove::Args),
+    Enable(commands::enable::Args),
+    Disable(commands::disable::Args),
+    Weight(commands::weight::Args),
+    Reset(commands::reset::Args),
+    Cleanup(commands::cleanup::Args),
+    Export(commands::export::Args),
+    Db(commands::db::Args),
+    Completions(commands::completions::Args),
+    Man(commands::man::Args),
 }
 
 /// Prints what was wrong with the arguments, or the help that was asked for. An argument may be a key that was typed by

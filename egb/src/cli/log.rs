@@ -17,13 +17,17 @@ pub(crate) fn to_stderr(verbose: u8) {
         2 => Level::DEBUG,
         _ => Level::TRACE,
     };
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).event_format(Line);
+    let line = Line { changes: verbose > 0 };
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).event_format(line);
     // A program that runs the command as a part of itself may have a subscriber already.
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
 }
 
 /// `warning: what happened (path=keys.db)`.
-struct Line;
+struct Line {
+    /// Whether changes of keys are told: here they are what the command was asked to do.
+    changes: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for Line
 where
@@ -31,6 +35,9 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if !self.changes && event.metadata().fields().field("event").is_some() {
+            return Ok(());
+        }
         let name = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warning",

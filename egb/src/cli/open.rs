@@ -10,8 +10,13 @@ use zeroize::Zeroizing;
 use super::args::Global;
 use super::failure::Failure;
 use super::output::Output;
+use super::rows::Origin;
 use crate::balancer::Balancer;
-use crate::builder::Access;
+use crate::builder::{self, Access};
+use crate::config::KeyConfig;
+use crate::error::Error;
+use crate::key::{ByFingerprint, Fingerprint};
+use crate::keyfile;
 use crate::store::{Seal, Sqlite, Standing};
 
 const KEYS_VARIABLE: &str = "EGB_KEYS";
@@ -80,6 +85,35 @@ impl Setup {
         Ok(builder.build()?)
     }
 
+    /// What gives which key, the database aside.
+    pub(crate) fn given(&self) -> Result<ByFingerprint<Origin>, Failure> {
+        let mut given = ByFingerprint::default();
+        let mut take = |configs: Vec<KeyConfig>, origin: &Origin| {
+            given.extend(configs.into_iter().map(|config| (config.key.fingerprint(), origin.clone())));
+        };
+        if self.has_keys_variable {
+            take(builder::read_variable(KEYS_VARIABLE)?, &Origin::Variable);
+        }
+        for file in &self.keys_files {
+            take(keyfile::read(file).map_err(Error::from)?, &Origin::KeysFile(file.as_path().into()));
+        }
+        Ok(given)
+    }
+
+    /// Tells if a source gives keys that were added as well: its settings prevail.
+    pub(crate) fn note_if_given(&self, added: &[Fingerprint]) -> Result<(), Failure> {
+        if !self.has_sources() {
+            return Ok(());
+        }
+        let given = self.given()?;
+        let both: Vec<&Origin> = added.iter().filter_map(|name| given.get(name)).collect();
+        if let Some(source) = both.first().and_then(|origin| origin.source()) {
+            let what = if added.len() == 1 { "it".to_owned() } else { format!("{} of them", both.len()) };
+            self.output.note(&format!("{source} gives {what} too, and its settings prevail there"));
+        }
+        Ok(())
+    }
+
     /// The database itself, to look at.
     pub(crate) fn look_at_db(&self) -> Result<Sqlite, Failure> {
         self.require_db()?;
@@ -106,6 +140,23 @@ impl Setup {
         let made = Sqlite::open_for(&self.db, &[], self.seal.as_ref())?;
         self.output.note(&format!("made the database {}", self.db.display()));
         Ok(made.with_sealed_keys_unread())
+    }
+
+    /// The database itself, whatever its version, to look at.
+    pub(crate) fn look_at_any_db(&self) -> Result<Sqlite, Failure> {
+        Ok(Sqlite::look(&self.db, None)?)
+    }
+
+    /// The database itself, brought to this version.
+    pub(crate) fn upgrade_db(&self) -> Result<Sqlite, Failure> {
+        let mut configs = Vec::new();
+        for file in &self.keys_files {
+            configs.extend(keyfile::read(file).map_err(Error::from)?);
+        }
+        if self.has_keys_variable {
+            configs.extend(builder::read_variable(KEYS_VARIABLE)?);
+        }
+        Ok(Sqlite::open_for(&self.db, &configs, self.seal.as_ref())?)
     }
 
     /// An error unless there is a database of this version.

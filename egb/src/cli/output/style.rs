@@ -41,6 +41,14 @@ pub(crate) fn state_color(state: KeyState) -> Color {
     }
 }
 
+pub(crate) fn health_color(factor: f64) -> Color {
+    match factor {
+        0.8.. => Color::Green,
+        0.4..0.8 => Color::Yellow,
+        _ => Color::Red,
+    }
+}
+
 /// A factor from 0 to 1 as a bar of ten characters.
 pub(crate) fn bar(factor: f64) -> String {
     const LENGTH: usize = 10;

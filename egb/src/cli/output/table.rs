@@ -5,12 +5,17 @@ use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Row, Table
 /// The width of what is no terminal.
 const NO_TERMINAL: u16 = 80;
 
-/// Begins a table. Titles that begin with `>` are of columns that are aligned to the right.
+/// Begins a table that fits the terminal. Titles that begin with `>` are of columns that are aligned to the right.
 pub(crate) fn table(titles: &[&str]) -> Table {
+    let mut table = uncut(titles);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width());
+    table
+}
+
+/// As [`table`], however wide it gets.
+pub(crate) fn uncut(titles: &[&str]) -> Table {
     let mut table = Table::new();
-    let width = width();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(width).enforce_styling();
+    table.load_style(presets::NOTHING).enforce_styling();
     let header = titles.iter().map(|title| Cell::new(title.trim_start_matches('>')).add_attribute(Attribute::Dim));
     table.set_header(Row::from(header.collect::<Vec<_>>()));
     for (column, title) in table.column_iter_mut().zip(titles) {
@@ -36,6 +41,31 @@ pub(crate) fn add(table: &mut Table, cells: Vec<Cell>) {
 
 /// The table, with no white space at the ends of lines.
 pub(crate) fn text(table: &Table) -> String {
-    let lines = table.lines().map(|line| line.trim_end().to_owned() + "\n");
-    lines.collect()
+    const RESET: &str = "\u{1b}[0m";
+    let trimmed = |line: String| {
+        let line = line.trim_end();
+        match line.strip_suffix(RESET) {
+            Some(styled) => format!("{}{RESET}\n", styled.trim_end()),
+            None => format!("{line}\n"),
+        }
+    };
+    table.lines().map(trimmed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_no_white_space_at_their_ends() {
+        let mut table = uncut(&["KEY", ">COUNT", "NAME"]);
+        add(&mut table, vec![Cell::new("a-long-one"), Cell::new(5), Cell::new("short")]);
+        add(&mut table, vec![Cell::new("b"), Cell::new(1_000), Cell::new("by far the longest")]);
+        let plain = anstream::adapter::strip_str(&text(&table)).to_string();
+        assert_eq!(plain, "KEY         COUNT  NAME\na-long-one      5  short\nb            1000  by far the longest\n");
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(30);
+        let cut = anstream::adapter::strip_str(&text(&table)).to_string();
+        assert!(cut.lines().all(|line| line.chars().count() <= 30) && cut.contains('…'), "{cut}");
+        assert_eq!(cut.lines().count(), 3, "{cut}");
+    }
 }
