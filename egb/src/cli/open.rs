@@ -1,6 +1,7 @@
 //! Where the pool of a command is, and opening it: to look at it, which changes no file, or to edit it.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,19 +36,20 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn new(global: Global) -> Result<Self, Failure> {
         let Global { db, keys_files, passphrase_file, key_file, json, verbose: _ } = global;
-        let is_named = |path: &PathBuf| !path.as_os_str().is_empty();
-        let db = match db.filter(is_named) {
+        // A variable that is set to nothing names nothing.
+        let named = |path: Option<OsString>| path.filter(|path| !path.is_empty()).map(PathBuf::from);
+        let db = match named(db) {
             Some(db) => db,
             None => default_db()?,
         };
-        let seal = match (passphrase_file.filter(is_named), key_file.filter(is_named)) {
+        let seal = match (named(passphrase_file), named(key_file)) {
             (Some(path), _) => Some(Seal::passphrase(read_passphrase(&path)?.as_str())),
             (None, Some(path)) => Some(Seal::key_file(path)?),
             (None, None) => None,
         };
         Ok(Self {
             db,
-            keys_files: keys_files.into_iter().filter(is_named).collect(),
+            keys_files: keys_files.into_iter().filter_map(|path| named(Some(path))).collect(),
             has_keys_variable: env::var_os(KEYS_VARIABLE).is_some_and(|keys| !keys.is_empty()),
             seal,
             output: Output::new(json),

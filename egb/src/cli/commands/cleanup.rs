@@ -187,7 +187,7 @@ fn json(key: Unused) -> UnusedJson {
 }
 
 fn rows_of(keys: &[Unused], now: SystemTime) -> String {
-    let mut table = table::table(&["ACTION", "KEY", "NAME", "SOURCE", "LAST USED"]);
+    let mut table = table::table(&["ACTION", "KEY", "~NAME", "~SOURCE", "LAST USED"]);
     for key in keys {
         let action = match key.action {
             Action::Remove => "remove",

@@ -90,7 +90,7 @@ fn summary(counts: Count) -> String {
 }
 
 fn rows_of(keys: &[KeyStats], digits: usize, now: SystemTime) -> String {
-    let mut table = table::table(&["KEY", "NAME", "STATE", "HEALTH", "LAST ERROR", "WHEN", ">BACK IN"]);
+    let mut table = table::table(&["KEY", "~NAME", "STATE", "HEALTH", "LAST ERROR", "WHEN", ">BACK IN"]);
     for key in keys {
         let failure = rows::failure(key);
         let when = key.health.last_failure().map(|last| ago(Some(last.at), now));

@@ -64,7 +64,7 @@ fn json(import: &Imported) -> ImportJson<'_> {
 
 fn rows_of(imports: &[Imported]) -> String {
     let now = SystemTime::now();
-    let mut table = table::table(&["WHEN", "FILE", "SOURCE", ">KEYS", ">NEW", ">UPDATED", ">SKIPPED"]);
+    let mut table = table::table(&["WHEN", "~FILE", "~SOURCE", ">KEYS", ">NEW", ">UPDATED", ">SKIPPED"]);
     for import in imports {
         let counts = [import.entries, import.new, import.updated, import.skipped];
         let mut cells = vec![Cell::new(ago(Some(import.at), now)), Cell::new(&import.file), Cell::new(&import.source)];

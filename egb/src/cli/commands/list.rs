@@ -93,7 +93,9 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     }
     let table = |keys: &[&KeyStats]| {
         let keys: Vec<(&KeyStats, Option<Key>)> = keys.iter().map(|key| (*key, secret(key))).collect();
-        table_of(table::table(&COLUMNS), &keys, digits, SystemTime::now())
+        // A key that is cut is of no use.
+        let table = if args.reveal { table::uncut(&COLUMNS) } else { table::table(&COLUMNS) };
+        table_of(table, &keys, digits, SystemTime::now())
     };
     let groups = match args.group_by {
         None => {
@@ -119,7 +121,7 @@ fn section(name: Option<&str>, keys: &[&KeyStats], table: impl Fn(&[&KeyStats]) 
     format!("{bold}{}{bold:#}  {}\n{}", name.unwrap_or("none"), count.words(), table(keys))
 }
 
-const COLUMNS: [&str; 8] = ["KEY", "MASKED", "LABEL", "GROUP", "STATE", ">WEIGHT", ">FAILED", "LAST USED"];
+const COLUMNS: [&str; 8] = ["KEY", "MASKED", "~LABEL", "~GROUP", "STATE", ">WEIGHT", ">FAILED", "LAST USED"];
 
 /// All keys, however wide that is.
 pub(super) fn uncut_table(keys: &[(&KeyStats, Option<Key>)], digits: usize, now: SystemTime) -> String {

@@ -156,7 +156,8 @@ struct Weights {
 
 impl Weights {
     fn of(stats: &Stats) -> Self {
-        let sum = |weight: fn(&KeyStats) -> f64| stats.keys.iter().map(weight).sum();
+        // A sum of nothing is -0.
+        let sum = |weight: fn(&KeyStats) -> f64| stats.keys.iter().map(weight).sum::<f64>() + 0.0;
         Self { total: sum(|key| key.health.weight()), effective: sum(|key| key.health.effective_weight()) }
     }
 
@@ -173,7 +174,7 @@ fn last_used(stats: &Stats) -> Option<SystemTime> {
 
 fn details(stats: &Stats, now: SystemTime) -> String {
     let digits = rows::digits(&stats.keys);
-    let mut table = table::table(&["KEY", "NAME", "STATE", ">WEIGHT", ">CALLS", ">SUCCESS", ">429S", "LAST USED"]);
+    let mut table = table::table(&["KEY", "~NAME", "STATE", ">WEIGHT", ">CALLS", ">SUCCESS", ">429S", "LAST USED"]);
     for key in &stats.keys {
         let cells = vec![
             Cell::new(rows::short(key.fingerprint, digits)),
