@@ -429,10 +429,7 @@ impl Source {
     fn read(&self) -> Result<Vec<KeyConfig>, Error> {
         let (configs, name) = match self {
             Self::File(path) => (keyfile::read(path)?, path.display().to_string()),
-            Self::Environment(variable) => (
-                keyfile::parse_list(&variable_text(variable)?, variable)?,
-                format!("the environment variable {variable}"),
-            ),
+            Self::Environment(variable) => (read_variable(variable)?, format!("the environment variable {variable}")),
             Self::Code(config) => {
                 check(config)?;
                 return Ok(vec![config.clone()]);
@@ -443,6 +440,10 @@ impl Source {
         }
         Ok(configs)
     }
+}
+
+pub(crate) fn read_variable(variable: &str) -> Result<Vec<KeyConfig>, Error> {
+    Ok(keyfile::parse_list(&variable_text(variable)?, variable)?)
 }
 
 fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {

@@ -70,6 +70,7 @@
 //! | `anyhow` | | [`StatusCode`] for `anyhow::Error` |
 //! | `metrics` | | counters and gauges for the `metrics` facade |
 //! | `seal` | | `Seal`: the keys that [`Balancer::add`] puts into the database are encrypted |
+//! | `cli` | | the command `egb`, with which operators see and steer the keys (`cargo install --path egb --features cli`) |
 //!
 //! # Seeing it
 //!

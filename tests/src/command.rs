@@ -41,6 +41,35 @@ impl Printed {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
+    /// Its stdout, with `NOW` in place of what is seconds ago, and `SIZE` of what a file has.
+    pub fn steady(&self) -> String {
+        let mut text = self.out.clone();
+        for seconds in 0..60 {
+            text = text.replace(&format!(" {seconds}s ago"), " NOW").replace(&format!("\n{seconds}s ago"), "\nNOW");
+        }
+        let sizes: Vec<(usize, usize)> = text
+            .match_indices(" kB")
+            .map(|(end, unit)| {
+                let start = text[..end].rfind(' ').map_or(0, |at| at + 1);
+                (start, end + unit.len())
+            })
+            .collect();
+        for (start, end) in sizes.into_iter().rev() {
+            text.replace_range(start..end, "SIZE");
+        }
+        text
+    }
+
+    /// The exit code and stderr of a run that printed no result.
+    ///
+    /// # Panics
+    ///
+    /// When it printed one.
+    pub fn refused(&self) -> (i32, &str) {
+        assert_eq!(self.out, "", "{self:?}");
+        (self.code, &self.err)
+    }
+
     /// Its stdout, with nothing on stderr.
     ///
     /// # Panics

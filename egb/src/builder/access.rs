@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Loaded, Sources};
 use crate::balancer::Balancer;
@@ -14,6 +15,9 @@ use crate::key::{Fingerprint, Key};
 use crate::pool::{Pool, Settings};
 use crate::store::{Seal, Sqlite, StoreError, Writer};
 use crate::watch::FirstLook;
+
+/// So long after a key was removed a program may use it still.
+const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Who opens a database, and what for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,8 +74,9 @@ fn strangers(loaded: &Loaded) -> Result<Vec<KeyConfig>, Arc<StoreError>> {
     let added: HashSet<Fingerprint> = loaded.added.iter().map(|config| config.key.fingerprint()).collect();
     let records = loaded.records.iter().filter(|record| record.scope.is_none());
     let strangers = records.filter(|record| {
-        // One that was used since is in use elsewhere.
-        let is_removed = removed.get(&record.fingerprint).is_some_and(|&at| record.state.last_used <= Some(at));
+        // One that is used still is given by something else.
+        let is_removed =
+            removed.get(&record.fingerprint).is_some_and(|&at| record.state.last_used <= Some(at + NOTICED_WITHIN));
         !is_removed && !added.contains(&record.fingerprint)
     });
     let config = |key, weight| KeyConfig::new(key).weight(weight);

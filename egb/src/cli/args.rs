@@ -1,7 +1,7 @@
 //! What can be typed: the options that all commands share, and the list of commands. The options of one command are in
 //! its own file.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
@@ -24,7 +24,7 @@ Exit codes: 0 fine, 1 failure, 2 usage, 3 no usable key.";
 /// It works on the database that programs keep their state in: what it changes is in force in all that run, within a
 /// second. With the keys file it shows labels and masked keys; without it, keys by their fingerprints.
 #[derive(Debug, Parser)]
-#[command(name = "egb", version, after_help = EXAMPLES, max_term_width = 100, propagate_version = false)]
+#[command(name = "egb", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -37,7 +37,7 @@ pub(crate) struct Args {
 pub(crate) struct Global {
     /// The database of the pool [default: egb/keys.db in your data directory]
     #[arg(long, global = true, value_name = "FILE", env = "EGB_DB", hide_env_values = true, help_heading = POOL)]
-    pub(crate) db: Option<PathBuf>,
+    pub(crate) db: Option<OsString>,
     /// A file with keys of the pool; may be given several times. Keys in the variable EGB_KEYS are taken too
     #[arg(
         long = "keys-file",
@@ -47,7 +47,7 @@ pub(crate) struct Global {
         hide_env_values = true,
         help_heading = POOL
     )]
-    pub(crate) keys_files: Vec<PathBuf>,
+    pub(crate) keys_files: Vec<OsString>,
     /// A file with the passphrase that seals the keys in the database
     #[arg(
         long,
@@ -58,7 +58,7 @@ pub(crate) struct Global {
         conflicts_with = "key_file",
         help_heading = POOL
     )]
-    pub(crate) passphrase_file: Option<PathBuf>,
+    pub(crate) passphrase_file: Option<OsString>,
     /// The key file that seals the keys in the database
     #[arg(
         long,
@@ -68,7 +68,7 @@ pub(crate) struct Global {
         hide_env_values = true,
         help_heading = POOL
     )]
-    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) key_file: Option<OsString>,
     /// Print JSON
     #[arg(long, global = true, help_heading = PRINTING)]
     pub(crate) json: bool,
@@ -84,9 +84,23 @@ const PRINTING: &str = "Printing";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Stats(commands::stats::Args),
+    Health(commands::health::Args),
     List(commands::list::Args),
     Check(commands::check::Args),
     Monitor(commands::monitor::Args),
+    Add(commands::add::Args),
+    Import(commands::import::Args),
+    History(commands::history::Args),
+    Remove(commands::remove::Args),
+    Enable(commands::enable::Args),
+    Disable(commands::disable::Args),
+    Weight(commands::weight::Args),
+    Reset(commands::reset::Args),
+    Cleanup(commands::cleanup::Args),
+    Export(commands::export::Args),
+    Db(commands::db::Args),
+    Completions(commands::completions::Args),
+    Man(commands::man::Args),
 }
 
 /// Prints what was wrong with the arguments, or the help that was asked for. An argument may be a key that was typed by

@@ -22,7 +22,8 @@ pub(crate) fn to_stderr(verbose: u8) {
         2 => Level::DEBUG,
         _ => Level::TRACE,
     };
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(|| Out(Vec::new())).event_format(Line);
+    let line = Line { changes: verbose > 0 };
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(|| Out(Vec::new())).event_format(line);
     // A program that runs the command as a part of itself may have a subscriber already.
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
 }
@@ -70,7 +71,10 @@ impl Drop for Out {
 }
 
 /// `warning: what happened (path=keys.db)`.
-struct Line;
+struct Line {
+    /// Whether changes of keys are told: here they are what the command was asked to do.
+    changes: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for Line
 where
@@ -78,6 +82,10 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let is_told = self.changes && ELSEWHERE.lock().is_none();
+        if !is_told && event.metadata().fields().field("key").is_some() {
+            return Ok(());
+        }
         let name = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warning",
@@ -87,9 +95,6 @@ where
         };
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if fields.is_of_a_key && ELSEWHERE.lock().is_some() {
-            return Ok(());
-        }
         write!(writer, "{name}: {}", fields.message)?;
         if !fields.others.is_empty() {
             write!(writer, " ({})", fields.others.join(", "))?;
@@ -101,13 +106,11 @@ where
 #[derive(Default)]
 struct Fields {
     message: String,
-    is_of_a_key: bool,
     others: Vec<String>,
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.is_of_a_key |= field.name() == "key";
         if field.name() == "message" {
             self.message = format!("{value:?}");
         } else {

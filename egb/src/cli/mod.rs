@@ -64,8 +64,22 @@ fn run(args: Args) -> Result<Ending, Failure> {
     let setup = Setup::new(args.global)?;
     match args.command {
         Command::Stats(args) => commands::stats::run(&args, &setup),
+        Command::Health(args) => commands::health::run(&args, &setup),
         Command::List(args) => commands::list::run(&args, &setup),
         Command::Check(args) => commands::check::run(&args, &setup),
         Command::Monitor(args) => commands::monitor::run(&args, &setup),
+        Command::Add(args) => commands::add::run(&args, &setup),
+        Command::Import(args) => commands::import::run(&args, &setup),
+        Command::History(args) => commands::history::run(&args, &setup),
+        Command::Remove(args) => commands::remove::run(&args, &setup),
+        Command::Enable(args) => commands::enable::run(&args, &setup),
+        Command::Disable(args) => commands::disable::run(&args, &setup),
+        Command::Weight(args) => commands::weight::run(&args, &setup),
+        Command::Reset(args) => commands::reset::run(&args, &setup),
+        Command::Cleanup(args) => commands::cleanup::run(&args, &setup),
+        Command::Export(args) => commands::export::run(&args, &setup),
+        Command::Db(args) => commands::db::run(&args, &setup),
+        Command::Completions(args) => commands::completions::run(&args),
+        Command::Man(args) => commands::man::run(&args),
     }
 }

@@ -1,6 +1,7 @@
 //! Where the pool of a command is, and opening it: to look at it, which changes no file, or to edit it.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,13 @@ use zeroize::Zeroizing;
 use super::args::Global;
 use super::failure::Failure;
 use super::output::Output;
+use super::rows::Origin;
 use crate::balancer::Balancer;
-use crate::builder::{Access, BalancerBuilder};
+use crate::builder::{self, Access, BalancerBuilder};
+use crate::config::KeyConfig;
+use crate::error::Error;
+use crate::key::{ByFingerprint, Fingerprint};
+use crate::keyfile;
 use crate::store::{Seal, Sqlite, Standing};
 
 const KEYS_VARIABLE: &str = "EGB_KEYS";
@@ -30,19 +36,20 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn new(global: Global) -> Result<Self, Failure> {
         let Global { db, keys_files, passphrase_file, key_file, json, verbose: _ } = global;
-        let is_named = |path: &PathBuf| !path.as_os_str().is_empty();
-        let db = match db.filter(is_named) {
+        // A variable that is set to nothing names nothing.
+        let named = |path: Option<OsString>| path.filter(|path| !path.is_empty()).map(PathBuf::from);
+        let db = match named(db) {
             Some(db) => db,
             None => default_db()?,
         };
-        let seal = match (passphrase_file.filter(is_named), key_file.filter(is_named)) {
+        let seal = match (named(passphrase_file), named(key_file)) {
             (Some(path), _) => Some(Seal::passphrase(read_passphrase(&path)?.as_str())),
             (None, Some(path)) => Some(Seal::key_file(path)?),
             (None, None) => None,
         };
         Ok(Self {
             db,
-            keys_files: keys_files.into_iter().filter(is_named).collect(),
+            keys_files: keys_files.into_iter().filter_map(|path| named(Some(path))).collect(),
             has_keys_variable: env::var_os(KEYS_VARIABLE).is_some_and(|keys| !keys.is_empty()),
             seal,
             output: Output::new(json),
@@ -90,6 +97,35 @@ impl Setup {
         builder
     }
 
+    /// What gives which key, the database aside.
+    pub(crate) fn given(&self) -> Result<ByFingerprint<Origin>, Failure> {
+        let mut given = ByFingerprint::default();
+        let mut take = |configs: Vec<KeyConfig>, origin: &Origin| {
+            given.extend(configs.into_iter().map(|config| (config.key.fingerprint(), origin.clone())));
+        };
+        if self.has_keys_variable {
+            take(builder::read_variable(KEYS_VARIABLE)?, &Origin::Variable);
+        }
+        for file in &self.keys_files {
+            take(keyfile::read(file).map_err(Error::from)?, &Origin::KeysFile(file.as_path().into()));
+        }
+        Ok(given)
+    }
+
+    /// Tells if a source gives keys that were added as well: its settings prevail.
+    pub(crate) fn note_if_given(&self, added: &[Fingerprint]) -> Result<(), Failure> {
+        if !self.has_sources() {
+            return Ok(());
+        }
+        let given = self.given()?;
+        let both: Vec<&Origin> = added.iter().filter_map(|name| given.get(name)).collect();
+        if let Some(source) = both.first().and_then(|origin| origin.source()) {
+            let what = if added.len() == 1 { "it".to_owned() } else { format!("{} of them", both.len()) };
+            self.output.note(&format!("{source} gives {what} too, and its settings prevail there"));
+        }
+        Ok(())
+    }
+
     /// The database itself, to look at.
     pub(crate) fn look_at_db(&self) -> Result<Sqlite, Failure> {
         self.require_db()?;
@@ -116,6 +152,23 @@ impl Setup {
         let made = Sqlite::open_for(&self.db, &[], self.seal.as_ref())?;
         self.output.note(&format!("made the database {}", self.db.display()));
         Ok(made.with_sealed_keys_unread())
+    }
+
+    /// The database itself, whatever its version, to look at.
+    pub(crate) fn look_at_any_db(&self) -> Result<Sqlite, Failure> {
+        Ok(Sqlite::look(&self.db, None)?)
+    }
+
+    /// The database itself, brought to this version.
+    pub(crate) fn upgrade_db(&self) -> Result<Sqlite, Failure> {
+        let mut configs = Vec::new();
+        for file in &self.keys_files {
+            configs.extend(keyfile::read(file).map_err(Error::from)?);
+        }
+        if self.has_keys_variable {
+            configs.extend(builder::read_variable(KEYS_VARIABLE)?);
+        }
+        Ok(Sqlite::open_for(&self.db, &configs, self.seal.as_ref())?)
     }
 
     /// An error unless there is a database of this version.

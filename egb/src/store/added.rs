@@ -45,7 +45,7 @@ pub(crate) enum Outcome {
 }
 
 /// Raises what others look at.
-const TOUCH: &str = "UPDATE revisions SET added_keys = added_keys + 1";
+pub(super) const TOUCH: &str = "UPDATE revisions SET added_keys = added_keys + 1";
 const REVISION: &str = "SELECT added_keys FROM revisions";
 const SELECT: &str = "SELECT fingerprint, secret, is_sealed, weight, label, key_group, rpm, rpd, tpm, concurrency
     FROM added_keys ORDER BY added_at, fingerprint";

@@ -35,7 +35,7 @@ pub use seal::Seal;
 pub(crate) use seal::Seal;
 pub(crate) use sqlite::Sqlite;
 #[cfg(feature = "cli")]
-pub(crate) use sqlite::{AddedKey, Standing};
+pub(crate) use sqlite::{AddedKey, DatabaseFacts, Import, Imported, Standing};
 pub(crate) use usage::Usage;
 pub(crate) use writer::{Bell, Journal, Writer};
 

@@ -474,6 +474,6 @@ mod look;
 mod tests;
 
 #[cfg(feature = "cli")]
-pub(crate) use admin::AddedKey;
+pub(crate) use admin::{AddedKey, DatabaseFacts, Import, Imported};
 #[cfg(feature = "cli")]
 pub(crate) use look::Standing;

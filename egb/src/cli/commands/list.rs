@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use clap::ValueEnum;
-use comfy_table::Cell;
+use comfy_table::{Cell, Table};
 use serde::Serialize;
 
 use crate::cli::Ending;
@@ -93,11 +93,16 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     }
     let table = |keys: &[&KeyStats]| {
         let keys: Vec<(&KeyStats, Option<Key>)> = keys.iter().map(|key| (*key, secret(key))).collect();
-        table_of(&keys, digits, SystemTime::now())
+        // A key that is cut is of no use.
+        let table = if args.reveal { table::uncut(&COLUMNS) } else { table::table(&COLUMNS) };
+        table_of(table, &keys, digits, SystemTime::now())
     };
     let groups = match args.group_by {
         None => {
-            Output::text(&table(&stats.keys.iter().collect::<Vec<_>>()))?;
+            if !stats.keys.is_empty() {
+                Output::text(&table(&stats.keys.iter().collect::<Vec<_>>()))?;
+            }
+            setup.output.note_cut(stats.keys.len(), total);
             return Ok(Ending::Fine);
         }
         Some(GroupBy::Group) => rows::grouped(&stats, |key| key.group.clone()),
@@ -116,8 +121,14 @@ fn section(name: Option<&str>, keys: &[&KeyStats], table: impl Fn(&[&KeyStats]) 
     format!("{bold}{}{bold:#}  {}\n{}", name.unwrap_or("none"), count.words(), table(keys))
 }
 
-fn table_of(keys: &[(&KeyStats, Option<Key>)], digits: usize, now: SystemTime) -> String {
-    let mut table = table::table(&["KEY", "MASKED", "LABEL", "GROUP", "STATE", ">WEIGHT", ">FAILED", "LAST USED"]);
+const COLUMNS: [&str; 8] = ["KEY", "MASKED", "~LABEL", "~GROUP", "STATE", ">WEIGHT", ">FAILED", "LAST USED"];
+
+/// All keys, however wide that is.
+pub(super) fn uncut_table(keys: &[(&KeyStats, Option<Key>)], digits: usize, now: SystemTime) -> String {
+    table_of(table::uncut(&COLUMNS), keys, digits, now)
+}
+
+fn table_of(mut table: Table, keys: &[(&KeyStats, Option<Key>)], digits: usize, now: SystemTime) -> String {
     for (key, secret) in keys {
         let cells = vec![
             Cell::new(rows::short(key.fingerprint, digits)),

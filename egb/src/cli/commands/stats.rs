@@ -32,7 +32,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Serialize)]
-struct StatsJson<'a> {
+pub(super) struct StatsJson<'a> {
     at: Utc,
     database: DatabaseJson,
     keys: Count,
@@ -62,49 +62,90 @@ struct WeightJson {
     effective_total: f64,
 }
 
+/// A pool at a moment.
+pub(super) struct Picture<'a> {
+    setup: &'a Setup,
+    stats: &'a Stats,
+    count: Count,
+    /// Of the database, in bytes.
+    size: u64,
+    at: SystemTime,
+}
+
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let stats = setup.look()?.stats();
-    let size = setup.look_at_db()?.facts()?.size;
-    let now = SystemTime::now();
-    let count = Count::of(&stats.keys);
+    let picture = Picture::new(setup, &stats)?;
     if setup.output.is_json() {
         let origins = if args.detailed { Some(Origins::read(setup)?) } else { None };
         let detailed = origins.map(|origins| stats.keys.iter().map(|key| KeyJson::new(key, &origins)).collect());
-        Output::json(&json(setup, &stats, count, size, now, detailed))?;
+        Output::json(&picture.json(detailed))?;
     } else {
-        let mut lines = text(setup, &stats, count, size, now);
+        let mut text = picture.text();
         if args.detailed && !stats.keys.is_empty() {
-            lines.push('\n');
-            lines += &details(&stats, now);
+            text.push('\n');
+            text += &details(&stats, picture.at);
         }
-        Output::text(&lines)?;
+        Output::text(&text)?;
     }
-    Ok(if count.available > 0 { Ending::Fine } else { Ending::NoUsableKey })
+    Ok(if picture.count.available > 0 { Ending::Fine } else { Ending::NoUsableKey })
 }
 
-fn json<'a>(
-    setup: &Setup,
-    stats: &'a Stats,
-    keys: Count,
-    size: u64,
-    now: SystemTime,
-    detailed: Option<Vec<KeyJson<'a>>>,
-) -> StatsJson<'a> {
-    let Weights { total, effective } = weights(stats);
-    StatsJson {
-        at: Utc(now),
-        database: DatabaseJson { path: setup.db.display().to_string(), size_bytes: size },
-        keys,
-        calls: stats.calls(),
-        uses: stats.uses(),
-        successes: stats.successes(),
-        failures: stats.failures(),
-        throttled: stats.throttled(),
-        success_rate: stats.success_rate(),
-        weight: WeightJson { total, average: average(total, keys.total), effective_total: effective },
-        last_used: last_used(stats).map(Utc),
-        session_capacity: stats.sessions.capacity,
-        detailed,
+impl<'a> Picture<'a> {
+    pub(super) fn new(setup: &'a Setup, stats: &'a Stats) -> Result<Self, Failure> {
+        let size = setup.look_at_db()?.facts()?.size;
+        Ok(Self { setup, stats, count: Count::of(&stats.keys), size, at: SystemTime::now() })
+    }
+
+    pub(super) fn json(&self, detailed: Option<Vec<KeyJson<'a>>>) -> StatsJson<'a> {
+        let (stats, weights) = (self.stats, Weights::of(self.stats));
+        StatsJson {
+            at: Utc(self.at),
+            database: DatabaseJson { path: self.setup.db.display().to_string(), size_bytes: self.size },
+            keys: self.count,
+            calls: stats.calls(),
+            uses: stats.uses(),
+            successes: stats.successes(),
+            failures: stats.failures(),
+            throttled: stats.throttled(),
+            success_rate: stats.success_rate(),
+            weight: WeightJson {
+                total: weights.total,
+                average: weights.average(self.count.total),
+                effective_total: weights.effective,
+            },
+            last_used: last_used(stats).map(Utc),
+            session_capacity: stats.sessions.capacity,
+            detailed,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let (stats, count, weights) = (self.stats, self.count, Weights::of(self.stats));
+        let mut lines = String::new();
+        let mut line = |name: &str, figure: String, more: String| {
+            let (dim, bold) = (style::DIM, style::BOLD);
+            let gap = if more.is_empty() { "" } else { "  " };
+            lines += &format!("{dim}{name:<9}{dim:#}  {bold}{figure}{bold:#}{gap}{more}\n");
+        };
+        line("keys", number(count.total as u64), count.words());
+        let average = weights.average(count.total).map_or_else(String::new, |average| {
+            format!("{} on average, {} in effect", style::weight(average), style::weight(weights.effective))
+        });
+        line("weight", style::weight(weights.total), average);
+        let retried = stats.uses() > stats.calls();
+        let uses = if retried { format!("{} uses of keys, with retries", number(stats.uses())) } else { String::new() };
+        line("calls", number(stats.calls()), uses);
+        let ended = format!("{} succeeded, {} failed", number(stats.successes()), number(stats.failures()));
+        match stats.success_rate() {
+            Some(rate) => line("success", style::percent(rate), ended),
+            None => line("success", "-".to_owned(), "no call has ended".to_owned()),
+        }
+        line("429s", number(stats.throttled()), String::new());
+        line("last use", ago(last_used(stats), self.at), String::new());
+        line("database", style::bytes(self.size), self.setup.db.display().to_string());
+        let sessions = "sessions that each program remembers at most".to_owned();
+        line("cache", number(stats.sessions.capacity as u64), sessions);
+        lines
     }
 }
 
@@ -113,54 +154,27 @@ struct Weights {
     effective: f64,
 }
 
-fn weights(stats: &Stats) -> Weights {
-    let sum = |weight: fn(&KeyStats) -> f64| stats.keys.iter().map(weight).sum();
-    Weights { total: sum(|key| key.health.weight()), effective: sum(|key| key.health.effective_weight()) }
-}
+impl Weights {
+    fn of(stats: &Stats) -> Self {
+        // A sum of nothing is -0.
+        let sum = |weight: fn(&KeyStats) -> f64| stats.keys.iter().map(weight).sum::<f64>() + 0.0;
+        Self { total: sum(|key| key.health.weight()), effective: sum(|key| key.health.effective_weight()) }
+    }
 
-fn average(total: f64, keys: usize) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52 keys")]
-    let average = total / keys as f64;
-    (keys > 0).then_some(average)
+    fn average(&self, keys: usize) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 keys")]
+        let average = self.total / keys as f64;
+        (keys > 0).then_some(average)
+    }
 }
 
 fn last_used(stats: &Stats) -> Option<SystemTime> {
     stats.keys.iter().filter_map(|key| key.last_used).max()
 }
 
-fn text(setup: &Setup, stats: &Stats, count: Count, size: u64, now: SystemTime) -> String {
-    let Weights { total, effective } = weights(stats);
-    let mut lines = String::new();
-    let mut line = |name: &str, figure: String, more: String| {
-        let (dim, bold) = (style::DIM, style::BOLD);
-        lines += &format!("{dim}{name:<9}{dim:#}  {bold}{figure}{bold:#}{more}\n");
-    };
-    let words = count.words();
-    line("keys", number(count.total as u64), if words.is_empty() { words } else { format!("  {words}") });
-    let average = average(total, count.total).map_or_else(String::new, |average| {
-        format!("  {} on average, {} in effect", style::weight(average), style::weight(effective))
-    });
-    line("weight", style::weight(total), average);
-    let uses = if stats.uses() == stats.calls() {
-        String::new()
-    } else {
-        format!("  {} uses of keys, with retries", number(stats.uses()))
-    };
-    line("calls", number(stats.calls()), uses);
-    let ended = format!("  {} succeeded, {} failed", number(stats.successes()), number(stats.failures()));
-    let rate = stats.success_rate();
-    line("success", rate.map_or("-".to_owned(), style::percent), rate.map_or_else(String::new, |_| ended));
-    line("429s", number(stats.throttled()), String::new());
-    line("last use", ago(last_used(stats), now), String::new());
-    line("database", style::bytes(size), format!("  {}", setup.db.display()));
-    let sessions = "  sessions that each program can remember".to_owned();
-    line("cache", number(stats.sessions.capacity as u64), sessions);
-    lines
-}
-
 fn details(stats: &Stats, now: SystemTime) -> String {
     let digits = rows::digits(&stats.keys);
-    let mut table = table::table(&["KEY", "NAME", "STATE", ">WEIGHT", ">CALLS", ">SUCCESS", ">429S", "LAST USED"]);
+    let mut table = table::table(&["KEY", "~NAME", "STATE", ">WEIGHT", ">CALLS", ">SUCCESS", ">429S", "LAST USED"]);
     for key in &stats.keys {
         let cells = vec![
             Cell::new(rows::short(key.fingerprint, digits)),

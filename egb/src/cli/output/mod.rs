@@ -1,12 +1,13 @@
 //! Printing: results on stdout, as text or JSON; errors, hints and notes on stderr. Colours are for terminals alone.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::failure::Failure;
 
+pub(crate) mod file;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod time;
@@ -36,6 +37,12 @@ impl Output {
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)
     }
 
+    /// Prints what is not to be changed.
+    pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+
     pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
         let mut stdout = io::BufWriter::new(io::stdout().lock());
         let written = serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from);
@@ -47,6 +54,13 @@ impl Output {
         let mut stdout = io::BufWriter::new(io::stdout().lock());
         let written = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
         written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+
+    /// Tells that not all keys were shown.
+    pub(crate) fn note_cut(self, shown: usize, total: usize) {
+        if shown < total {
+            self.note(&format!("{} of {} keys", style::number(shown as u64), style::number(total as u64)));
+        }
     }
 
     /// Tells on stderr what is good to know and no result.
@@ -65,4 +79,16 @@ pub(crate) fn error(failure: &Failure) {
     }
     // Nobody is there to be told when that fails.
     let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// Asks on the terminal, and takes all but a yes for a no. Where there is no terminal it is an error with a hint.
+pub(crate) fn ask(question: &str, hint: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("there is no terminal to ask whether you are sure", hint));
+    }
+    let terminal = |error| Failure::File { path: "terminal".into(), what: "ask", error };
+    write!(io::stderr(), "{question} [y/N] ").map_err(terminal)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(terminal)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -41,11 +41,19 @@ pub(crate) fn state_color(state: KeyState) -> Color {
     }
 }
 
-/// A factor from 0 to 1 as a bar of ten characters.
+pub(crate) fn health_color(factor: f64) -> Color {
+    match factor {
+        0.8.. => Color::Green,
+        0.4..0.8 => Color::Yellow,
+        _ => Color::Red,
+    }
+}
+
+/// A factor from 0 to 1 as a bar of eight characters.
 pub(crate) fn bar(factor: f64) -> String {
-    const LENGTH: usize = 10;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 10")]
-    let full = (factor.clamp(0.0, 1.0) * 10.0).round() as usize;
+    const LENGTH: usize = 8;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 8")]
+    let full = (factor.clamp(0.0, 1.0) * 8.0).round() as usize;
     format!("{}{}", "█".repeat(full), "░".repeat(LENGTH - full))
 }
 
@@ -99,6 +107,6 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_long_as_the_factor() {
-        assert_eq!([0.0, 0.26, 1.0, 10.0].map(bar), ["░░░░░░░░░░", "███░░░░░░░", "██████████", "██████████"]);
+        assert_eq!([0.0, 0.26, 1.0, 10.0].map(bar), ["░░░░░░░░", "██░░░░░░", "████████", "████████"]);
     }
 }

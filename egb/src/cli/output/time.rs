@@ -27,12 +27,11 @@ pub(crate) fn clock(time: SystemTime) -> String {
     time.strftime("%H:%M:%S").to_string()
 }
 
-/// `3m ago`.
+/// `3m ago`: the largest unit is enough.
 pub(crate) fn ago(time: Option<SystemTime>, now: SystemTime) -> String {
-    match time {
-        None => "never".to_owned(),
-        Some(time) => format!("{} ago", span(now.duration_since(time).unwrap_or_default())),
-    }
+    let Some(time) = time else { return "never".to_owned() };
+    let span = span(now.duration_since(time).unwrap_or_default());
+    format!("{} ago", span.split(' ').next().unwrap_or_default())
 }
 
 /// `4m 12s`, or nothing when it is over.
@@ -73,7 +72,7 @@ mod tests {
     fn instants_are_relative_for_people_and_utc_for_programs() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_435_200);
         assert_eq!(ago(None, now), "never");
-        assert_eq!(ago(Some(now - Duration::from_secs(180)), now), "3m ago");
+        assert_eq!(ago(Some(now - Duration::from_secs(190)), now), "3m ago");
         assert_eq!(ago(Some(now + Duration::from_secs(180)), now), "0s ago", "a clock may be wrong");
         assert_eq!(left(Some(now + Duration::from_millis(2_100)), now), "3s");
         assert_eq!(left(Some(now), now), "");

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 
 use rusqlite::{Transaction, TransactionBehavior, params};
 
-use super::super::StoreError;
 use super::super::added::{self, Outcome};
 use super::super::row::{fingerprint, from_micros, to_micros};
 use super::super::schema::Refusal;
-use super::{Sqlite, forget_log};
+use super::super::{Edit, StoreError, StoreErrorKind};
+use super::{Sqlite, forget_log, kind_of};
 use crate::config::KeyConfig;
 use crate::key::{ByFingerprint, Fingerprint};
 
@@ -99,6 +99,19 @@ impl Sqlite {
         Ok(imported)
     }
 
+    /// Changes the weight of an added key. False if there is none of that name.
+    pub(crate) fn set_weight(&mut self, name: Fingerprint, weight: f64) -> Result<bool, StoreError> {
+        let mut run = || -> rusqlite::Result<bool> {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let sql = "UPDATE added_keys SET weight = ?2 WHERE fingerprint = ?1";
+            let is_there = transaction.execute(sql, params![name.as_bytes(), weight])? > 0;
+            transaction.execute(added::TOUCH, [])?;
+            transaction.commit()?;
+            Ok(is_there)
+        };
+        run().map_err(|error| self.error(error))
+    }
+
     /// All imports, the first one first.
     pub(crate) fn imports(&self) -> Result<Vec<Imported>, StoreError> {
         let read = || -> rusqlite::Result<Vec<Imported>> {
@@ -147,9 +160,25 @@ impl Sqlite {
         self.times("SELECT fingerprint, removed_at FROM removed_keys")
     }
 
-    /// When the row of each key was made.
-    pub(crate) fn known_since(&self) -> Result<ByFingerprint<SystemTime>, StoreError> {
+    /// When each key of which there is a state was seen first.
+    pub(crate) fn known_keys(&self) -> Result<ByFingerprint<SystemTime>, StoreError> {
         self.times("SELECT fingerprint, added_at FROM keys WHERE scope = ''")
+    }
+
+    /// When each key of which there is a state was used last, in the order of their names.
+    pub(crate) fn last_uses(&self) -> Result<Vec<(Fingerprint, Option<SystemTime>)>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<(Fingerprint, Option<SystemTime>)>> {
+            let sql = "SELECT fingerprint, last_used FROM keys WHERE scope = '' ORDER BY fingerprint";
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            let mut uses = Vec::new();
+            while let Some(row) = rows.next()? {
+                let last_used: Option<i64> = row.get(1)?;
+                uses.extend(fingerprint(row.get_ref(0)?).map(|name| (name, last_used.map(from_micros))));
+            }
+            Ok(uses)
+        };
+        read().map_err(|error| self.error(error))
     }
 
     fn times(&self, sql: &str) -> Result<ByFingerprint<SystemTime>, StoreError> {
@@ -166,28 +195,33 @@ impl Sqlite {
         read().map_err(|error| self.error(error))
     }
 
-    /// Deletes all that is known of keys that were not used since an instant. One that was used meanwhile stays.
-    /// Returns how many were forgotten.
-    pub(crate) fn forget(&mut self, names: &[Fingerprint], unused_since: SystemTime) -> Result<usize, StoreError> {
-        let forget = |transaction: &Transaction<'_>| -> rusqlite::Result<usize> {
-            let used = "SELECT EXISTS (SELECT 1 FROM keys WHERE fingerprint = ?1 AND last_used > ?2)";
-            let mut used = transaction.prepare(used)?;
-            let mut forgotten = 0;
-            for name in names {
-                if used.query_one(params![name.as_bytes(), to_micros(unused_since)], |row| row.get(0))? {
-                    continue;
-                }
-                forgotten += transaction.execute("DELETE FROM keys WHERE fingerprint = ?1", [name.as_bytes()])?.min(1);
-                transaction.execute("DELETE FROM usage WHERE holder = ?1", [name.as_bytes()])?;
-                transaction.execute("DELETE FROM removed_keys WHERE fingerprint = ?1", [name.as_bytes()])?;
-            }
-            Ok(forgotten)
-        };
-        let mut run = || {
+    /// Removes those of these added keys that were not used since an instant, and returns how many.
+    pub(crate) fn remove_unused(&mut self, names: &[Fingerprint], since: SystemTime) -> Result<usize, StoreError> {
+        let mut run = || -> Result<usize, Refusal> {
+            let now = self.clock.utc();
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let forgotten = forget(&transaction)?;
+            let unused = unused(&transaction, names, since)?;
+            let removed = unused.len();
+            added::edit(&transaction, &Edit::Remove(unused), self.sealer.as_ref(), now)?;
             transaction.commit()?;
-            Ok(forgotten)
+            forget_log(&self.connection);
+            Ok(removed)
+        };
+        run().map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))
+    }
+
+    /// Deletes all that is known of those of these keys that were not used since an instant, and returns how many.
+    pub(crate) fn forget_unused(&mut self, names: &[Fingerprint], since: SystemTime) -> Result<usize, StoreError> {
+        let mut run = || -> rusqlite::Result<usize> {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let unused = unused(&transaction, names, since)?;
+            for name in &unused {
+                for table in ["keys WHERE fingerprint", "usage WHERE holder", "removed_keys WHERE fingerprint"] {
+                    transaction.prepare_cached(&format!("DELETE FROM {table} = ?1"))?.execute([name.as_bytes()])?;
+                }
+            }
+            transaction.commit()?;
+            Ok(unused.len())
         };
         run().map_err(|error| self.error(error))
     }
@@ -219,12 +253,37 @@ impl Sqlite {
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
 
+    /// Writes a copy of the database as it is now into an empty file.
+    pub(crate) fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        let fail = |kind| StoreError::new(file, kind);
+        let name = file.to_str().ok_or_else(|| fail(StoreErrorKind::Io(std::io::ErrorKind::InvalidFilename.into())))?;
+        self.connection.execute("VACUUM INTO ?1", [name]).map_err(|error| fail(kind_of(error)))?;
+        Ok(())
+    }
+
     /// Gives free pages back to the file system.
     pub(crate) fn vacuum(&mut self) -> Result<(), StoreError> {
         self.connection.execute("VACUUM", []).map_err(|error| self.error(error))?;
         forget_log(&self.connection);
         Ok(())
     }
+}
+
+/// Those of the keys that were not used since an instant.
+fn unused(
+    transaction: &Transaction<'_>,
+    names: &[Fingerprint],
+    since: SystemTime,
+) -> rusqlite::Result<Vec<Fingerprint>> {
+    let used = "SELECT EXISTS (SELECT 1 FROM keys WHERE fingerprint = ?1 AND scope = '' AND last_used > ?2)";
+    let mut used = transaction.prepare(used)?;
+    let mut unused = Vec::new();
+    for name in names {
+        if !used.query_one(params![name.as_bytes(), to_micros(since)], |row| row.get(0))? {
+            unused.push(*name);
+        }
+    }
+    Ok(unused)
 }
 
 /// The bytes of a database, its log included.

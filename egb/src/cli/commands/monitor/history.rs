@@ -158,7 +158,9 @@ mod tests {
     #[test]
     fn a_long_pause_is_no_peak_and_a_count_that_goes_back_no_calls() {
         let mut history = History::default();
-        [(0, 0), (1, 10), (101, 110), (102, 100)].map(|(second, calls)| history.add(at(second), calls));
+        [(0, 0), (1, 10), (101, 110), (102, 100)]
+            .into_iter()
+            .for_each(|(second, calls)| history.add(at(second), calls));
         assert_eq!(history.rates, [10.0, 1.0, 0.0]);
         (103..300).for_each(|second| history.add(at(second), 100));
         assert_eq!((history.rates.len(), history.total()), (LOOKS, 0.0));

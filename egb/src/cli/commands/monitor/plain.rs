@@ -103,9 +103,11 @@ fn block(model: &Model, happenings: &[Happening], limit: usize) -> String {
         }
         text += &table::text(&table);
     }
-    for happening in happenings {
-        let name = happening.name.as_deref().map(|name| format!("{name}  ")).unwrap_or_default();
-        text += &format!("{}  {name}{}\n", clock(happening.at), happening.text);
-    }
+    text.extend(happenings.iter().map(line));
     text + "\n"
+}
+
+fn line(happening: &Happening) -> String {
+    let name = happening.name.as_deref().map(|name| format!("{name}  ")).unwrap_or_default();
+    format!("{}  {name}{}\n", clock(happening.at), happening.text)
 }

@@ -146,17 +146,15 @@ fn table(frame: &mut Frame<'_>, area: Rect, model: &Model) {
 
 /// What is in the table: at its left, and at its right.
 fn keys_title(model: &Model, top: usize, rows: usize) -> (Line<'static>, Line<'static>) {
-    let mut left = "keys ".to_owned();
-    if model.sort != Sort::Given || model.is_reversed {
-        let reversed = if model.is_reversed { ", reversed" } else { "" };
-        left += &format!("by {}{reversed} ", columns::sort_name(model.sort));
-    }
-    if !model.filter.is_empty() {
-        left += &format!("that match {:?} ", model.filter);
-    }
+    let reversed = if model.is_reversed { ", reversed" } else { "" };
+    let by = match (model.sort, model.is_reversed) {
+        (Sort::Given, false) => String::new(),
+        (sort, _) => format!("by {}{reversed} ", columns::sort_name(sort)),
+    };
+    let filter = if model.filter.is_empty() { String::new() } else { format!("that match {:?} ", model.filter) };
     let [first, last, all] = [top + 1, top + rows, model.shown.len()].map(|number_| number(number_ as u64));
     let right = if rows == 0 { String::new() } else { format!(" {first}-{last} of {all}") };
-    (Line::from(left), Line::from(right))
+    (Line::from(format!("keys {by}{filter}")), Line::from(right))
 }
 
 fn happenings(frame: &mut Frame<'_>, area: Rect, model: &Model) {
@@ -202,7 +200,7 @@ fn footer(frame: &mut Frame<'_>, area: Rect, model: &Model) {
         let what = if key == "space" && model.is_paused { "go on" } else { what };
         [Span::styled(key, BOLD), Span::styled(format!(" {what}   "), DIM)]
     });
-    frame.render_widget(Line::from_iter(spans), area);
+    frame.render_widget(spans.collect::<Line<'_>>(), area);
 }
 
 fn help(frame: &mut Frame<'_>) {
