@@ -8,6 +8,9 @@ use crate::clock::Tick;
 /// Calls that are kept apart; of more, the oldest are added up.
 const MAX_CALLS: usize = 4096;
 
+/// No call counts for more, which is above any limit: a number that a server made up must not go beyond all bounds.
+const MOST: u64 = u32::MAX as u64;
+
 /// What calls of the last minute spent.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
@@ -43,13 +46,13 @@ impl Tokens {
     }
 
     fn push(&mut self, call: Call) {
-        self.total = self.total.saturating_add(call.tokens);
+        self.total += call.tokens;
         self.calls.push_back(call);
         if self.calls.len() > MAX_CALLS
             && let Some(oldest) = self.calls.pop_front()
             && let Some(next) = self.calls.front_mut()
         {
-            next.tokens = next.tokens.saturating_add(oldest.tokens);
+            next.tokens += oldest.tokens;
         }
     }
 
@@ -63,9 +66,10 @@ impl Tokens {
     /// A checkout says what it spent, perhaps for the second time: the last word counts.
     /// One that is no longer known of began too long ago to count.
     pub(super) fn correct(&mut self, serial: u64, spent: u64) {
+        let spent = spent.min(MOST);
         let place = self.calls.partition_point(|call| call.serial < serial);
         if let Some(call) = self.calls.get_mut(place).filter(|call| call.serial == serial) {
-            self.total = (self.total - call.tokens).saturating_add(spent);
+            self.total = self.total - call.tokens + spent;
             (call.tokens, call.is_known) = (spent, true);
         }
         self.learn(spent);
@@ -78,6 +82,7 @@ impl Tokens {
 
     /// A call of which nothing was known.
     pub(super) fn add(&mut self, serial: u64, spent: u64, now: Tick) {
+        let spent = spent.min(MOST);
         self.push(Call { at: now, serial, tokens: spent, is_known: true });
         self.learn(spent);
     }
