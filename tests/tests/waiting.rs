@@ -134,11 +134,11 @@ async fn served(lease: egb::Lease, bench: &Bench, number: usize, log: &Mutex<Vec
 }
 
 /// Pseudorandom numbers below `below`.
-fn random(state: &mut u64, below: usize) -> usize {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    usize::try_from(*state >> 33).unwrap() % below
+fn random(dice: &mut u64, below: usize) -> usize {
+    *dice ^= *dice << 13;
+    *dice ^= *dice >> 7;
+    *dice ^= *dice << 17;
+    usize::try_from(*dice >> 33).unwrap() % below
 }
 
 /// Ten thousand callers, three keys with a call at a time that rest now and then: all are served in the order in
@@ -147,7 +147,7 @@ fn random(state: &mut u64, below: usize) -> usize {
 fn ten_thousand_are_served_in_the_order_in_which_they_came_whoever_gives_up() {
     const CALLERS: usize = 10_000;
     let bench = Bench::new(keys(3).map(|key| key.concurrency(1)));
-    let (log, mut callers, mut state) = (Mutex::new(Vec::new()), Callers::default(), 0x9e37_79b9_7f4a_7c15);
+    let (log, mut callers, mut dice) = (Mutex::new(Vec::new()), Callers::default(), 0x9e37_79b9_7f4a_7c15);
     for number in 0..CALLERS {
         callers.start(Box::pin(served(&bench, number, &log)));
     }
@@ -156,8 +156,8 @@ fn ten_thousand_are_served_in_the_order_in_which_they_came_whoever_gives_up() {
     while !callers.all_are_done() {
         // One in seven, of all and of those that were woken and have not looked.
         let last = callers.woken.lock().last().copied();
-        for number in [Some(random(&mut state, CALLERS)), last].into_iter().flatten() {
-            if random(&mut state, 7) == 0 && callers.give_up(number) {
+        for number in [Some(random(&mut dice, CALLERS)), last].into_iter().flatten() {
+            if random(&mut dice, 7) == 0 && callers.give_up(number) {
                 gave_up[number] = true;
             }
         }
