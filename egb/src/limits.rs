@@ -9,6 +9,7 @@ pub(crate) use self::learned::Refusal;
 pub(crate) use self::meter::Memory;
 use self::meter::Meter;
 pub(crate) use self::tally::Group;
+pub(crate) use self::tokens::Spent;
 use crate::clock::Tick;
 
 mod day;

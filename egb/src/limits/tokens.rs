@@ -21,6 +21,15 @@ pub(super) struct Tokens {
     average: Option<f64>,
 }
 
+/// What outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// What a call spends on average.
+    pub(crate) average: u64,
+    /// Oldest first.
+    pub(crate) calls: Vec<(Tick, u64)>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Call {
     at: Tick,
@@ -109,6 +118,27 @@ impl Tokens {
             ready = call.at.plus(WINDOW);
         }
         ready
+    }
+
+    /// What a restart has to know; `None` when nothing was spent.
+    pub(super) fn memory(&self, now: Tick) -> Option<Spent> {
+        let counts = |call: &&Call| call.at.plus(WINDOW) > now && call.tokens > 0;
+        let calls: Vec<_> = self.calls.iter().filter(counts).map(|call| (call.at, call.tokens)).collect();
+        let average = self.estimate();
+        (average > 0 || !calls.is_empty()).then_some(Spent { average, calls })
+    }
+
+    /// Takes over what was spent before.
+    pub(super) fn remember(&mut self, spent: &Spent) {
+        let first = self.calls.front().map_or(Tick(u64::MAX), |call| call.at);
+        for &(at, tokens) in spent.calls.iter().rev().take(MAX_CALLS.saturating_sub(self.calls.len())) {
+            // A damaged database may hold any number.
+            let tokens = tokens.min(MOST);
+            self.total += tokens;
+            self.calls.push_front(Call { at: at.min(first), serial: 0, tokens, is_known: true });
+        }
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        self.average.get_or_insert(spent.average.min(MOST) as f64);
     }
 
     /// Tokens of the window that ends at `now`.
