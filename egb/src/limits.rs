@@ -136,6 +136,8 @@ impl Allowance<'_> {
 pub(crate) struct Used {
     /// Uses in the last minute; `None` when nothing counts them, as in what follows.
     pub(crate) in_minute: Option<u32>,
+    /// The most of them that a minute had since the start.
+    pub(crate) peak: Option<u32>,
     /// Uses since midnight.
     pub(crate) today: Option<u32>,
     /// Tokens in the last minute.

@@ -156,6 +156,7 @@ impl Meter {
     pub(super) fn used(&self, now: Tick) -> Used {
         Used {
             in_minute: self.tally.as_ref().map(|tally| tally.in_minute(now)),
+            peak: self.tally.as_ref().map(Tally::peak),
             today: self.day.map(|day| day.used(now)),
             tokens: self.tokens.as_ref().map(|tokens| tokens.in_window(now)),
             learned_rpm: self.learned(),

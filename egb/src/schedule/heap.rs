@@ -154,7 +154,7 @@ mod tests {
                 prop_assert_eq!(heap.len(), model.len());
                 prop_assert_eq!(heap.first().map(|first| (first.at, first.id)), model.first().copied());
             }
-            let is_even = |id: u32| id % 2 == 0;
+            let is_even = |id: u32| id.is_multiple_of(2);
             for (n, &(at, id)) in (1..).zip(model.iter().filter(|(_, id)| !is_even(*id))) {
                 prop_assert_eq!(heap.nth(n, is_even), Some(Entry { at, id }));
             }
