@@ -357,3 +357,20 @@ fn a_reset_wakes_those_who_wait() {
     });
     assert!(woken.is_ok(), "with no time passed");
 }
+
+#[test]
+fn one_who_waits_for_a_key_that_is_removed_hears_of_it_at_once() {
+    let bench = Bench::new([KeyConfig::new("test-key-1").concurrency(1)]);
+    bench.balancer.add(KeyConfig::new("test-key-2").concurrency(1)).unwrap();
+    let held = bench.balancer.leases(2).unwrap();
+    let both = bench.balancer.checkout().keys(2).wait(5 * SECOND);
+    let woken = Arc::new(Mutex::new(Vec::new()));
+    let waker = Arc::new(Caller { number: 0, woken: Arc::clone(&woken) }).into();
+    let mut waiting = pin!(both.lease_async());
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    bench.balancer.remove(&"test-key-2".into()).unwrap();
+    assert_eq!(*woken.lock(), [0]);
+    let Poll::Ready(Err(error)) = waiting.as_mut().poll(&mut Context::from_waker(&waker)) else { panic!("it waits") };
+    assert!(matches!(error, Error::TooFewKeys { wanted: 2, total: 1 }));
+    held.success();
+}
