@@ -9,6 +9,7 @@ pub(crate) use self::learned::Refusal;
 pub(crate) use self::meter::Memory;
 use self::meter::Meter;
 pub(crate) use self::tally::Group;
+pub(crate) use self::tokens::Spent;
 use crate::clock::Tick;
 
 mod day;
@@ -135,6 +136,8 @@ impl Allowance<'_> {
 pub(crate) struct Used {
     /// Uses in the last minute; `None` when nothing counts them, as in what follows.
     pub(crate) in_minute: Option<u32>,
+    /// The most of them that a minute had since the start.
+    pub(crate) peak: Option<u32>,
     /// Uses since midnight.
     pub(crate) today: Option<u32>,
     /// Tokens in the last minute.

@@ -3,7 +3,7 @@
 use super::day::Day;
 use super::learned::{Learned, Refusal};
 use super::tally::{Group, Tally};
-use super::tokens::Tokens;
+use super::tokens::{Spent, Tokens};
 use super::{Limits, Used};
 use crate::clock::Tick;
 
@@ -156,6 +156,7 @@ impl Meter {
     pub(super) fn used(&self, now: Tick) -> Used {
         Used {
             in_minute: self.tally.as_ref().map(|tally| tally.in_minute(now)),
+            peak: self.tally.as_ref().map(Tally::peak),
             today: self.day.map(|day| day.used(now)),
             tokens: self.tokens.as_ref().map(|tokens| tokens.in_window(now)),
             learned_rpm: self.learned(),
@@ -171,7 +172,8 @@ impl Meter {
         let counts = self.limits.rpm.is_some() || self.learned.is_some();
         let mut groups: Vec<Group> = self.tally.iter().filter(|_| counts).flat_map(|tally| tally.recent(now)).collect();
         groups.reverse();
-        Memory { groups, day: self.day.filter(|day| now < day.end), learned: self.learned() }
+        let tokens = self.tokens.as_ref().and_then(|tokens| tokens.memory(now));
+        Memory { groups, day: self.day.filter(|day| now < day.end), learned: self.learned(), tokens }
     }
 
     /// Takes over what is known from before, where a limit counts it and it counts for more.
@@ -187,6 +189,9 @@ impl Meter {
         {
             *day = before;
         }
+        if let (Some(tokens), Some(before)) = (&mut self.tokens, &memory.tokens) {
+            tokens.remember(before);
+        }
         if self.learns {
             self.learned = self.learned.or(memory.learned.map(Learned::restored));
         }
@@ -200,6 +205,7 @@ pub(crate) struct Memory {
     pub(crate) groups: Vec<Group>,
     pub(crate) day: Option<Day>,
     pub(crate) learned: Option<u32>,
+    pub(crate) tokens: Option<Spent>,
 }
 
 impl Memory {

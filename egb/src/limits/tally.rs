@@ -18,6 +18,8 @@ pub(super) struct Tally {
     groups: VecDeque<Group>,
     /// Uses in all of them.
     total: u32,
+    /// The most uses that a window ever held.
+    peak: u32,
     /// A group that is begun now takes 2 to the power of this many uses.
     scale: u32,
 }
@@ -42,6 +44,7 @@ impl Tally {
     pub(super) fn record(&mut self, serial: u64, now: Tick) {
         self.forget(now);
         self.add(Group { at: now, uses: 1, serial });
+        self.peak = self.peak.max(self.total);
     }
 
     /// Uses that were made elsewhere, or before the start. Groups come oldest first.
@@ -114,6 +117,11 @@ impl Tally {
     /// Uses in the minute before `now`.
     pub(super) fn in_minute(&self, now: Tick) -> u32 {
         self.recent(now).map(|group| group.uses).sum()
+    }
+
+    /// The most uses that a minute held.
+    pub(super) fn peak(&self) -> u32 {
+        self.peak
     }
 
     /// When this checkout was, if it is among the uses.

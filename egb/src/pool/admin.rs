@@ -328,8 +328,11 @@ impl Pool {
         // Before its changes are taken: a call that ends now finds this, or is among them.
         entry.slot.departed.store(true, Ordering::SeqCst);
         state.index.remove(&fingerprint);
-        for lane in &mut state.lanes {
+        let State { lanes, woken, .. } = state;
+        for lane in lanes {
             lane.schedule.remove(id);
+            // Who waits for it waits in vain.
+            lane.call(woken);
         }
         state.vacant.push(id);
         state.disabled -= usize::from(entry.main.health.disabled);

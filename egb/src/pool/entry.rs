@@ -293,6 +293,7 @@ impl Entry {
             limits: quota.limits,
             learned_rpm: used.learned_rpm,
             used_in_minute: used.in_minute,
+            peak_in_minute: used.peak,
             used_today: used.today,
             tokens_in_minute: used.tokens,
             calls: unsigned(counters.calls),
@@ -323,6 +324,7 @@ impl Entry {
                 limits,
                 learned_rpm: used.learned_rpm,
                 used_in_minute: used.in_minute,
+                peak_in_minute: used.peak,
                 used_today: used.today,
                 tokens_in_minute: used.tokens,
             })

@@ -39,8 +39,8 @@ struct Company {
 pub(crate) struct Tried {
     pub(crate) attempts: u32,
     pub(crate) keys: Vec<SlotId>,
-    /// The status with which the server failed the last attempt.
-    pub(crate) server_error: Option<u16>,
+    /// The statuses with which the server failed them.
+    pub(crate) server_errors: Vec<u16>,
 }
 
 impl Slot {
@@ -112,9 +112,9 @@ impl Held {
         tried
     }
 
-    /// The status with which the server failed the attempt before.
-    pub(crate) fn last_server_error(&self) -> Option<u16> {
-        self.0.company.as_ref()?.tried.server_error
+    /// Whether the server failed another attempt of the call in this way.
+    pub(crate) fn has_met(&self, status: u16) -> bool {
+        self.0.company.as_ref().is_some_and(|company| company.tried.server_errors.contains(&status))
     }
 
     pub(crate) fn keys(&self) -> &[Key] {

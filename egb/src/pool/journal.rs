@@ -12,9 +12,9 @@ use super::state::{OCCUPIED, State};
 use crate::clock::{Tick, Wall};
 use crate::config::KeyConfig;
 use crate::health::{Health, LastFailure};
-use crate::limits::{Day, Group, Memory};
+use crate::limits::{Day, Group, Memory, Spent};
 use crate::schedule::SlotId;
-use crate::store::{Change, Counters, Journal, Record, SharedState, Usage};
+use crate::store::{Change, Counters, Journal, Record, SharedState, SpentTokens, Usage};
 
 /// Changes looked up under one hold of the lock.
 const AT_ONCE: usize = 256;
@@ -175,12 +175,16 @@ impl Pool {
         let wall_of = |tick| wall.wall_of(self.timeline.time_of(tick));
         let memories = state.groups.quota(entry).budget.memories(self.now());
         let kept = memories.into_iter().filter(|(_, memory)| !memory.is_empty());
-        kept.map(|(scope, Memory { groups, day, learned })| Usage {
+        kept.map(|(scope, Memory { groups, day, learned, tokens })| Usage {
             holder,
             scope: (scope != NO_SCOPE).then(|| Arc::clone(&state.lane(scope).name)),
             uses: groups.into_iter().map(|group| (wall_of(group.at), group.uses)).collect(),
             day: day.map(|day| (wall_of(day.end), day.used)),
             learned,
+            tokens: tokens.map(|Spent { average, calls }| SpentTokens {
+                average,
+                calls: calls.into_iter().map(|(at, tokens)| (wall_of(at), tokens)).collect(),
+            }),
         })
         .collect()
     }
@@ -200,6 +204,10 @@ impl Pool {
                 groups: usage.uses.into_iter().map(group).collect(),
                 day: usage.day.map(day),
                 learned: usage.learned,
+                tokens: usage.tokens.map(|SpentTokens { average, calls }| Spent {
+                    average,
+                    calls: calls.into_iter().map(|(at, tokens)| (tick_of(at).min(now), tokens)).collect(),
+                }),
             };
             state.with_budget(id, |budget, allowance| budget.remember(allowance, scope, &memory));
         }

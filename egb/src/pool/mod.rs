@@ -106,6 +106,9 @@ pub(crate) struct Shortage {
     pub(crate) busy: usize,
     /// Keys that are not disabled and that the call has not tried.
     pub(crate) untried: usize,
+    /// Keys that it takes beside those that are free.
+    pub(crate) missing: usize,
+    /// When there may be enough of them.
     pub(crate) next_due: Option<Duration>,
 }
 
@@ -114,13 +117,17 @@ impl Shortage {
     pub(crate) fn may_end(&self) -> bool {
         self.wanted <= self.untried
     }
+
+    /// Whether it is known that it lasts for longer than this.
+    pub(crate) fn outlasts(&self, time: Duration) -> bool {
+        self.missing > 0 && self.busy == 0 && self.next_due.is_some_and(|due| due > time)
+    }
 }
 
 /// The place of one who has to wait.
 pub(crate) struct Queued {
     pub(crate) ticket: Ticket,
-    /// Whether it is this one's turn, who then has to look when the next key comes back.
-    pub(crate) is_turn: bool,
+    /// When it has to look again, as the next key comes back then; `None` when it will be woken.
     pub(crate) due: Option<Tick>,
     pub(crate) shortage: Shortage,
 }
@@ -225,20 +232,21 @@ impl Pool {
         let now = self.now();
         let (mut popped, mut slots) = (room_for(wanted.count), room_for(wanted.count));
         let taken = self.locked(|state| {
-            let choosy = !wanted.excluded.is_empty();
-            let queue = &state.lane(wanted.scope).queue;
-            let is_turn = choosy || queue.is_turn(ticket);
+            let is_turn = state.lane(wanted.scope).is_turn(!wanted.excluded.is_empty(), ticket, now);
             if is_turn && let Some(taken) = self.take(state, wanted, now, &mut popped, &mut slots) {
                 if let Some(ticket) = ticket {
                     let State { lanes, woken, .. } = state;
-                    lanes[wanted.scope as usize].queue.leave(ticket, woken);
+                    lanes[wanted.scope as usize].leave(ticket, woken);
                 }
                 return Ok(taken);
             }
             let shortage = state.shortage(wanted, now);
-            let lane = state.lane_mut(wanted.scope);
-            let ticket = lane.queue.join(ticket, choosy, waker);
-            Err(Queued { ticket, is_turn, due: lane.schedule.next_due(), shortage })
+            let State { lanes, woken, .. } = state;
+            let lane = &mut lanes[wanted.scope as usize];
+            let ticket = lane.queue.join(ticket, wanted, waker);
+            lane.looked(ticket, woken);
+            let due = if lane.queue.is_first(ticket) { lane.schedule.next_due() } else { None };
+            Err(Queued { ticket, due, shortage })
         });
         taken.map(|taken| taken.checked_out(slots))
     }
@@ -247,7 +255,7 @@ impl Pool {
     pub(crate) fn leave_queue(&self, scope: ScopeId, ticket: Ticket) {
         self.locked(|state| {
             let State { lanes, woken, .. } = state;
-            lanes[scope as usize].queue.leave(ticket, woken);
+            lanes[scope as usize].leave(ticket, woken);
         });
     }
 

@@ -258,8 +258,7 @@ impl State {
             } else {
                 lane.schedule.put_back(id);
             }
-            // Those who wait look again, be it only for when to look next.
-            lane.queue.call(woken);
+            lane.call(woken);
         }
     }
 
@@ -277,18 +276,24 @@ impl State {
         let total = self.index.len();
         let schedule = &self.lane(wanted.scope).schedule;
         let parked = schedule.parked_len();
+        let busy = total.saturating_sub(self.disabled + parked + schedule.queued_len());
+        let excluded = || wanted.excluded.iter();
         let is_tried = |id: &&SlotId| {
             let entry = self.entries.get(**id as usize).and_then(Option::as_ref);
             entry.is_some_and(|entry| !entry.main.health.disabled)
         };
+        let free = schedule.queued_len() - excluded().filter(|id| schedule.is_queued(**id)).count();
+        let missing = wanted.count.saturating_sub(free);
         Shortage {
             wanted: wanted.count,
             total,
             disabled: self.disabled,
             parked,
-            busy: total.saturating_sub(self.disabled + parked + schedule.queued_len()),
-            untried: (total - self.disabled).saturating_sub(wanted.excluded.iter().filter(is_tried).count()),
-            next_due: schedule.next_due().map(|due| due.since(now)),
+            busy,
+            untried: (total - self.disabled).saturating_sub(excluded().filter(is_tried).count()),
+            missing,
+            // Those that are busy may be free before it.
+            next_due: schedule.nth_due(missing.saturating_sub(busy).max(1), wanted.excluded).map(|due| due.since(now)),
         }
     }
 }

@@ -256,6 +256,14 @@ impl Schedule {
         self.timers.first().map(|timer| Tick(timer.at))
     }
 
+    /// When the `n`th of the parked keys comes back, from 1; some are not counted.
+    pub(crate) fn nth_due(&self, n: usize, excluded: &[SlotId]) -> Option<Tick> {
+        match (n, excluded) {
+            (1, []) => self.next_due(),
+            _ => self.timers.nth(n, |id| excluded.contains(&id)).map(|timer| Tick(timer.at)),
+        }
+    }
+
     /// Keys that wait for their turn.
     pub(crate) fn queued_len(&self) -> usize {
         self.levels.len() + self.returned.len()

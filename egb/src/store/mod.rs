@@ -33,7 +33,7 @@ pub use seal::Seal;
 #[cfg(not(feature = "seal"))]
 pub(crate) use seal::Seal;
 pub(crate) use sqlite::Sqlite;
-pub(crate) use usage::Usage;
+pub(crate) use usage::{SpentTokens, Usage};
 pub(crate) use writer::{Journal, Writer};
 
 /// A place that keeps the state of keys. Called by one thread, the writer's; [`load`](Store::load)

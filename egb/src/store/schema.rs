@@ -136,6 +136,8 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     ) STRICT;
     ALTER TABLE revisions ADD COLUMN added_keys INTEGER NOT NULL DEFAULT 0;",
     ),
+    // What calls spent of their limits of tokens, packed by `usage.rs`.
+    (6, "ALTER TABLE usage ADD COLUMN tokens BLOB;"),
 ];
 
 /// The newest version that this egb can read.
