@@ -8,6 +8,7 @@ use std::fmt::{Debug, Write as _};
 use std::future::Future;
 use std::io::Read;
 use std::marker::PhantomData;
+use std::ops::AsyncFnOnce;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -465,7 +466,8 @@ impl<B: Send + 'static> Service<http::Request<B>> for Echo {
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let mut response = http::Response::new(request.headers().len());
-        *response.status_mut() = self.0.pop().and_then(|status| status.try_into().ok()).unwrap_or_default();
+        *response.status_mut() =
+            self.0.pop().map_or(Ok(http::StatusCode::OK), http::StatusCode::from_u16).unwrap_or_default();
         std::future::ready(Ok(response))
     }
 }
