@@ -5,7 +5,8 @@ use proc_macro2::{Ident, Span};
 use quote::{ToTokens, format_ident};
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, FnArg, Lifetime, Pat, PatIdent, Receiver, ReceiverKind, ReturnType, Signature, Type, TypeReference,
+    Attribute, FnArg, Lifetime, Pat, PatIdent, Receiver, ReceiverKind, ReturnType, Signature, Token, Type,
+    TypeReference,
 };
 
 use super::options::Options;
@@ -36,6 +37,7 @@ impl Arg {
 
 /// A parameter that the body may change: `mut name`.
 pub(crate) struct Mutable {
+    pub(crate) mutability: Token![mut],
     pub(crate) name: Ident,
     pub(crate) cfg: Vec<Attribute>,
     pub(crate) lints: Vec<Attribute>,
@@ -48,10 +50,10 @@ pub(super) fn take_mutable(sig: &mut Signature) -> Vec<Mutable> {
         if let FnArg::Typed(typed) = input
             && plain(&typed.pat).is_some()
             && let Pat::Ident(pattern) = &mut *typed.pat
-            && pattern.mutability.take().is_some()
+            && let Some(mutability) = pattern.mutability.take()
         {
             let name = pattern.ident.clone();
-            mutable.push(Mutable { name, cfg: cfg_of(&typed.attrs), lints: take_lints(&mut typed.attrs) });
+            mutable.push(Mutable { mutability, name, cfg: cfg_of(&typed.attrs), lints: take_lints(&mut typed.attrs) });
         }
     }
     mutable

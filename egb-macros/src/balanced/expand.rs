@@ -392,12 +392,11 @@ impl<'a> Expansion<'a> {
     /// What the body may change is its own, and not a part of something that it captured.
     fn mutable(&self) -> TokenStream {
         let args = self.model.mutable.iter();
-        let args = args.map(|Mutable { cfg, lints, name }| quote!(#(#cfg)* #(#lints)* let mut #name = #name;));
-        let key = &self.model.key;
-        let key = (key.mutable && self.is_async()).then(|| {
-            let KeyParam { ident, lints, .. } = key;
-            quote!(#(#lints)* let mut #ident = #ident;)
-        });
+        let args = args
+            .map(|Mutable { mutability, name, cfg, lints }| quote!(#(#cfg)* #(#lints)* let #mutability #name = #name;));
+        let KeyParam { ident, mutability, lints, .. } = &self.model.key;
+        let key = mutability.filter(|_| self.is_async());
+        let key = key.map(|mutability| quote!(#(#lints)* let #mutability #ident = #ident;));
         args.chain(key).collect()
     }
 
@@ -420,9 +419,9 @@ impl<'a> Expansion<'a> {
         let Self { private, call, keys, .. } = self;
         let key = &self.model.key;
         let KeyParam { ident, ty, .. } = key;
-        let mutability = (key.mutable && !self.is_async()).then(|| quote!(mut));
+        let mutability = key.mutability.filter(|_| !self.is_async());
         // One that is bound again in the body has its lints there.
-        let lints = if key.mutable && self.is_async() { &[][..] } else { &key.lints };
+        let lints = if key.mutability.is_some() && self.is_async() { &[][..] } else { &key.lints };
         if key.is_lease {
             let given = ours("__given");
             return quote!(#(#lints)* let #mutability #ident: #ty = #given;);

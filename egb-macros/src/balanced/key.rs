@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 use syn::visit::{self, Visit};
-use syn::{Attribute, FnArg, Lifetime, Pat, PatIdent, PatType, Signature, Type};
+use syn::{Attribute, FnArg, Lifetime, Pat, PatIdent, PatType, Signature, Token, Type};
 
 use super::arguments::take_lints;
 use super::options::Options;
@@ -12,7 +12,7 @@ use crate::tokens::{literal, peel, show};
 /// The parameter that the attribute fills.
 pub(crate) struct KeyParam {
     pub(crate) ident: Ident,
-    pub(crate) mutable: bool,
+    pub(crate) mutability: Option<Token![mut]>,
     pub(crate) ty: Type,
     pub(crate) lints: Vec<Attribute>,
     /// Whether the body takes the lease itself.
@@ -102,7 +102,7 @@ fn add(typed: &mut PatType, key: &mut Option<KeyParam>, mistakes: &mut Mistakes)
         None => {
             *key = Some(KeyParam {
                 ident: pattern.ident.clone(),
-                mutable: pattern.mutability.is_some(),
+                mutability: pattern.mutability,
                 ty: peel(&typed.ty).clone(),
                 lints,
                 is_lease: is_lease(peel(&typed.ty)),
