@@ -72,7 +72,7 @@ snapshot!(
 
 snapshot!(
     sync_retries,
-    [retries = N, backoff = "1s", balancer = "gemini"],
+    [retries = N_2, backoff = "1s", balancer = "gemini"],
     fn ask(&mut self, key: String, mut text: String) -> Result<(), E> {
         text.push_str(&key);
         self.send(text)

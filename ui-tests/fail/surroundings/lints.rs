@@ -42,8 +42,13 @@ async fn expected(
     Ok(count)
 }
 
+#[balanced(balancer = pool)]
+async fn allowed_async(#[allow(unused_variables)] key: &Key, pool: &Balancer) -> Result<(), Error> {
+    Ok(())
+}
+
 fn main() {
     let pool = Balancer::builder().key("test-key").build().unwrap();
     let _ = (needless_mut(&pool, String::new()), needless_mut_again(&pool, String::new(), (1, 2)));
-    let _ = (unused(&pool, "", 0), allowed(&pool, "", 0), expected(&pool, 0, ""));
+    let _ = (unused(&pool, "", 0), allowed(&pool, "", 0), expected(&pool, 0, ""), allowed_async(&pool));
 }
