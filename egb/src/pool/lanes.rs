@@ -35,6 +35,7 @@ impl Lane {
     }
 
     /// Whether all keys that are free belong to those who wait for them.
+    #[inline]
     pub(super) fn is_spoken_for(&self) -> bool {
         !self.queue.in_line.is_empty() && self.queue.in_line.len() >= self.schedule.queued_len()
     }
