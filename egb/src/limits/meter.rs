@@ -1,5 +1,7 @@
 //! What one key, or one group of keys, has used in one scope, against all limits of that.
 
+use std::hint::black_box;
+
 use super::day::Day;
 use super::learned::{Learned, Refusal};
 use super::tally::{Group, Tally};
@@ -43,6 +45,22 @@ impl Meter {
         self.tally.is_none() && self.day.is_none() && self.tokens.is_none()
     }
 
+    #[inline]
+    pub(super) fn bring_near(&self) {
+        black_box((self.limits.rpm, self.learned.is_some(), self.day.is_some(), self.tokens.is_some()));
+        if let Some(tally) = &self.tally {
+            tally.bring_near();
+        }
+    }
+
+    #[inline]
+    pub(super) fn bring_nearer(&self) {
+        if let Some(tally) = &self.tally {
+            tally.bring_nearer();
+        }
+    }
+
+    #[inline]
     pub(super) fn take(&mut self, serial: u64, now: Tick, day_end: impl FnOnce() -> Tick) {
         if self.learns {
             self.tally.get_or_insert_default().record(serial, now);
@@ -67,6 +85,7 @@ impl Meter {
         }
     }
 
+    #[inline]
     pub(super) fn ready_at(&self) -> Tick {
         let minute = self.tally.as_ref().map_or(Tick::ZERO, |tally| match (self.limits.rpm, &self.learned) {
             (Some(rpm), _) => tally.ready_at(rpm.get()),
@@ -77,6 +96,7 @@ impl Meter {
     }
 
     /// As [`ready_at`](Self::ready_at), if there were no learned limit.
+    #[inline]
     fn ready_but_for_what_was_learned(&self) -> Tick {
         let day = match (&self.day, self.limits.rpd) {
             (Some(day), Some(rpd)) => day.ready_at(rpd.get()),

@@ -1,6 +1,5 @@
 //! The pool's side of the writer: hands changes out, takes them back, takes over those of others.
 
-use crate::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -31,7 +30,7 @@ impl Journal for Pool {
             let Some(id) = state.dirty.pop() else { break };
             // The key may have been removed since, and its slot be another's.
             let Some(entry) = state.entries[id as usize].as_ref() else { continue };
-            if entry.slot.dirty.load(Ordering::SeqCst) {
+            if entry.slot.is_dirty() {
                 let usage = self.usage(state, entry, wall);
                 let entry = state.entries[id as usize].as_mut().expect(OCCUPIED);
                 entry.take_changes(&state.lanes, wall, usage, batch);
@@ -247,10 +246,8 @@ impl Pool {
 impl Entry {
     /// Everything that happened since the last call, in the form to store.
     pub(super) fn take_changes(&mut self, lanes: &[Lane], wall: Wall, usage: Vec<Usage>, changes: &mut Vec<Change>) {
-        // In this order, so that a success counted meanwhile finds either its count or the mark gone.
-        self.slot.dirty.store(false, Ordering::SeqCst);
         let mut added = std::mem::take(&mut self.pending);
-        added.successes += i64::from(self.slot.quiet_successes.swap(0, Ordering::SeqCst));
+        added.successes += self.slot.take_successes();
         self.stored.add(&added);
         self.heal_store(wall);
         let (fingerprint, epoch, last_used) = (self.slot.key.fingerprint(), self.epoch, self.last_used(wall));

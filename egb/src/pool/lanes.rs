@@ -37,6 +37,7 @@ impl Lane {
     }
 
     /// Whether all keys that are free belong to those who wait for them.
+    #[inline]
     pub(super) fn is_spoken_for(&self) -> bool {
         self.queue.wanted > 0 && self.queue.wanted >= self.schedule.queued_len()
     }

@@ -24,6 +24,7 @@ impl Heap {
         self.0.len()
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<Entry> {
         self.0.first().copied()
     }
