@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::env;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -21,6 +21,11 @@ use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::pool::{MAX_SCOPES, Pool, Settings};
 use crate::store::{Record, Seal, Sqlite, Store, StoreError, Usage, Writer};
+
+#[cfg(feature = "cli")]
+mod access;
+#[cfg(feature = "cli")]
+pub(crate) use access::Access;
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///
@@ -47,6 +52,8 @@ pub struct BalancerBuilder {
     seed: Option<u64>,
     /// Limits are not learned.
     fixed_limits: bool,
+    #[cfg(feature = "cli")]
+    access: Access,
 }
 
 /// Where keys come from, and the limits of keys that have none of their own.
@@ -240,11 +247,17 @@ impl BalancerBuilder {
             added: Vec::new(),
             defaults,
             cache_size: self.cache_size,
+            is_bystander: false,
         };
-        let Some(Loaded { store, records, usage, added }) = loaded else {
+        let Some(loaded) = loaded else {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
             return Ok(Balancer::new(Arc::new(pool), self.sources, None));
         };
+        #[cfg(feature = "cli")]
+        if self.access != Access::Use {
+            return access::build(self.access, self.sources, configs, loaded, settings, timeline);
+        }
+        let Loaded { store, records, usage, added } = loaded;
         if configs.is_empty() && added.is_empty() {
             return Err(Error::NoKeys);
         }
@@ -277,7 +290,13 @@ impl BalancerBuilder {
     /// The keys, and what the database holds.
     fn read(&self) -> Result<(Vec<KeyConfig>, Option<Loaded>), Error> {
         let Some(path) = &self.db else { return Ok((self.sources.read(false)?, None)) };
-        let load = |configs: &[KeyConfig]| Loaded::load(path, configs, self.seal.as_ref());
+        let load = |configs: &[KeyConfig]| {
+            #[cfg(feature = "cli")]
+            if self.access != Access::Use {
+                return access::open(self.access, path, self.seal.as_ref()).and_then(Loaded::of);
+            }
+            Loaded::of(Sqlite::open_for(path, configs, self.seal.as_ref())?)
+        };
         // A keys file and a database of 100,000 keys take a tenth of a second each. A database that is yet to be
         // made, or to be taken over, needs to know the keys first.
         if !(self.sources.has_files() && Sqlite::is_ready(path)) {
@@ -303,8 +322,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn load(path: &Path, configs: &[KeyConfig], seal: Option<&Seal>) -> Result<Self, Arc<StoreError>> {
-        let mut store = Sqlite::open_for(path, configs, seal)?;
+    fn of(mut store: Sqlite) -> Result<Self, Arc<StoreError>> {
         let (records, added) = (store.load()?, store.added_keys()?.unwrap_or_default());
         let usage = store.usage()?;
         Ok(Self { store, records, usage, added })
@@ -369,10 +387,7 @@ impl Source {
     fn read(&self) -> Result<Vec<KeyConfig>, Error> {
         let (configs, name) = match self {
             Self::File(path) => (keyfile::read(path)?, path.display().to_string()),
-            Self::Environment(variable) => (
-                keyfile::parse_list(&variable_text(variable)?, variable)?,
-                format!("the environment variable {variable}"),
-            ),
+            Self::Environment(variable) => (read_variable(variable)?, format!("the environment variable {variable}")),
             Self::Code(config) => {
                 check(config)?;
                 return Ok(vec![config.clone()]);
@@ -383,6 +398,10 @@ impl Source {
         }
         Ok(configs)
     }
+}
+
+pub(crate) fn read_variable(variable: &str) -> Result<Vec<KeyConfig>, Error> {
+    Ok(keyfile::parse_list(&variable_text(variable)?, variable)?)
 }
 
 fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {

@@ -84,6 +84,8 @@ mod attached;
 mod balancer;
 mod builder;
 mod checkout;
+#[cfg(feature = "cli")]
+mod cli;
 mod clock;
 mod config;
 mod context;
@@ -110,6 +112,13 @@ mod sync;
 pub mod __private {
     //! For the code that `#[balanced]` expands to.
     pub use crate::macros_rt::*;
+}
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod __cli {
+    //! For the command `egb`.
+    pub use crate::cli::main;
 }
 
 pub use attached::Attached;

@@ -23,6 +23,8 @@ use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
 use crate::events::{Bus, EventKind};
 use crate::health::Health;
+#[cfg(feature = "cli")]
+use crate::key::Key;
 use crate::key::{ByFingerprint, Fingerprint};
 use crate::limits::{Budget, Limits};
 use crate::policy::Policy;
@@ -48,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) defaults: Limits,
     /// Sessions that are remembered; `None` goes by the number of keys.
     pub(crate) cache_size: Option<usize>,
+    /// Whether what is used of limits is for others to write.
+    pub(crate) is_bystander: bool,
 }
 
 /// What a reload changed.
@@ -73,7 +77,7 @@ impl Pool {
         timeline: Timeline,
         journaled: bool,
     ) -> Self {
-        let Settings { policy, seed, scope_limits, learn, usage, added, defaults, cache_size } = settings;
+        let Settings { policy, seed, scope_limits, learn, usage, added, defaults, cache_size, is_bystander } = settings;
         let mut records = records;
         records.sort_unstable_by_key(|record| record.fingerprint);
         let mut unclaimed: ByFingerprint<Vec<Usage>> = ByFingerprint::default();
@@ -103,6 +107,7 @@ impl Pool {
             policy,
             timeline,
             journaled,
+            is_bystander,
             seed,
             scopes: RwLock::default(),
             has_too_many_scopes: AtomicBool::new(false),
@@ -169,6 +174,14 @@ impl Pool {
         let state = self.state.lock();
         let is_known = state.index.contains_key(&fingerprint);
         is_known.then(|| if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
+    }
+
+    /// The key of that name.
+    #[cfg(feature = "cli")]
+    pub(crate) fn key(&self, fingerprint: Fingerprint) -> Option<Key> {
+        let state = self.state.lock();
+        let id = *state.index.get(&fingerprint)?;
+        Some(state.entry(id).slot.key.clone())
     }
 
     /// Removes the keys of some slots, and adds keys or gives them other settings.
@@ -398,6 +411,16 @@ impl Pool {
                 effect.wake |= self.intervene(state, id, now, Policy::reset).wake;
             }
             effect
+        })
+    }
+
+    /// As [`reset`](Self::reset), of one key. `None` when it is not in the pool.
+    #[cfg(feature = "cli")]
+    pub(crate) fn reset_key(&self, fingerprint: Fingerprint) -> Option<Effect> {
+        let now = self.now();
+        self.locked(|state| {
+            let id = *state.index.get(&fingerprint)?;
+            Some(self.intervene(state, id, now, Policy::reset))
         })
     }
 

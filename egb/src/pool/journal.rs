@@ -170,6 +170,9 @@ impl Pool {
 
     /// What was used of the limits of a key or its group, in the form to store.
     pub(super) fn usage(&self, state: &State, entry: &Entry, wall: Wall) -> Vec<Usage> {
+        if self.is_bystander {
+            return Vec::new();
+        }
         let holder = state.groups.holder(entry);
         let wall_of = |tick| wall.wall_of(self.timeline.time_of(tick));
         let memories = state.groups.quota(entry).budget.memories(self.now());

@@ -49,6 +49,8 @@ pub(crate) struct Pool {
     timeline: Timeline,
     /// Whether changes are kept for a store. Without one nobody would ever collect them.
     journaled: bool,
+    /// Whether what is used of limits is not kept for the store.
+    is_bystander: bool,
     seed: u64,
     /// The lanes of `state` by name, beside it so that no string is hashed under its lock. Who needs both
     /// locks takes that of `state` first.

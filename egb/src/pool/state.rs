@@ -279,7 +279,7 @@ impl State {
         for (scope, lane) in (NO_SCOPE..).zip(lanes) {
             let ready = entry.ready_within(scope, timeline).max(quota.budget.ready_at(scope));
             lane.schedule.set_weight(id, entry.weight_within(scope));
-            if entry.main.health.disabled || quota.is_busy(quotas, scope) {
+            if entry.main.health.disabled || !entry.slot.key.has_text() || quota.is_busy(quotas, scope) {
                 lane.schedule.hold(id);
             } else if ready > now {
                 lane.schedule.park(id, ready);

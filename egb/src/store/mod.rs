@@ -33,6 +33,8 @@ pub use seal::Seal;
 #[cfg(not(feature = "seal"))]
 pub(crate) use seal::Seal;
 pub(crate) use sqlite::Sqlite;
+#[cfg(feature = "cli")]
+pub(crate) use sqlite::{AddedKey, DatabaseFacts, Import, Imported, Standing};
 pub(crate) use usage::{SpentTokens, Usage};
 pub(crate) use writer::{Journal, Writer};
 

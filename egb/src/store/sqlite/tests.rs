@@ -11,6 +11,8 @@ use crate::outcome::Reason;
 use crate::store::testing::{change, disablement, logged, name};
 use crate::store::{Counters, SharedState};
 
+#[cfg(feature = "cli")]
+mod admin;
 mod bad_ground;
 mod joining;
 mod speed;
