@@ -156,6 +156,8 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
         removed_at          INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
     ),
+    // What calls spent of their limits of tokens, packed by `usage.rs`.
+    (6, "ALTER TABLE usage ADD COLUMN tokens BLOB;"),
 ];
 
 /// The newest version that this egb can read.
