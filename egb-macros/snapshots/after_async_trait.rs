@@ -33,7 +33,11 @@ where
             let __again1 = <u64 as ::egb::__private::Again>::again(&session);
             let session = __again1;
             let _ = session;
-            let (__call, key) = ::egb::__private::give::<Key, { 1 }, _>(__call);
+            let (__call, __keys) = ::egb::__private::keys(__call);
+            let key: &Key = <&Key as ::egb::__private::Inject<
+                '_,
+                { 1 },
+            >>::inject(&__keys);
             match ::egb::__private::run(
                     __call,
                     async move {

@@ -38,7 +38,7 @@ fn ask(&mut self, text: String) -> Result<(), E> {
                 &__outcome,
                 || ::egb::__private::Probe::new(&__outcome).ok_verdict(),
             ),
-            ::egb::__private::Pace::new(N)
+            ::egb::__private::Pace::new(N_2)
                 .backoff(
                     (::core::time::Duration::from_nanos(
                         1000000000u64,

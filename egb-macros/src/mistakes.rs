@@ -78,5 +78,21 @@ mod tests {
         assert_eq!(did_you_mean("balancr", &known), Some("balancer"));
         assert_eq!(did_you_mean("retry", &known), Some("retries"));
         assert_eq!(did_you_mean("timeout", &known), None);
+        assert_eq!(did_you_mean("rations", &known), None);
+    }
+
+    #[test]
+    fn a_distance_counts_insertions_deletions_and_replacements() {
+        for (from, to, edits) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("a", "abc", 2),
+            ("abc", "c", 2),
+            ("ab", "ba", 2),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(from, to), edits, "{from} to {to}");
+        }
     }
 }

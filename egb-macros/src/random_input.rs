@@ -1,7 +1,7 @@
 //! Whatever is written in the parentheses and below them, the macros answer with Rust: never a panic, which would be
 //! shown to the user as "custom attribute panicked".
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use proptest::prelude::*;
 
 use crate::balanced::balanced;
@@ -195,14 +195,21 @@ fn is_rust(expansion: &TokenStream) -> Result<(), TestCaseError> {
 const FUNCTION: &str =
     "async fn ask(&self, key: &Key, text: &str) -> Result<String, ApiError> { send(key, text).await }";
 
+/// Whether the expansion of [`FUNCTION`] begins as its callers know it.
+fn begins_with_the_function(expansion: TokenStream) -> bool {
+    let known = tokens("async fn ask(&self, text: &str) -> Result<String, ApiError>").unwrap();
+    let written = |token: TokenTree| token.to_string();
+    expansion.into_iter().take(known.clone().into_iter().count()).map(written).eq(known.into_iter().map(written))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn any_options(options in some_of(&OPTION_PIECES, 14)) {
         if let Some(options) = tokens(&options) {
-            // A value is put where it belongs as it was written, be it sense or not.
-            prop_assert!(!balanced(options, &tokens(FUNCTION).unwrap()).is_empty());
+            // A value is put where it belongs as it was written, be it sense or not; but callers find their function.
+            prop_assert!(begins_with_the_function(balanced(options, &tokens(FUNCTION).unwrap())));
         }
     }
 
@@ -212,7 +219,9 @@ proptest! {
     ) {
         let options: Vec<String> = given.into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
         if let Some(options) = tokens(&options.join(", ")) {
-            is_rust(&balanced(options, &tokens(FUNCTION).unwrap()))?;
+            let expansion = balanced(options, &tokens(FUNCTION).unwrap());
+            is_rust(&expansion)?;
+            prop_assert!(begins_with_the_function(expansion));
         }
     }
 
@@ -221,8 +230,10 @@ proptest! {
     fn any_item(item in some_of(&ITEM_PIECES, 9)) {
         if let Some(item) = tokens(&item) {
             let expansion = balanced(TokenStream::new(), &item);
-            if syn::parse2::<syn::ItemFn>(item).is_ok() {
+            if let Ok(function) = syn::parse2::<syn::ItemFn>(item) {
                 is_rust(&expansion)?;
+                let file: syn::File = syn::parse2(expansion).unwrap();
+                prop_assert!(matches!(&file.items[0], syn::Item::Fn(expanded) if expanded.sig.ident == function.sig.ident));
             }
         }
     }

@@ -72,7 +72,7 @@ snapshot!(
 
 snapshot!(
     sync_retries,
-    [retries = N, backoff = "1s", balancer = "gemini"],
+    [retries = N_2, backoff = "1s", balancer = "gemini"],
     fn ask(&mut self, key: String, mut text: String) -> Result<(), E> {
         text.push_str(&key);
         self.send(text)
@@ -98,6 +98,25 @@ snapshot!(
     }
 );
 
+// The lifetimes that only the key has go with it, and the bounds by them; one that another bound needs stays.
+snapshot!(
+    lifetimes,
+    [],
+    fn ask<'gone, 'param, 'place, 'a: 'gone, T: 'gone + Ask<'param>, U>(
+        key: &'gone Keys<'param, 'place>,
+        text: &'a str,
+        (value, other): (T, U),
+    ) -> Result<&'a str, E>
+    where
+        'gone: 'place,
+        'a: 'gone + 'place,
+        T: 'gone,
+        U: 'gone + Ask<'place>,
+    {
+        Ok(text)
+    }
+);
+
 snapshot!(
     lease,
     [],
@@ -110,15 +129,16 @@ snapshot!(
 snapshot!(
     after_async_trait,
     [retries = 1, affinity = session],
-    fn ask<'life0, 'async_trait>(
+    fn ask<'life0, 'life1, 'async_trait>(
         &'life0 self,
-        key: Key,
+        key: &'life1 Key,
         session: u64,
     ) -> ::core::pin::Pin<
         Box<dyn ::core::future::Future<Output = Result<String, E>> + ::core::marker::Send + 'async_trait>,
     >
     where
         'life0: 'async_trait,
+        'life1: 'async_trait,
         Self: 'async_trait,
     {
         Box::pin(async move {

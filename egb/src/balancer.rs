@@ -210,7 +210,7 @@ impl Balancer {
     pub fn report(&self, key: &Key, outcome: impl Into<Verdict>) {
         let verdict = outcome.into();
         if let Some(effect) = self.0.pool.report(key.fingerprint(), &verdict) {
-            events::settled(key.fingerprint(), &verdict);
+            events::settled(key, &verdict);
             self.follow_up(effect).wait();
         }
     }
@@ -236,7 +236,7 @@ impl Balancer {
         let mut all = Effect::default();
         for slot in slots {
             let effect = self.0.pool.settle(slot, serial, scope, verdict, lone);
-            events::settled(slot.key.fingerprint(), verdict);
+            events::settled(&slot.key, verdict);
             all.wake |= effect.wake;
             all.disabled |= effect.disabled;
         }

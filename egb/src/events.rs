@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::health::Health;
-use crate::key::Fingerprint;
+use crate::key::{Fingerprint, Key};
 use crate::outcome::{Reason, Verdict};
 
 /// Events that a subscriber may lag behind before it misses some.
@@ -158,15 +158,17 @@ pub(crate) fn refused() {
 }
 
 /// A call with a key ended.
-pub(crate) fn settled(key: Fingerprint, verdict: &Verdict) {
+pub(crate) fn settled(key: &Key, verdict: &Verdict) {
+    // Not looked at unless somebody listens: the text of a key that is not in use is far from the processor.
+    let key = || tracing::field::display(key.fingerprint());
     match verdict {
         Verdict::Success => {
             #[cfg(feature = "metrics")]
             metrics::counter!("egb_successes_total").increment(1);
-            tracing::trace!(name: "succeeded", target: "egb", event = "succeeded", %key, "a call succeeded");
+            tracing::trace!(name: "succeeded", target: "egb", event = "succeeded", key = key(), "a call succeeded");
         }
         Verdict::Neutral => {
-            tracing::trace!(name: "ended", target: "egb", event = "ended", %key, "a call ended and says nothing of its key");
+            tracing::trace!(name: "ended", target: "egb", event = "ended", key = key(), "a call ended and says nothing of its key");
         }
         Verdict::Failure(failure) => {
             let reason = failure.reason().name();
@@ -174,7 +176,7 @@ pub(crate) fn settled(key: Fingerprint, verdict: &Verdict) {
             metrics::counter!("egb_failures_total", "reason" => reason).increment(1);
             let (status, seconds) = (failure.status_code(), failure.retry_after().map(|wait| wait.as_secs_f64()));
             tracing::debug!(
-                name: "failed", target: "egb", event = "failed", %key, reason, status, retry_after = seconds,
+                name: "failed", target: "egb", event = "failed", key = key(), reason, status, retry_after = seconds,
                 "a call failed"
             );
         }
@@ -317,7 +319,7 @@ mod tests {
         let bus = Bus::default();
         let mut events = bus.subscribe();
         let event = |rpm| Event {
-            fingerprint: crate::Key::from("k").fingerprint(),
+            fingerprint: Key::from("k").fingerprint(),
             label: None,
             scope: None,
             kind: EventKind::LimitLearned { rpm },

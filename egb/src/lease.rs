@@ -119,7 +119,6 @@ impl LeaseCore {
         tried.keys.extend(own.keys);
         // Both are one attempt, which is counted when it is over.
         tried.attempts = own.attempts - 1;
-        tried.server_error = self.held().last_server_error();
         self.after(tried)
     }
 

@@ -13,6 +13,9 @@ fn egb() -> Egb {
     Egb::new(env!("CARGO_BIN_EXE_egb_command"))
 }
 
+/// The version of the database's schema.
+const SCHEMA: i64 = 6;
+
 const COMMANDS: [&[&str]; 14] = [
     &["stats"],
     &["health"],
@@ -104,7 +107,8 @@ fn an_older_database_is_left_alone_until_it_is_upgraded() {
     let egb = three_keys();
     let raw = rusqlite::Connection::open(egb.db()).unwrap();
     raw.execute_batch(
-        "DROP TABLE imports; DROP TABLE removed_keys; ALTER TABLE added_keys DROP COLUMN source; PRAGMA user_version = 4",
+        "DROP TABLE imports; DROP TABLE removed_keys; ALTER TABLE added_keys DROP COLUMN source;
+         ALTER TABLE usage DROP COLUMN tokens; PRAGMA user_version = 4",
     )
     .unwrap();
     drop(raw);
@@ -114,15 +118,20 @@ fn an_older_database_is_left_alone_until_it_is_upgraded() {
         let (code, error) = printed.refused();
         assert_eq!(code, 1, "{command:?}");
         assert!(
-            error.contains("schema version 4, and this egb reads and writes 5\nhint: `egb db --upgrade`"),
+            error.contains(&format!(
+                "schema version 4, and this egb reads and writes {SCHEMA}\nhint: `egb db --upgrade`"
+            )),
             "{error}"
         );
     }
     assert!(fs::read(egb.db()).unwrap() == before);
     let upgraded = egb.run(&["db", "--upgrade"]);
-    assert_eq!(upgraded.fine(), "brought keys.db from schema version 4 to 5; as it was: keys.db.v4-backup\n");
+    assert_eq!(
+        upgraded.fine(),
+        format!("brought keys.db from schema version 4 to {SCHEMA}; as it was: keys.db.v4-backup\n")
+    );
     assert_eq!(egb.run(&["stats", "--json"]).json()["calls"], 3);
-    assert_eq!(egb.run(&["db", "--upgrade"]).fine(), "keys.db has schema version 5 already\n");
+    assert_eq!(egb.run(&["db", "--upgrade"]).fine(), format!("keys.db has schema version {SCHEMA} already\n"));
     let copy = rusqlite::Connection::open(egb.path("keys.db.v4-backup")).unwrap();
     assert_eq!(copy.query_row("SELECT sum(begun) FROM keys", [], |row| row.get::<_, i64>(0)).unwrap(), 3);
 }
@@ -137,7 +146,7 @@ fn a_database_of_the_python_tool_is_taken_over_on_request() {
     assert_eq!(code, 1);
     assert!(error.contains("Python tool easy-gemini-balance\nhint: `egb db --upgrade`"), "{error}");
     let upgraded = egb.run(&["db", "--upgrade"]);
-    assert_eq!(upgraded.out, "took over keys.db, which has schema version 5 now\n");
+    assert_eq!(upgraded.out, format!("took over keys.db, which has schema version {SCHEMA} now\n"));
     assert!(upgraded.err.contains("keys.db.python-backup"), "{}", upgraded.err);
     let stats = egb.run(&["stats", "--json"]).json();
     assert!(stats["keys"]["total"].as_u64().unwrap() > 0 && stats["failures"].as_u64().unwrap() > 0, "{stats}");
@@ -168,16 +177,18 @@ fn the_file_is_told_about() {
     let printed = egb.run(&["db"]);
     assert_eq!(
         printed.steady(),
-        "path       keys.db
+        format!(
+            "path       keys.db
 size       SIZE
-schema     version 5
+schema     version {SCHEMA}
 keys       3 with a state
 added      none
 integrity  intact
 "
+        )
     );
     let json = egb.run(&["db", "--json"]).json();
-    assert_eq!((&json["schema_version"], &json["intact"], &json["damage"]), (&json!(5), &json!(true), &json!([])));
+    assert_eq!((&json["schema_version"], &json["intact"], &json["damage"]), (&json!(SCHEMA), &json!(true), &json!([])));
 }
 
 #[test]

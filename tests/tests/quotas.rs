@@ -72,6 +72,35 @@ fn a_day_goes_on_after_a_restart_and_ends_at_midnight() {
 }
 
 #[test]
+fn tokens_that_were_spent_before_a_restart_count_and_so_does_what_calls_spend_on_average() {
+    let ground = Ground::new();
+    let open = || {
+        let limits = Limits::default().with_tpm(500);
+        ground.open(|builder| builder.key("test-key-1").tpm(1_000).scope_limits("model", limits))
+    };
+    let balancer = open();
+    for tokens in [200, 200] {
+        let lease = balancer.checkout().scope("model").lease().unwrap();
+        lease.spent(tokens);
+        lease.success();
+        ground.clock.advance(Duration::from_secs(20));
+    }
+    drop(balancer);
+    let balancer = open();
+    let stats = balancer.stats();
+    assert_eq!((stats.keys[0].tokens_in_minute, stats.keys[0].scopes[0].tokens_in_minute), (Some(400), Some(400)));
+    assert!(balancer.checkout().scope("model").lease().is_err());
+    ground.clock.advance(Duration::from_secs(21));
+    let (first, second) = (balancer.lease().unwrap(), balancer.lease().unwrap());
+    assert_eq!(balancer.stats().keys[0].tokens_in_minute, Some(200 + 2 * 200), "the first 200 are a minute ago");
+    first.success();
+    second.success();
+    drop(balancer);
+    let unlimited = ground.open(|builder| builder.key("test-key-1"));
+    assert_eq!(unlimited.stats().keys[0].tokens_in_minute, None);
+}
+
+#[test]
 fn what_was_learned_is_known_after_a_restart() {
     let ground = Ground::new();
     let open = || ground.open(|builder| builder.key("test-key-1"));

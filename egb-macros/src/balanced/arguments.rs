@@ -4,7 +4,10 @@
 use proc_macro2::{Ident, Span};
 use quote::{ToTokens, format_ident};
 use syn::visit::{self, Visit};
-use syn::{Attribute, FnArg, Pat, PatIdent, Receiver, ReceiverKind, Signature, Type};
+use syn::{
+    Attribute, FnArg, Lifetime, Pat, PatIdent, Receiver, ReceiverKind, ReturnType, Signature, Token, Type,
+    TypeReference,
+};
 
 use super::options::Options;
 use crate::mistakes::Mistakes;
@@ -20,6 +23,7 @@ pub(crate) struct Arg {
     pub(crate) pattern: Pat,
     pub(crate) ty: Type,
     pub(crate) cfg: Vec<Attribute>,
+    pub(crate) lints: Vec<Attribute>,
     /// Those of its names that options read, and so have their use even when the body has none for them.
     pub(crate) in_options: Vec<Ident>,
 }
@@ -33,8 +37,10 @@ impl Arg {
 
 /// A parameter that the body may change: `mut name`.
 pub(crate) struct Mutable {
+    pub(crate) mutability: Token![mut],
     pub(crate) name: Ident,
     pub(crate) cfg: Vec<Attribute>,
+    pub(crate) lints: Vec<Attribute>,
 }
 
 /// Takes the `mut` off parameters, for the body to have it.
@@ -44,9 +50,10 @@ pub(super) fn take_mutable(sig: &mut Signature) -> Vec<Mutable> {
         if let FnArg::Typed(typed) = input
             && plain(&typed.pat).is_some()
             && let Pat::Ident(pattern) = &mut *typed.pat
-            && pattern.mutability.take().is_some()
+            && let Some(mutability) = pattern.mutability.take()
         {
-            mutable.push(Mutable { name: pattern.ident.clone(), cfg: cfg_of(&typed.attrs) });
+            let name = pattern.ident.clone();
+            mutable.push(Mutable { mutability, name, cfg: cfg_of(&typed.attrs), lints: take_lints(&mut typed.attrs) });
         }
     }
     mutable
@@ -54,6 +61,12 @@ pub(super) fn take_mutable(sig: &mut Signature) -> Vec<Mutable> {
 
 fn cfg_of(attrs: &[Attribute]) -> Vec<Attribute> {
     attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect()
+}
+
+/// Takes `#[allow(..)]` and the like off a parameter, for the variable that the body sees instead.
+pub(super) fn take_lints(attrs: &mut Vec<Attribute>) -> Vec<Attribute> {
+    const LEVELS: [&str; 5] = ["allow", "expect", "warn", "deny", "forbid"];
+    attrs.extract_if(.., |attr| LEVELS.iter().any(|level| attr.path().is_ident(level))).collect()
 }
 
 /// Whether the call can be made again; the mistakes are said.
@@ -92,7 +105,52 @@ pub(super) fn check_repeatable(sig: &Signature, options: &Options, mistakes: &mu
             _ => {}
         }
     }
+    if options.hedge.is_none() {
+        repeatable &= check_lending(sig, mistakes);
+    }
     repeatable
+}
+
+/// False, and a mistake, when the result borrows exclusively what the next attempt would need again.
+fn check_lending(sig: &Signature, mistakes: &mut Mistakes) -> bool {
+    let ReturnType::Type(_, output) = &sig.output else { return true };
+    let mut returned = Exclusive::default();
+    returned.visit_type(output);
+    let mut lent = Exclusive::default();
+    match sig.receiver() {
+        // Without a lifetime of its own, what is returned is borrowed from `self`.
+        Some(receiver) if returned.lifetimes.contains(&None) => lent.visit_receiver(receiver),
+        _ => sig.inputs.iter().for_each(|input| lent.visit_fn_arg(input)),
+    }
+    if !returned.lifetimes.iter().any(|lifetime| lent.lifetimes.contains(lifetime)) {
+        return true;
+    }
+    let message = "a retry would need again what this borrows for its result; \
+                   return something that owns what it holds, or drop `retries`";
+    mistakes.at(output, message);
+    false
+}
+
+/// The lifetime of every `&mut`.
+#[derive(Default)]
+struct Exclusive<'a> {
+    lifetimes: Vec<Option<&'a Lifetime>>,
+}
+
+impl<'a> Visit<'a> for Exclusive<'a> {
+    fn visit_type_reference(&mut self, reference: &'a TypeReference) {
+        if reference.mutability.is_some() {
+            self.lifetimes.push(reference.lifetime.as_ref());
+        }
+        visit::visit_type_reference(self, reference);
+    }
+
+    fn visit_receiver(&mut self, receiver: &'a Receiver) {
+        if let ReceiverKind::Reference(_, lifetime, Some(_)) = &receiver.kind {
+            self.lifetimes.push(lifetime.as_ref());
+        }
+        visit::visit_receiver(self, receiver);
+    }
 }
 
 fn is_shared(receiver: &Receiver) -> bool {
@@ -136,6 +194,7 @@ pub(super) fn name_all(sig: &mut Signature, options: &Options) -> Vec<Arg> {
             pattern,
             ty: (*typed.ty).clone(),
             cfg: cfg_of(&typed.attrs),
+            lints: take_lints(&mut typed.attrs),
         });
     }
     args

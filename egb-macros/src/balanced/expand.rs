@@ -32,6 +32,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprReference, ReceiverKind, Token, Type};
 
 use super::arguments::{Arg, Mutable};
+use super::key::KeyParam;
 use super::model::Model;
 use super::options::Balancer;
 use super::pattern::borrowing;
@@ -377,12 +378,12 @@ impl<'a> Expansion<'a> {
     fn arguments(&self) -> (TokenStream, TokenStream) {
         let (mut copies, mut bindings) = (TokenStream::new(), TokenStream::new());
         for arg in &self.model.args {
-            let Arg { name, again, pattern, ty, cfg, in_options } = arg;
+            let Arg { name, again, pattern, ty, cfg, lints, in_options } = arg;
             let value = self.once_more(name, ty);
             copies.extend(quote!(#(#cfg)* let #again = #value;));
             // A pattern may borrow from its value, mutably too (`ref mut`): from a temporary then, which lives on.
             let taken = if arg.is_plain() { quote!(#again) } else { quote!(::core::convert::identity(#again)) };
-            bindings.extend(quote!(#(#cfg)* let #pattern = #taken;));
+            bindings.extend(quote!(#(#cfg)* #(#lints)* let #pattern = #taken;));
             bindings.extend(in_options.iter().map(|name| quote!(#(#cfg)* let _ = #name;)));
         }
         (copies, bindings)
@@ -390,12 +391,12 @@ impl<'a> Expansion<'a> {
 
     /// What the body may change is its own, and not a part of something that it captured.
     fn mutable(&self) -> TokenStream {
-        let args = self.model.mutable.iter().map(|Mutable { cfg, name }| quote!(#(#cfg)* let mut #name = #name;));
-        let key = &self.model.key;
-        let key = (key.mutable && self.is_async()).then(|| {
-            let ident = &key.ident;
-            quote!(let mut #ident = #ident;)
-        });
+        let args = self.model.mutable.iter();
+        let args = args
+            .map(|Mutable { mutability, name, cfg, lints }| quote!(#(#cfg)* #(#lints)* let #mutability #name = #name;));
+        let KeyParam { ident, mutability, lints, .. } = &self.model.key;
+        let key = mutability.filter(|_| self.is_async());
+        let key = key.map(|mutability| quote!(#(#lints)* let #mutability #ident = #ident;));
         args.chain(key).collect()
     }
 
@@ -403,14 +404,13 @@ impl<'a> Expansion<'a> {
         match peel(ty) {
             Type::Reference(reference) if reference.mutability.is_some() => quote!(&mut *#ident),
             Type::Reference(_) => quote!(#ident),
-            Type::ImplTrait(_) => {
-                let private = &self.private;
-                quote!(#private::Again::again(&#ident))
-            }
             owned => {
-                let private = &self.private;
-                let span = at(&owned);
-                quote_spanned!(span=> <#owned as #private::Again>::again(&#ident))
+                let (private, span) = (&self.private, at(&owned));
+                let ty = match owned {
+                    Type::ImplTrait(_) => quote_spanned!(span=> _),
+                    named => named.to_token_stream(),
+                };
+                quote_spanned!(span=> <#ty as #private::Again>::again(&#ident))
             }
         }
     }
@@ -418,26 +418,29 @@ impl<'a> Expansion<'a> {
     fn key(&self) -> TokenStream {
         let Self { private, call, keys, .. } = self;
         let key = &self.model.key;
-        let (ident, ty) = (&key.ident, &key.ty);
-        let mutability = (key.mutable && !self.is_async()).then(|| quote!(mut));
+        let KeyParam { ident, ty, .. } = key;
+        let mutability = key.mutability.filter(|_| !self.is_async());
+        // One that is bound again in the body has its lints there.
+        let lints = if key.mutability.is_some() && self.is_async() { &[][..] } else { &key.lints };
         if key.is_lease {
             let given = ours("__given");
-            return quote!(let #mutability #ident: #ty = #given;);
+            return quote!(#(#lints)* let #mutability #ident: #ty = #given;);
         }
         let count = self.count();
         let inject =
             |keys: TokenStream| quote_spanned!(at(ty)=> <#ty as #private::Inject<'_, { #count }>>::inject(#keys));
         if !self.is_async() {
             let inject = inject(keys.to_token_stream());
-            return quote!(let #mutability #ident: #ty = #inject;);
+            return quote!(#(#lints)* let #mutability #ident: #ty = #inject;);
         }
         if owns_its_key(ty) {
             let give = quote_spanned!(at(ty)=> #private::give::<#ty, { #count }, _>(#call));
-            return quote!(let (#call, #ident) = #give;);
+            return quote!(#(#lints)* let (#call, #ident) = #give;);
         }
         let inject = inject(quote!(&#keys));
         quote! {
             let (#call, #keys) = #private::keys(#call);
+            #(#lints)*
             let #ident: #ty = #inject;
         }
     }

@@ -104,3 +104,70 @@ fn hoist_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> syn::Resul
     hoisted.set_span(body.span());
     Ok(hoisted)
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::{ToTokens, quote};
+
+    use super::*;
+
+    #[test]
+    fn what_ends_in_neither_a_body_nor_a_semicolon_is_no_function() {
+        for item in [quote!(fn ask() ()), quote!(fn ask() []), quote!(fn ask() + {}), quote!(fn ask() -> u8 "")] {
+            assert!(Function::parse(item.clone()).is_err(), "{item}");
+        }
+        assert!(matches!(
+            Function::parse(quote!(
+                fn ask();
+            ))
+            .unwrap()
+            .body,
+            Body::Semicolon(_)
+        ));
+        assert!(matches!(
+            Function::parse(quote!(
+                fn ask() {}
+            ))
+            .unwrap()
+            .body,
+            Body::Block(_)
+        ));
+    }
+
+    #[test]
+    fn a_block_is_found_in_invisible_groups() {
+        let hidden = |tokens: TokenStream| Group::new(Delimiter::None, tokens).into_token_stream();
+        let (once, block) = (hidden(quote!({ 1 })), quote!({ 1 }));
+        let twice = hidden(once.clone());
+        for body in [once, twice] {
+            let Body::Block(found) = Function::parse(quote!(fn ask() #body)).unwrap().body else { panic!("{body}") };
+            assert_eq!(found.to_token_stream().to_string(), block.to_string());
+        }
+        let two = hidden(quote!({ 1 } { 2 }));
+        assert!(Function::parse(quote!(fn ask() #two)).is_err());
+    }
+
+    #[test]
+    fn inner_attributes_become_the_functions() {
+        let function = Function::parse(quote!(
+            #[inline]
+            fn ask() {
+                #![allow(unused)]
+                #[cfg(all())]
+                let a = 1;
+            }
+        ));
+        let function = function.unwrap();
+        let Body::Block(body) = &function.body else { panic!("there is a body") };
+        assert_eq!(
+            body.to_string(),
+            quote!({
+                #[cfg(all())]
+                let a = 1;
+            })
+            .to_string()
+        );
+        let attrs: Vec<String> = function.attrs.iter().map(|attr| attr.to_token_stream().to_string()).collect();
+        assert_eq!(attrs, [quote!(#[inline]).to_string(), quote!(#[allow(unused)]).to_string()]);
+    }
+}

@@ -2,8 +2,9 @@
 
 use proc_macro2::Ident;
 use syn::visit::{self, Visit};
-use syn::{FnArg, Lifetime, Pat, PatIdent, PatType, Signature, Type};
+use syn::{Attribute, FnArg, Lifetime, Pat, PatIdent, PatType, Signature, Token, Type};
 
+use super::arguments::take_lints;
 use super::options::Options;
 use crate::mistakes::Mistakes;
 use crate::tokens::{literal, peel, show};
@@ -11,8 +12,9 @@ use crate::tokens::{literal, peel, show};
 /// The parameter that the attribute fills.
 pub(crate) struct KeyParam {
     pub(crate) ident: Ident,
-    pub(crate) mutable: bool,
+    pub(crate) mutability: Option<Token![mut]>,
     pub(crate) ty: Type,
+    pub(crate) lints: Vec<Attribute>,
     /// Whether the body takes the lease itself.
     pub(crate) is_lease: bool,
 }
@@ -24,8 +26,8 @@ pub(super) fn take_key(sig: &mut Signature, mistakes: &mut Mistakes) -> Option<K
     let by_mark = marked.contains(&true);
     let by_name = sig.inputs.iter().any(|input| matches!(input, FnArg::Typed(typed) if is_named_key(typed)));
     let mut key = None;
-    for (input, is_marked) in std::mem::take(&mut sig.inputs).into_iter().zip(marked) {
-        match &input {
+    for (mut input, is_marked) in std::mem::take(&mut sig.inputs).into_iter().zip(marked) {
+        match &mut input {
             FnArg::Typed(typed) if is_marked && plain(typed).is_none() => {
                 mistakes.at(&typed.pat, "the key's parameter needs a plain name, such as `key`");
                 sig.inputs.push(input);
@@ -86,10 +88,11 @@ fn plain(typed: &PatType) -> Option<&PatIdent> {
     }
 }
 
-fn add(typed: &PatType, key: &mut Option<KeyParam>, mistakes: &mut Mistakes) {
+fn add(typed: &mut PatType, key: &mut Option<KeyParam>, mistakes: &mut Mistakes) {
     if let Some(cfg) = typed.attrs.iter().find(|attr| attr.path().is_ident("cfg")) {
         mistakes.at(cfg, "the key's parameter can't be conditional; put the `cfg` on the function");
     }
+    let lints = take_lints(&mut typed.attrs);
     let Some(pattern) = plain(typed) else { return };
     match key {
         Some(first) => {
@@ -99,8 +102,9 @@ fn add(typed: &PatType, key: &mut Option<KeyParam>, mistakes: &mut Mistakes) {
         None => {
             *key = Some(KeyParam {
                 ident: pattern.ident.clone(),
-                mutable: pattern.mutability.is_some(),
+                mutability: pattern.mutability,
                 ty: peel(&typed.ty).clone(),
+                lints,
                 is_lease: is_lease(peel(&typed.ty)),
             });
         }

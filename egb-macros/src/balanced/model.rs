@@ -105,12 +105,13 @@ impl Function {
     fn without_expansion(&self, key: &KeyParam) -> TokenStream {
         let Self { attrs, vis, defaultness, sig, body } = self;
         let attrs = attrs.iter().filter(|attr| !is_balanced(attr));
-        let (ident, ty) = (&key.ident, &key.ty);
+        let KeyParam { ident, ty, lints, .. } = key;
         let some = Ident::new("__key", Span::mixed_site());
         let body = match body {
             Body::Block(block) => {
                 let tokens = block.stream();
                 quote!({
+                    #(#lints)*
                     let #ident = match ::core::option::Option::None::<#ty> {
                         ::core::option::Option::Some(#some) => #some,
                         ::core::option::Option::None => ::core::panic!(),

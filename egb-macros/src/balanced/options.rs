@@ -1,6 +1,6 @@
 //! The options in the parentheses of `#[balanced(..)]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
@@ -116,9 +116,13 @@ impl Options {
         let parse = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 options.parse_one(input, mistakes)?;
-                if !input.is_empty() {
-                    input.parse::<Token![,]>()?;
+                if !input.is_empty() && !input.peek(Token![,]) {
+                    mistakes.add(input.error("expected `,`"));
+                    if !input.peek(Ident::peek_any) {
+                        up_to_comma(input)?;
+                    }
                 }
+                input.parse::<Option<Token![,]>>()?;
             }
             Ok(())
         };
@@ -148,14 +152,18 @@ impl Options {
                 mistakes.at(&name, format!("`{name}` needs a value: {}", example(&name.to_string())));
             }
             // `name(..)` or a bare name.
-            while !input.is_empty() && !input.peek(Token![,]) {
-                input.parse::<proc_macro2::TokenTree>()?;
-            }
+            up_to_comma(input)?;
             return Ok(());
         }
         input.parse::<Token![=]>()?;
         if input.is_empty() || input.peek(Token![,]) {
             mistakes.at(&name, format!("`{name}` needs a value: {}", example(&name.to_string())));
+            return Ok(());
+        }
+        if let Err(mistake) = input.fork().parse::<Expr>() {
+            let message = format!("`{name}` needs a whole value: {} ({mistake})", example(&name.to_string()));
+            mistakes.at(&up_to_comma(input)?, message);
+            self.named.push(name);
             return Ok(());
         }
         let value = peel_expr(input.parse()?);
@@ -180,6 +188,15 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// The rest of an option that can't be read.
+fn up_to_comma(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        tokens.extend([input.parse::<TokenTree>()?]);
+    }
+    Ok(tokens)
 }
 
 fn unknown(name: &str) -> String {

@@ -32,10 +32,13 @@ pub(super) fn output_of(sig: &Signature, shape: &Shape, mistakes: &mut Mistakes)
         return None;
     }
     if is_no_result(&ty) {
+        let ok = match peel(&ty) {
+            Type::Never(_) => "std::convert::Infallible".to_owned(),
+            ty => show(ty),
+        };
         let message = format!(
             "a balanced function returns a `Result`, from which egb learns how the call went; \
-                               write `Result<{}, E>`",
-            show(&ty)
+                               write `Result<{ok}, E>`"
         );
         mistakes.at(&ty, message);
         return None;

@@ -1,7 +1,6 @@
 //! How the `egb` command opens a pool: to look at it, or to edit it, with the keys that only the database knows. What
 //! it shows and changes is for `cli`.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +10,9 @@ use crate::balancer::Balancer;
 use crate::clock::Timeline;
 use crate::config::KeyConfig;
 use crate::error::Error;
-use crate::key::{Fingerprint, Key};
+use crate::key::{ByFingerprint, Key};
 use crate::pool::{Pool, Settings};
-use crate::store::{Seal, Sqlite, StoreError, Writer};
+use crate::store::{Seal, Sqlite, Store as _, StoreError, Writer};
 use crate::watch::FirstLook;
 
 /// So long after a key was removed a program may use it still.
@@ -38,12 +37,17 @@ impl super::BalancerBuilder {
     }
 }
 
-pub(super) fn open(access: Access, path: &Path, seal: Option<&Seal>) -> Result<Sqlite, Arc<StoreError>> {
-    let store = match access {
-        Access::Look => Sqlite::look(path, seal)?,
-        Access::Use | Access::Edit => Sqlite::open_for(path, &[], seal)?,
-    };
-    Ok(store.with_sealed_keys_unread())
+pub(super) fn load(access: Access, path: &Path, seal: Option<&Seal>) -> Result<Loaded, Arc<StoreError>> {
+    match access {
+        Access::Look => {
+            let store = Sqlite::look(path, seal)?.with_sealed_keys_unread();
+            Loaded::from(store, Sqlite::load_by_halves)
+        }
+        Access::Use | Access::Edit => {
+            let store = Sqlite::open_for(path, &[], seal)?.with_sealed_keys_unread();
+            Loaded::from(store, Sqlite::load)
+        }
+    }
 }
 
 /// Makes the balancer. It may have no key.
@@ -71,13 +75,13 @@ pub(super) fn build(
 /// Keys of which only the database knows, but those that were removed.
 fn strangers(loaded: &Loaded) -> Result<Vec<KeyConfig>, Arc<StoreError>> {
     let removed = loaded.store.removed_keys()?;
-    let added: HashSet<Fingerprint> = loaded.added.iter().map(|config| config.key.fingerprint()).collect();
+    let added: ByFingerprint<()> = loaded.added.iter().map(|config| (config.key.fingerprint(), ())).collect();
     let records = loaded.records.iter().filter(|record| record.scope.is_none());
     let strangers = records.filter(|record| {
         // One that is used still is given by something else.
         let is_removed =
             removed.get(&record.fingerprint).is_some_and(|&at| record.state.last_used <= Some(at + NOTICED_WITHIN));
-        !is_removed && !added.contains(&record.fingerprint)
+        !is_removed && !added.contains_key(&record.fingerprint)
     });
     let config = |key, weight| KeyConfig::new(key).weight(weight);
     Ok(strangers.map(|record| config(Key::without_text(record.fingerprint), record.state.health.weight)).collect())

@@ -18,6 +18,7 @@ use crate::config::KeyConfig;
 use crate::error::Error;
 use crate::key::{ByFingerprint, Fingerprint};
 use crate::keyfile;
+use crate::stats::Stats;
 use crate::store::{Seal, Sqlite, Standing};
 
 const KEYS_VARIABLE: &str = "EGB_KEYS";
@@ -61,10 +62,15 @@ impl Setup {
         !self.keys_files.is_empty() || self.has_keys_variable
     }
 
-    /// The pool, to look at.
-    pub(crate) fn look(&self) -> Result<Balancer, Failure> {
+    /// The pool, to look at. It is never given back: the process ends soon, and to free 100,000 keys takes a while.
+    pub(crate) fn look(&self) -> Result<&'static Balancer, Failure> {
         self.require_db()?;
-        self.balancer(Access::Look)
+        Ok(Box::leak(Box::new(self.balancer(Access::Look)?)))
+    }
+
+    /// A picture of the pool, never given back either.
+    pub(crate) fn picture(&self) -> Result<&'static mut Stats, Failure> {
+        Ok(Box::leak(Box::new(self.look()?.stats())))
     }
 
     /// The pool, to change keys that are in it.

@@ -1,6 +1,6 @@
 //! What operators do to a pool: fill it, reload it, reset, enable and disable keys, look at it.
 
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::AtomicBool;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use thin_vec::ThinVec;
 use super::added::{Added, Origin};
 use super::condition::{Condition, Scoped};
 use super::entry::{Entry, Remains};
-use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE};
 use super::quota::{Groups, Quotas};
 use super::sessions::Sessions;
+use super::slot::Slot;
 use super::state::State;
 use super::{Effect, Pool};
 use crate::clock::{Tick, Timeline, Wall};
@@ -339,10 +339,13 @@ impl Pool {
         let Some(mut entry) = state.entries[id as usize].take() else { return };
         let fingerprint = entry.slot.key.fingerprint();
         // Before its changes are taken: a call that ends now finds this, or is among them.
-        entry.slot.departed.store(true, Ordering::SeqCst);
+        entry.slot.depart();
         state.index.remove(&fingerprint);
-        for lane in &mut state.lanes {
+        let State { lanes, woken, .. } = state;
+        for lane in lanes {
             lane.schedule.remove(id);
+            // Who waits for it waits in vain.
+            lane.call(woken);
         }
         state.vacant.push(id);
         state.disabled -= usize::from(entry.main.health.disabled);

@@ -36,7 +36,7 @@ pub(crate) use seal::Seal;
 pub(crate) use sqlite::Sqlite;
 #[cfg(feature = "cli")]
 pub(crate) use sqlite::{AddedKey, DatabaseFacts, Import, Imported, Standing};
-pub(crate) use usage::Usage;
+pub(crate) use usage::{SpentTokens, Usage};
 pub(crate) use writer::{Bell, Journal, Writer};
 
 /// A place that keeps the state of keys. Called by one thread, the writer's; [`load`](Store::load)

@@ -156,6 +156,8 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
         removed_at          INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;",
     ),
+    // What calls spent of their limits of tokens, packed by `usage.rs`.
+    (6, "ALTER TABLE usage ADD COLUMN tokens BLOB;"),
 ];
 
 /// The newest version that this egb can read.
@@ -375,6 +377,10 @@ pub(super) const NEXT_REVISION: &str = "UPDATE revisions SET last = last + 1 RET
 pub(super) const LAST_REVISION: &str = "SELECT last FROM revisions";
 
 pub(super) const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM keys");
+/// Those of a part of the names, from one on and below another.
+#[cfg(feature = "cli")]
+pub(super) const SELECT_PART: &str =
+    concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint >= ?1 AND fingerprint < ?2");
 pub(super) const SELECT_ONE: &str = concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint = ?1 AND scope = ?2");
 pub(super) const SELECT_NEWER: &str = concat!("SELECT ", columns!(), " FROM keys WHERE revision > ?1");
 pub(super) const SELECT_NEWER_NAMES: &str = "SELECT fingerprint, scope FROM keys WHERE revision > ?1";

@@ -1,7 +1,5 @@
 #[derive(egb::StatusCode)]
 enum Errors {
-    #[status(feild = 0)]
-    Misspelt(u16),
     #[status(field)]
     NoValue(u16),
     #[status(field = "status")]

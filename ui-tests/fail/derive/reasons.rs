@@ -14,8 +14,6 @@ enum Errors {
     Quoted,
     #[status(400, reason = egb::Reason::InvalidKey)]
     Path,
-    #[status(400, reson = InvalidKey)]
-    MisspeltArgument,
     #[status(reason = Server)]
     NoStatus,
     #[status(404 reason = Server)]

@@ -37,16 +37,6 @@ enum Words {
     Empty,
     #[status = 4]
     Equals,
-    #[status(transparant)]
-    Misspelt(std::io::Error),
-    #[status(code)]
-    FieldByName { code: u16 },
-    #[status(NOT_FOUND)]
-    ConstantByName,
-    #[status(401, InvalidKey)]
-    ReasonByName,
-    #[status(whatever)]
-    Unknown,
     #[status(transparent = source)]
     Value { source: std::io::Error },
     #[status(none(404))]

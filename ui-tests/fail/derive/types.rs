@@ -1,9 +1,5 @@
 #[derive(egb::StatusCode)]
 enum Errors {
-    #[status(field = 0)]
-    NoNumber(String),
-    #[status(field = 0)]
-    OptionOfNoNumber(Option<u8>),
     #[status(500)]
     NoDuration(#[retry_after] u64),
     #[status(500)]

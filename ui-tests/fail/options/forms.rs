@@ -13,7 +13,7 @@ fn only_a_count(key: Key) -> Result<(), Error> {
     Ok(())
 }
 
-#[balanced(keys = 1 retries = 2)]
+#[balanced(keys = 1 retries = -2 wiat = "5s")]
 fn no_comma(key: Key) -> Result<(), Error> {
     drop(key);
     Ok(())

@@ -1,28 +1,24 @@
 use egb::{Key, balanced};
 
 #[balanced]
-fn nothing(key: Key) {
-    drop(key);
-}
-
-#[balanced]
-fn unit(key: Key) -> () {
-    drop(key);
-}
-
-#[balanced]
-fn option(key: Key) -> Option<usize> {
-    Some(key.expose_secret().len())
-}
-
-#[balanced]
 async fn number(key: Key) -> usize {
     key.expose_secret().len()
 }
 
+#[balanced]
+fn tuple(key: Key) -> (u8, &'static str) {
+    drop(key);
+    (1, "")
+}
+
+#[balanced]
+fn array(key: Key) -> [u8; 3] {
+    drop(key);
+    [0; 3]
+}
+
 fn main() {
-    nothing();
-    unit();
-    let _ = option();
     let _ = number();
+    let _: (u8, &'static str) = tuple();
+    let _: [u8; 3] = array();
 }

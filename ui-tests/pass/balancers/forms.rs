@@ -18,19 +18,19 @@ struct Client {
 impl Client {
     #[balanced(balancer = if own { &self.own } else { &self.shared })]
     fn branches(&self, key: Key, own: bool) -> Result<(), E> {
-        drop(key);
+        assert_eq!(egb::key()?, key);
         Ok(())
     }
 
     #[balanced(balancer = match other { Some(other) => other, None => &self.own })]
     fn arms(&self, key: Key, other: Option<&Balancer>) -> Result<(), E> {
-        drop(key);
+        assert_eq!(egb::key()?, key);
         Ok(())
     }
 
     #[balanced(balancer = *self.shared)]
     fn dereferenced(&self, key: Key) -> Result<(), E> {
-        drop(key);
+        assert_eq!(egb::key()?, key);
         Ok(())
     }
 }

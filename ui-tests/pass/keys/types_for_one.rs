@@ -1,7 +1,7 @@
 #[path = "../../common.rs"]
 mod common;
 
-use common::E;
+use common::{E, counts};
 use egb::{Balancer, Key, balanced};
 
 #[balanced]
@@ -41,4 +41,5 @@ fn main() {
         assert_eq!(call().unwrap(), "the-only-key");
     }
     unused().unwrap();
+    assert_eq!(counts(&balancer), (6, 6, 0));
 }

@@ -69,6 +69,12 @@ impl Client {
         let attempt = slow_at_first(&self.attempts).await;
         Ok(keys.len() + model.len() + usize::try_from(attempt).unwrap_or_default())
     }
+
+    #[balanced(balancer = self.pool, hedge = "1ms")]
+    async fn typed(self: &Self, key: &Key) -> Result<u32, E> {
+        assert_eq!(egb::key()?, *key);
+        Ok(slow_at_first(&self.attempts).await)
+    }
 }
 
 #[async_trait]
@@ -99,4 +105,6 @@ fn main() {
     assert_eq!(common::block_on(is_send(client.ask("pro"))).unwrap(), 2 + 3 + 2);
     client.attempts.store(0, Ordering::Relaxed);
     assert_eq!(common::block_on(is_send(client.by_trait("text"))).unwrap(), 2);
+    client.attempts.store(0, Ordering::Relaxed);
+    assert_eq!(common::block_on(is_send(client.typed())).unwrap(), 2);
 }

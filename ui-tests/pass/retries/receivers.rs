@@ -28,13 +28,13 @@ impl Client {
 
     #[balanced(balancer = self.pool, retries = 2)]
     fn boxed(self: Box<Self>, key: Key) -> Result<u32, E> {
-        drop(key);
+        assert_eq!(egb::key()?, key);
         self.attempt()
     }
 
     #[balanced(balancer = self.pool, retries = 2)]
     async fn counted(self: Arc<Self>, key: Key) -> Result<u32, E> {
-        drop(key);
+        assert_eq!(egb::key()?, key);
         let clone = Arc::clone(&self);
         tokio::task::yield_now().await;
         clone.attempt()
@@ -42,13 +42,13 @@ impl Client {
 
     #[balanced(balancer = self.pool, retries = 2)]
     async fn pinned(mut self: Pin<&mut Self>, key: Key) -> Result<u32, E> {
-        drop(key);
+        assert_eq!(egb::key()?, key);
         self.as_mut().attempt()
     }
 
     #[balanced(balancer = self.pool, retries = 2)]
     fn typed(self: &Self, key: Key) -> Result<u32, E> {
-        drop(key);
+        assert_eq!(egb::key()?, key);
         self.attempt()
     }
 

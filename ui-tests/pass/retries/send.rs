@@ -3,7 +3,7 @@ mod common;
 
 use std::cell::Cell;
 
-use common::{E, block_on, pool};
+use common::{E, block_on, counts, pool};
 use egb::{Balancer, Key, balanced};
 
 struct Client(Balancer);
@@ -32,4 +32,5 @@ fn main() {
     let mut client = Client(pool());
     assert_eq!(block_on(assert_send(client.exclusive(Cell::new(1)))).unwrap().get(), 1);
     assert_eq!(block_on(assert_send(client.shared(Cell::new(1), "four"))).unwrap(), 15);
+    assert_eq!(counts(&client.0), (2, 2, 0));
 }

@@ -1,7 +1,7 @@
 #[path = "../../common.rs"]
 mod common;
 
-use common::{E, pool};
+use common::{E, counts, pool};
 use egb::{Key, balanced};
 
 struct Options {
@@ -20,7 +20,7 @@ fn patterns(
     #[cfg(any())] gone: Missing,
     #[cfg(all())] here: u32,
 ) -> Result<u32, E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     counter += depth;
     Ok(counter + first + last + r#type + here)
 }
@@ -38,4 +38,5 @@ fn main() {
     let _entered = balancer.enter();
     assert_eq!(patterns(Options { depth: 1 }, 10, [100, 0, 200], "", 1000, 0, 5000).unwrap(), 6311);
     assert_eq!(mutable_key().unwrap().expose_secret(), "another");
+    assert_eq!(counts(&balancer), (2, 2, 0));
 }

@@ -10,7 +10,7 @@ fn early(key: Key, stop: bool) -> Result<u32, E> {
         return 2;
     }
     const ONE: u32 = 1;
-    drop(key);
+    assert_eq!(egb::key()?, key);
     if stop {
         return Ok(ONE);
     }
@@ -23,25 +23,25 @@ async fn early_async(key: Key, stop: bool) -> Result<u32, E> {
     if stop {
         return Err(E::Status(503));
     }
-    drop(key);
+    assert_eq!(egb::key()?, key);
     early(true)
 }
 
 #[balanced]
 unsafe fn dangerous(key: Key, pointer: *const u32) -> Result<u32, E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     Ok(unsafe { *pointer })
 }
 
 #[balanced]
 fn recursive(key: Key, depth: u32) -> Result<u32, E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     if depth == 0 { Ok(0) } else { Ok(1 + recursive(depth - 1)?) }
 }
 
 #[balanced]
 async fn recursive_async(key: Key, depth: u32) -> Result<u32, E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     if depth == 0 { Ok(0) } else { Ok(1 + Box::pin(recursive_async(depth - 1)).await?) }
 }
 

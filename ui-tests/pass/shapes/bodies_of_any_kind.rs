@@ -6,7 +6,7 @@ use egb::{Key, balanced};
 
 #[balanced(retries = 1)]
 async fn labels_and_loops(key: Key, count: u8) -> Result<u8, E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     let mut at = 0;
     let sum = 'outer: loop {
         loop {
@@ -29,7 +29,7 @@ fn callbacks(
     pointer: fn(u8) -> u8,
     dynamic: &mut dyn FnMut(u8),
 ) -> Result<u8, E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     let value = pointer(generic("four"));
     dynamic(value);
     Ok(value)
@@ -37,13 +37,13 @@ fn callbacks(
 
 #[balanced]
 fn leaves_early(key: Key) -> Result<u8, E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     return Err(E::Status(503));
 }
 
 #[balanced]
 async fn has_no_value(key: Key) -> Result<(), E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     Err(E::Status(503))?
 }
 
@@ -54,13 +54,13 @@ async fn holds_a_result(key: &Key) -> Result<Result<usize, String>, E> {
 
 #[balanced(retries = 3,)]
 fn has_trailing_commas(key: Key,) -> Result<(), E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     Ok(())
 }
 
 #[balanced()]
 fn has_no_options(key: Key) -> Result<(), E> {
-    drop(key);
+    assert_eq!(egb::key()?, key);
     Ok(())
 }
 

@@ -1,13 +1,13 @@
 #[path = "../../common.rs"]
 mod common;
 
-use common::{E, block_on, pool};
+use common::{E, block_on, counts, pool};
 use egb::{Balancer, Key, balanced};
 
 /// Lifetimes that only the key had go with it, and so do the bounds by them.
 #[balanced]
 fn named<'k, 'a: 'k>(key: &'k Key, text: &'a str) -> Result<&'a str, E> {
-    let _: &Key = key;
+    assert_eq!(egb::key()?, *key);
     Ok(text)
 }
 
@@ -17,14 +17,14 @@ where
     'a: 'k,
     T: 'k + Sync,
 {
-    assert!(!key.is_empty());
+    assert_eq!(egb::key()?.expose_secret(), key);
     Ok(value)
 }
 
 /// A lifetime that others have too stays.
 #[balanced]
 async fn shared<'a>(key: &'a Key, text: &'a str) -> Result<&'a str, E> {
-    let _: &Key = key;
+    assert_eq!(egb::key()?, *key);
     Ok(text)
 }
 
@@ -35,7 +35,7 @@ trait Ask {
 impl Ask for Balancer {
     #[balanced(balancer = self)]
     fn ask<'a, 'k>(&self, key: &'k Key, text: &'a str) -> Result<&'a str, E> {
-        let _: &Key = key;
+        assert_eq!(egb::key()?, *key);
         Ok(text)
     }
 }
@@ -46,4 +46,5 @@ fn main() {
     assert_eq!((named("four").unwrap(), *in_where(&4).unwrap()), ("four", 4));
     assert_eq!(block_on(shared("four")).unwrap(), "four");
     assert_eq!(balancer.ask("four").unwrap(), "four");
+    assert_eq!(counts(&balancer), (4, 4, 0));
 }

@@ -8,7 +8,8 @@ macro_rules! make {
     ($name:ident, $key:ty, $arg:ty, $out:ty, $body:expr) => {
         #[balanced]
         fn $name(key: $key, value: $arg) -> Result<$out, E> {
-            let _: $key = key;
+            let key: $key = key;
+            assert_eq!(egb::key()?, Key::from(key));
             let out: $out = $body(value);
             Ok(out)
         }

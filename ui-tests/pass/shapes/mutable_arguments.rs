@@ -5,7 +5,7 @@
 #[path = "../../common.rs"]
 mod common;
 
-use common::{E, pool};
+use common::{E, counts, pool};
 use egb::{Key, balanced};
 
 #[derive(Clone)]
@@ -69,4 +69,5 @@ fn main() {
     assert_eq!(by_reference(1, (2, 3)).unwrap(), 7);
     assert_eq!(common::block_on(by_reference_async(1)).unwrap(), 2);
     assert_eq!(borrowed(&["a", "b"]).unwrap(), "b");
+    assert_eq!(counts(&balancer), (7, 6, 1));
 }

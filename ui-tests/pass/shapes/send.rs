@@ -1,7 +1,7 @@
 #[path = "../../common.rs"]
 mod common;
 
-use common::{E, block_on, pool};
+use common::{E, block_on, counts, pool};
 use egb::{Balancer, Key, balanced};
 
 struct Client(Balancer);
@@ -26,4 +26,5 @@ fn main() {
     let future = assert_send(client.call(&text, &mut list));
     assert_eq!(block_on(future).unwrap(), 14);
     assert_eq!(list, [1]);
+    assert_eq!(counts(&client.0), (1, 1, 0));
 }

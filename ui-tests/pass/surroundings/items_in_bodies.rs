@@ -65,5 +65,6 @@ fn main() -> Result<(), ApiError> {
     assert_eq!(one_line(&pool, (1, 2))?, 9);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     assert_eq!(runtime.block_on(one_line_async(&pool, 1))?, 10);
+    assert_eq!(pool.stats().successes(), 3);
     Ok(())
 }

@@ -33,4 +33,5 @@ fn main() {
     ::std::assert_eq!(call(::std::string::String::new()).unwrap(), 8);
     let runtime = ::tokio::runtime::Builder::new_current_thread().build().unwrap();
     ::std::assert_eq!(runtime.block_on(call_async()).unwrap(), 8);
+    ::std::assert_eq!(balancer.stats().successes(), 2);
 }

@@ -91,9 +91,9 @@ struct UnusedJson {
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let now = SystemTime::now();
     let since = now.checked_sub(args.unused).unwrap_or(SystemTime::UNIX_EPOCH);
-    let stats = setup.look()?.stats();
-    let mut keys = unused(&stats, setup, since)?;
-    keys.extend(gone(&stats, setup, since)?);
+    let stats = &*setup.picture()?;
+    let mut keys = unused(stats, setup, since)?;
+    keys.extend(gone(stats, setup, since)?);
     let of = |action| -> Vec<Fingerprint> {
         keys.iter().filter(|key| key.action == action).map(|key| key.fingerprint).collect()
     };

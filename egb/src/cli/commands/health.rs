@@ -48,13 +48,13 @@ struct HealthJson<'a> {
 }
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
-    let mut keys = setup.look()?.stats().keys;
+    let keys = &mut setup.picture()?.keys;
     let now = SystemTime::now();
-    let (counts, digits, errors) = (Count::of(&keys), rows::digits(&keys), errors(&keys));
+    let (counts, digits, errors) = (Count::of(&*keys), rows::digits(keys), errors(keys));
     if let Some(filter) = args.filter {
         keys.retain(|key| filter.admits(key));
     }
-    rows::sort(&mut keys, Sort::State);
+    rows::sort(keys, Sort::State);
     let total = keys.len();
     keys.truncate(args.limit.unwrap_or(usize::MAX));
     if setup.output.is_json() {
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         let mut text = summary(counts);
         if !keys.is_empty() {
             text.push('\n');
-            text += &rows_of(&keys, digits, now);
+            text += &rows_of(keys, digits, now);
         }
         Output::text(&text)?;
         setup.output.note_cut(keys.len(), total);

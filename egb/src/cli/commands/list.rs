@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         return Err(Failure::usage(problem, "add --reveal-in-json"));
     }
     let balancer = setup.look()?;
-    let mut stats = balancer.stats();
+    let stats = Box::leak(Box::new(balancer.stats()));
     let digits = rows::digits(&stats.keys);
     if let Some(filter) = args.filter {
         stats.keys.retain(|key| filter.admits(key));
@@ -105,10 +105,10 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
             setup.output.note_cut(stats.keys.len(), total);
             return Ok(Ending::Fine);
         }
-        Some(GroupBy::Group) => rows::grouped(&stats, |key| key.group.clone()),
+        Some(GroupBy::Group) => rows::grouped(stats, |key| key.group.clone()),
         Some(GroupBy::Source) => {
             let origins = Origins::read(setup)?;
-            rows::grouped(&stats, |key| origins.of(key.fingerprint).source())
+            rows::grouped(stats, |key| origins.of(key.fingerprint).source())
         }
     };
     let tables: Vec<String> = groups.iter().map(|(name, keys)| section(name.as_deref(), keys, table)).collect();

@@ -32,8 +32,8 @@ struct RemovedJson<'a> {
 }
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
-    let stats = setup.look()?.stats();
-    let keys = find::keys(&stats, &args.keys)?;
+    let stats = setup.picture()?;
+    let keys = find::keys(stats, &args.keys)?;
     let origins = Origins::read(setup)?;
     for key in &keys {
         origins.require_added(key, "delete the line")?;

@@ -73,8 +73,8 @@ pub(super) struct Picture<'a> {
 }
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
-    let stats = setup.look()?.stats();
-    let picture = Picture::new(setup, &stats)?;
+    let stats = &*setup.picture()?;
+    let picture = Picture::new(setup, stats)?;
     if setup.output.is_json() {
         let origins = if args.detailed { Some(Origins::read(setup)?) } else { None };
         let detailed = origins.map(|origins| stats.keys.iter().map(|key| KeyJson::new(key, &origins)).collect());
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         let mut text = picture.text();
         if args.detailed && !stats.keys.is_empty() {
             text.push('\n');
-            text += &details(&stats, picture.at);
+            text += &details(stats, picture.at);
         }
         Output::text(&text)?;
     }

@@ -42,8 +42,8 @@ pub(crate) fn parse(text: &str) -> Result<f64, &'static str> {
 }
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
-    let stats = setup.look()?.stats();
-    let key = find::key(&stats, &args.key)?;
+    let stats = setup.picture()?;
+    let key = find::key(stats, &args.key)?;
     Origins::read(setup)?.require_added(key, "change its weight")?;
     if !setup.edit_db()?.set_weight(key.fingerprint, args.weight)? {
         return Err(Failure::Key("the key was removed a moment ago".to_owned()));

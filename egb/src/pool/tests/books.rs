@@ -130,7 +130,7 @@ proptest! {
             // Those that began before the key was removed and put back are its calls as well.
             let mine = |key: &Key| open.iter().filter(|(slot, ..)| slot.key == *key).count();
             for entry in state.entries.iter().flatten() {
-                prop_assert_eq!(entry.slot.in_flight.load(Ordering::Relaxed) as usize, mine(&entry.slot.key));
+                prop_assert_eq!(entry.slot.running() as usize, mine(&entry.slot.key));
                 let quota = state.groups.quota(entry);
                 // Of a group: those of its members now, and of keys that ran in it and left.
                 let sharing = |slot: &Slot| match &entry.slot.gauge {

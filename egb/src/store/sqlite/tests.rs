@@ -86,7 +86,7 @@ fn the_file_says_whose_it_is_and_which_schema_it_has() {
     let raw = ground.raw();
     let pragma = |name| raw.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(pragma("application_id"), i64::from(schema::APPLICATION_ID));
-    assert_eq!(pragma("user_version"), 5);
+    assert_eq!(pragma("user_version"), 6);
 }
 
 /// A database as an egb of that schema version left it, with one key.

@@ -71,7 +71,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let target = Target::new(args)?;
-    let balancer = if args.dry_run { setup.look()? } else { setup.edit()? };
+    let edited;
+    let balancer = if args.dry_run {
+        setup.look()?
+    } else {
+        edited = setup.edit()?;
+        &edited
+    };
     let stats = balancer.stats();
     let keys: Vec<&KeyStats> =
         if args.names.is_empty() { stats.keys.iter().collect() } else { find::keys(&stats, &args.names)? };
@@ -80,7 +86,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     }
     let warnings = log::divert();
     let caller = Caller::new(target.clone(), Duration::from_secs(args.timeout));
-    let answers = call_all(&keys, &balancer, &caller, args);
+    let answers = call_all(&keys, balancer, &caller, args);
     log::to_stderr_again();
     warnings.try_iter().for_each(|warning| eprintln!("{warning}"));
     balancer.flush()?;

@@ -51,7 +51,7 @@ fn what_is_not_a_database_of_this_version_is_told_apart_and_left_alone() {
     fs::write(ground.path(), "").unwrap();
     looked_at(&ground, || assert_eq!(standing(&ground), Standing::Empty));
     let older = of_version(4);
-    looked_at(&older, || assert_eq!(standing(&older), Standing::Older { found: 4, known: 5 }));
+    looked_at(&older, || assert_eq!(standing(&older), Standing::Older { found: 4, known: schema::KNOWN }));
     let tool = Ground::new();
     tool.raw().execute_batch("CREATE TABLE api_keys (key, is_available)").unwrap();
     looked_at(&tool, || assert_eq!(standing(&tool), Standing::PythonTool));
@@ -161,7 +161,7 @@ fn a_file_is_copied_checked_and_made_smaller() {
     store.vacuum().unwrap();
     let after = store.facts().unwrap();
     assert!(after.size < before.size && after.free == 0, "{after:?}");
-    assert_eq!((after.schema, after.keys, after.added_keys, after.sealed), (5, 0, 0, false));
+    assert_eq!((after.schema, after.keys, after.added_keys, after.sealed), (schema::KNOWN, 0, 0, false));
 }
 
 #[test]

@@ -1,0 +1,8 @@
+use egb::balanced;
+
+#[balanced]
+struct Client;
+
+fn main() {
+    let _ = Client;
+}
