@@ -1,10 +1,10 @@
-//! Takes keys out of text that is kept or shown. It can't know the keys in use; it takes out whatever
+//! Takes keys out of text that is kept or shown. It knows no keys; it takes out whatever
 //! looks like one, and rather too much than too little.
 
 use std::borrow::Cow;
 
 /// What stands in the place of a key.
-const REDACTED: &str = "[redacted]";
+pub(in crate::outcome) const REDACTED: &str = "[redacted]";
 
 /// How keys and tokens of known providers begin, and how many characters must follow: enough to tell
 /// `sk-` from a word.
