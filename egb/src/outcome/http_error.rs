@@ -183,12 +183,15 @@ impl<H: Header> Header for &H {
 }
 
 /// Without the keys of the call in which the answer came, whatever they look like.
-fn without<'a>(keys: &[Key], text: Cow<'a, str>) -> Cow<'a, str> {
+fn without<'a>(keys: &[Key], mut text: Cow<'a, str>) -> Cow<'a, str> {
     /// Shorter ones are words.
     const SHORTEST: usize = 8;
-    let is_echoed = |secret: &&str| secret.len() >= SHORTEST && text.contains(secret);
-    let echoed: Vec<&str> = keys.iter().map(Key::expose_secret).filter(is_echoed).collect();
-    echoed.into_iter().fold(text.clone(), |text, secret| text.replace(secret, REDACTED).into())
+    for secret in keys.iter().map(Key::expose_secret) {
+        if secret.len() >= SHORTEST && text.contains(secret) {
+            text = text.replace(secret, REDACTED).into();
+        }
+    }
+    text
 }
 
 /// Without line breaks and control characters, which would let a server write into logs and terminals.
