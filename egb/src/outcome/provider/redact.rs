@@ -200,6 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_every_known_provider_are_taken_out() {
+        let known = "AIzaSyFAKE AQ.Ab8RN6FAKEFAKEFAKE ya29.a0FAKEFAKE sk-FAKEFAKE sk_FAKEFAKE pk_FAKEFAKE gsk_FAKEFAKE \
+                     xai-FAKEFAKE pplx-FAKEFAKE hf_FAKEFAKE r8_FAKEFAKE tgp_FAKEFAKE ghp_FAKEFAKE AKIAFAKEFAKE \
+                     eyJhbGciOiJIUzI1NiJ9";
+        assert_eq!(known.split_whitespace().count(), PREFIXES.len());
+        for key in known.split_whitespace() {
+            assert_eq!(redact(&format!("Refused {key}, sorry")), "Refused [redacted], sorry", "{key}");
+        }
+        for label in LABELS {
+            assert_eq!(redact(&format!("{label}: abc")), format!("{label}: [redacted]"));
+        }
+    }
+
+    #[test]
     fn other_text_stays() {
         for text in [
             "",
