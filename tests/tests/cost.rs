@@ -39,6 +39,38 @@ impl Client {
         Ok(lengths.0 + lengths.1)
     }
 
+    #[balanced(balancer = self.pool, scope = "pro", affinity = text, wait = "5s")]
+    async fn waited_for(&self, key: Key, text: &str) -> Result<usize, Error> {
+        yield_now().await;
+        let lengths = (key.expose_secret().len(), text.len());
+        yield_now().await;
+        Ok(lengths.0 + lengths.1)
+    }
+
+    #[balanced(balancer = self.pool, deadline = "5s")]
+    async fn in_time(&self, key: Key, text: &str) -> Result<usize, Error> {
+        yield_now().await;
+        let lengths = (key.expose_secret().len(), text.len());
+        yield_now().await;
+        Ok(lengths.0 + lengths.1)
+    }
+
+    #[balanced(
+        balancer = self.pool,
+        retries = 3,
+        backoff = "100ms..2s",
+        scope = "pro",
+        affinity = text,
+        wait = "5s",
+        deadline = "5s"
+    )]
+    async fn with_everything(&self, key: Key, text: &str) -> Result<usize, Error> {
+        yield_now().await;
+        let lengths = (key.expose_secret().len(), text.len());
+        yield_now().await;
+        Ok(lengths.0 + lengths.1)
+    }
+
     #[balanced(balancer = self.pool, retries = 3)]
     fn sync(&self, key: &Key, text: &str) -> Result<usize, Error> {
         Ok(key.expose_secret().len() + text.len())
@@ -110,6 +142,7 @@ fn a_call_allocates_nothing() {
         assert_eq!(allocations(|| assert!(run(client.again("text")).is_ok())), 0, "with retries");
         assert_eq!(allocations(|| assert!(run(once("text")).is_ok())), 0, "with the balancer of the surroundings");
         assert_eq!(allocations(|| assert!(run(client.with_options("pro", 7)).is_ok())), 0, "with options");
+        assert_eq!(allocations(|| assert!(run(client.waited_for("text")).is_ok())), 0, "with a wait");
         assert_eq!(allocations(|| client.pool.lease().unwrap().success()), 0, "a lease");
         assert_eq!(allocations(|| drop(client.pool.key().unwrap())), 0, "a plain key");
     }
@@ -124,6 +157,14 @@ fn a_future_grows_by_less_than_64_bytes() {
     for (name, balanced, bare) in [
         ("a method", size_of_val(&client.once("text")), method),
         ("a method with retries", size_of_val(&client.again("text")), method),
+        ("a method with a wait", size_of_val(&client.waited_for("text")), method),
+        ("a method with a deadline", size_of_val(&client.in_time("text")), method),
+        // Attempts need `self` and `text` again.
+        (
+            "a method with all options",
+            size_of_val(&client.with_everything("text")),
+            method + size_of::<(&Client, &str)>(),
+        ),
         ("a function", size_of_val(&once("text")), function),
         ("a function with retries", size_of_val(&again("text")), function),
     ] {

@@ -107,3 +107,71 @@ impl VisitMut for Opaque {
         visit_mut::visit_type_mut(self, ty);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    #[test]
+    fn what_is_plainly_no_result_is_told_from_what_may_be_one() {
+        for ty in [
+            "bool",
+            "char",
+            "f32",
+            "f64",
+            "i8",
+            "i16",
+            "i32",
+            "i64",
+            "i128",
+            "isize",
+            "u8",
+            "u16",
+            "u32",
+            "u64",
+            "u128",
+            "usize",
+            "String",
+            "Option<u8>",
+            "std::vec::Vec<u8>",
+            "()",
+            "!",
+            "(u8, u8)",
+            "&str",
+            "[u8; 2]",
+            "*const u8",
+            "fn() -> u8",
+            "impl Display",
+            "dyn Display",
+            "(Option<u8>)",
+        ] {
+            assert!(is_no_result(&syn::parse_str(ty).unwrap()), "{ty}");
+        }
+        for ty in ["Result<u8, E>", "io::Result<()>", "Answer", "<T as Api>::Output", "answer!(u8)", "Self::Bool", "_"]
+        {
+            assert!(!is_no_result(&syn::parse_str(ty).unwrap()), "{ty}");
+        }
+    }
+
+    #[test]
+    fn the_output_of_a_future_is_found_in_its_box() {
+        let found = |ty: &str| future_output(&syn::parse_str(ty).unwrap()).map(|ty| show(&ty).replace(" ,", ","));
+        for ty in [
+            "Pin<Box<dyn Future<Output = Result<(), E>> + Send + 'a>>",
+            "::core::pin::Pin<Box<dyn 'a + ::core::future::Future<Output = Result<(), E>>>>",
+            "BoxFuture<'a, Result<(), E>>",
+            "futures::future::LocalBoxFuture<'static, Result<(), E>>",
+        ] {
+            assert_eq!(found(ty).as_deref(), Some("Result<(), E>"), "{ty}");
+        }
+        for ty in
+            ["Answer", "Result<(), E>", "Pin<Box<dyn Stream<Item = Result<(), E>>>>", "Box<dyn Display>", "(u8, u8)"]
+        {
+            assert_eq!(found(ty), None, "{ty}");
+        }
+        assert!(is_impl_future(&parse_quote!(impl Send + std::future::Future<Output = u8>)));
+        assert!(!is_impl_future(&parse_quote!(impl Stream<Item = u8>)));
+    }
+}

@@ -81,3 +81,33 @@ impl VisitMut for Borrow<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::{ToTokens, quote};
+    use syn::parse::Parser;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_expression_reads_is_bound_and_by_reference() {
+        for (pattern, expression, bound) in [
+            (quote!(State(app)), quote!(app.pool), quote!(State(app))),
+            (quote!(State(mut app)), quote!(&app.pool), quote!(State(app))),
+            (quote!((ref pool, ref mut size)), quote!(pool), quote!((pool, _))),
+            (quote!(App { pool, size, .. }), quote!(pool), quote!(App { pool, size: _, .. })),
+            (quote!(App { pool: inner, mut size }), quote!(inner), quote!(App { pool: inner, size: _ })),
+            (quote!(&App { ref pool, .. }), quote!(f(pool)), quote!(App { pool, .. })),
+            (quote!(&(&a, b)), quote!({ a }), quote!((a, _))),
+            (quote!(whole @ (first, _)), quote!(first), quote!((first, _))),
+            (quote!(whole @ (first, second)), quote!(whole[0]), quote!(whole @ (_, _))),
+            (quote!([first, rest @ ..]), quote!(rest.len()), quote!([_, rest @ ..])),
+        ] {
+            let parsed = Pat::parse_single.parse2(pattern.clone()).unwrap();
+            let borrowed = borrowing(&parsed, expression).unwrap();
+            assert_eq!(borrowed.to_token_stream().to_string(), bound.to_string(), "{pattern}");
+        }
+        let unread = Pat::parse_single.parse2(quote!(App { pool, .. })).unwrap();
+        assert!(borrowing(&unread, quote!(self.pools)).is_none());
+    }
+}

@@ -1,7 +1,10 @@
 //! What the expansion of `#[balanced]` calls. Nothing else does, and none of it is stable.
 #![expect(clippy::missing_errors_doc, reason = "not for readers: the errors are those of the attribute's manual")]
 
+use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use once_cell::sync::OnceCell;
 
@@ -132,8 +135,37 @@ impl Call {
     }
 
     /// The async twin of [`lease`](Self::lease), for calls that may wait.
-    pub async fn lease_async(self) -> Result<LeaseCore, Error> {
-        self.0?.waiting().await
+    pub fn lease_async(self) -> Coming {
+        let mut waiting = match self.0 {
+            Ok(checkout) => checkout.waiting(),
+            Err(error) => return Coming::There(Some(Err(error))),
+        };
+        // Who has to wait is polled again at once, and is woken from then on.
+        match Pin::new(&mut waiting).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(lease) => Coming::There(Some(lease)),
+            Poll::Pending => Coming::InLine(Box::new(waiting)),
+        }
+    }
+}
+
+/// The keys of a call that may wait for them. Small, and nothing is allocated unless it waits.
+#[derive(Debug)]
+#[must_use = "it is to be awaited"]
+pub enum Coming {
+    /// They were free, or none can be had.
+    There(Option<Result<LeaseCore, Error>>),
+    /// They are waited for.
+    InLine(Box<Waiting>),
+}
+
+impl Future for Coming {
+    type Output = Result<LeaseCore, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::There(lease) => Poll::Ready(lease.take().expect("a future is not polled again after it was ready")),
+            Self::InLine(waiting) => Pin::new(&mut **waiting).poll(context),
+        }
     }
 }
 

@@ -97,15 +97,20 @@ pin_project_lite::pin_project! {
     {
         #[pin]
         run: Run<F, L, N, E>,
-        deadline: Deadline,
-        // Made when the body waits for the first time.
-        sleep: Option<Sleep>,
+        limit: Limit,
     }
+}
+
+/// In one, because a future is to be small.
+enum Limit {
+    At(Deadline),
+    /// Made when the body waits for the first time.
+    Sleeping(Sleep),
 }
 
 /// Stops the body of `run` at `deadline`; the end of the call is not stopped.
 pub fn in_time<F: Future, L, N, E>(deadline: Deadline, run: Run<F, L, N, E>) -> InTime<F, L, N, E> {
-    InTime { run, deadline, sleep: None }
+    InTime { run, limit: Limit::At(deadline) }
 }
 
 impl<F, L, N, E, T> Future for InTime<F, L, N, E>
@@ -122,11 +127,14 @@ where
         if let Poll::Ready(step) = this.run.as_mut().poll(task) {
             return Poll::Ready(Ok(step));
         }
-        let run = this.run.project();
-        let Some((call, _)) = run.call.as_ref().filter(|_| *this.deadline != Deadline::NEVER) else {
-            return Poll::Pending;
-        };
-        let sleep = this.sleep.get_or_insert_with(|| call.balancer().pool().sleep_until(this.deadline.tick()));
+        let Some((call, _)) = this.run.project().call.as_ref() else { return Poll::Pending };
+        if let Limit::At(deadline) = this.limit {
+            if *deadline == Deadline::NEVER {
+                return Poll::Pending;
+            }
+            *this.limit = Limit::Sleeping(call.balancer().pool().sleep_until(deadline.tick()));
+        }
+        let Limit::Sleeping(sleep) = this.limit else { unreachable!("set above") };
         sleep.as_mut().poll(task).map(|()| Err(Error::DeadlineExceeded))
     }
 }
@@ -139,6 +147,6 @@ impl<F: Future, L, N, E> fmt::Debug for Run<F, L, N, E> {
 
 impl<F: Future, L, N, E> fmt::Debug for InTime<F, L, N, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InTime").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("InTime").finish_non_exhaustive()
     }
 }

@@ -21,6 +21,12 @@ impl Client {
     }
 
     #[balanced(balancer = self.pool, retries = 1)]
+    fn of_its_argument<'a>(&self, key: Key, list: &'a mut Vec<u8>) -> Result<&'a mut u8, Error> {
+        drop(key);
+        Ok(&mut list[0])
+    }
+
+    #[balanced(balancer = self.pool, retries = 1)]
     fn typed(self: &mut Self, key: Key) -> Result<&mut u8, Error> {
         drop(key);
         Ok(&mut self.list[0])
@@ -47,5 +53,5 @@ fn under_another_name<'a>(key: Key, list: &'a mut RefMut<'_, Vec<u8>>) -> Result
 }
 
 fn main() {
-    let _ = (Client::of_self, Client::deeper, Client::typed, of_an_argument, without_a_name, under_another_name);
+    let _ = (Client::of_self, Client::deeper, Client::of_its_argument, Client::typed, of_an_argument, without_a_name, under_another_name);
 }

@@ -18,6 +18,15 @@ fn of_a_flat(lease: u32) -> Result<u32, Error> {
     Ok(lease)
 }
 
+mod flat {
+    pub struct Lease<T>(pub T);
+}
+
+#[balanced]
+fn of_another_kind(lease: flat::Lease<u8>) -> Result<u8, Error> {
+    Ok(lease.0)
+}
+
 struct Client(Key);
 
 #[balanced]
@@ -39,5 +48,5 @@ fn made_from_one(#[key] client: Key2) -> Result<Key, Error> {
 }
 
 fn main() {
-    let _ = (lent(), changed(), of_a_flat(1), not_made_from_a_key(), made_from_one());
+    let _ = (lent(), changed(), of_a_flat(1), of_another_kind(flat::Lease(1)), not_made_from_a_key(), made_from_one());
 }

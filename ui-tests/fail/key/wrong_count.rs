@@ -12,7 +12,18 @@ fn one(key: Key) -> Result<(), Error> {
     Ok(())
 }
 
+#[balanced(keys = 3)]
+fn text(key: &str) -> Result<usize, Error> {
+    Ok(key.len())
+}
+
+#[balanced(keys = 4)]
+fn string(key: &String) -> Result<usize, Error> {
+    Ok(key.len())
+}
+
 fn main() {
+    text().and(string()).unwrap();
     array().unwrap();
     one().unwrap();
 }

@@ -52,6 +52,13 @@ impl Client {
         self.attempt()
     }
 
+    /// What is returned is of `self`, which is shared, and not of the list.
+    #[balanced(balancer = self.pool, retries = 2)]
+    fn leaked(&self, key: &Key, list: &mut Vec<u32>) -> Result<&mut usize, E> {
+        list.push(self.attempt()?);
+        Ok(Box::leak(Box::new(key.expose_secret().len())))
+    }
+
     #[balanced(balancer = self.pool, retries = 2)]
     fn borrowing<'a>(&'a self, key: &Key, text: &'a str) -> Result<(&'a AtomicU32, &'a str), E> {
         drop(key.clone());
@@ -68,4 +75,7 @@ fn main() {
     assert_eq!(block_on(Pin::new(&mut Client::new()).pinned()).unwrap(), 2);
     assert_eq!(Client::new().typed().unwrap(), 2);
     assert_eq!(Client::new().borrowing("four").unwrap().1, "four");
+    let mut list = Vec::new();
+    assert_eq!(*Client::new().leaked(&mut list).unwrap(), 10);
+    assert_eq!(list, [2]);
 }

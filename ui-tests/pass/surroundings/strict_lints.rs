@@ -128,6 +128,6 @@ fn main() -> Result<(), Error> {
     assert_eq!(client.sync_with_all(Some(7))?, 10);
     runtime.block_on(client.with_lease())?;
     assert_eq!(client.owned("four".to_owned(), [1])?, 15);
-    assert_eq!(client.pool.stats().successes(), 6);
+    assert_eq!(client.pool.stats().successes(), 8);
     Ok(())
 }
