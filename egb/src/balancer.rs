@@ -13,9 +13,9 @@ use crate::context::{self, EnterGuard, Scoped};
 use crate::error::Error;
 use crate::events::{self, Events};
 use crate::key::Key;
-use crate::lease::{Lease, Settled};
+use crate::lease::{Lease, LeaseCore, Settled};
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{CheckedOut, Effect, Held, Lone, Origin, Pool, Reloaded, ScopeId, Shortage, Wanted};
+use crate::pool::{CheckedOut, Effect, Held, Lone, NO_SCOPE, Origin, Pool, Reloaded, ScopeId, Shortage, Wanted};
 use crate::reload::Intake;
 use crate::stats::Stats;
 use crate::store::{Edit, Writer};
@@ -40,6 +40,8 @@ use crate::watch::Watcher;
 #[derive(Clone)]
 pub struct Balancer(Arc<Inner>);
 
+/// Aligned, so that those who read it are not disturbed by those who count its handles.
+#[repr(align(128))]
 struct Inner {
     pool: Arc<Pool>,
     intake: Arc<Intake>,
@@ -93,7 +95,8 @@ impl Balancer {
     ///
     /// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`].
     pub fn lease(&self) -> Result<Lease, Error> {
-        self.leases(1)
+        let taken = self.take_one(&Wanted::plain(1))?;
+        Ok(LeaseCore::new(self.clone(), taken, NO_SCOPE).into())
     }
 
     /// Leases the next `count` distinct keys for one call, or none of them.
@@ -112,9 +115,20 @@ impl Balancer {
 
     /// What is wanted, if it is free now.
     pub(crate) fn take(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Error> {
+        if wanted.count == 1 {
+            return self.take_one(wanted);
+        }
         Self::check_count(wanted.count)?;
         let taken = self.0.pool.checkout(wanted).map_err(refusal)?;
         self.note_checkout(&taken);
+        Ok(taken)
+    }
+
+    #[inline]
+    fn take_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Error> {
+        let taken = self.0.pool.checkout_one(wanted).map_err(refusal)?;
+        events::checked_out(1);
+        self.wake(taken.wake);
         Ok(taken)
     }
 
@@ -230,7 +244,13 @@ impl Balancer {
         self.0.pool.spent_last(key.fingerprint(), tokens);
     }
 
+    #[inline]
     pub(crate) fn settle(&self, held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
+        if let Some(slot) = held.lone() {
+            let effect = self.0.pool.settle(slot, serial, scope, verdict, Lone::One);
+            events::settled(&slot.key, verdict);
+            return self.follow_up(effect);
+        }
         let slots = held.slots();
         let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
         let mut all = Effect::default();
@@ -243,6 +263,7 @@ impl Balancer {
         self.follow_up(all)
     }
 
+    #[inline]
     fn follow_up(&self, effect: Effect) -> Settled {
         match &self.0.writer {
             Some(writer) if effect.disabled => Settled::Saving(writer.save()),
@@ -253,6 +274,7 @@ impl Balancer {
         }
     }
 
+    #[inline]
     pub(crate) fn wake(&self, wake: bool) {
         if let Some(writer) = &self.0.writer
             && wake
@@ -433,6 +455,7 @@ impl fmt::Debug for Balancer {
 }
 
 /// Why the keys could not be given.
+#[cold]
 pub(crate) fn refusal(shortage: Shortage) -> Error {
     events::refused();
     let Shortage { wanted, total, disabled, parked, busy, next_due, .. } = shortage;

@@ -144,6 +144,7 @@ impl Gauges {
 }
 
 /// A key was given to a call.
+#[inline]
 pub(crate) fn checked_out(keys: usize) {
     #[cfg(feature = "metrics")]
     metrics::counter!("egb_checkouts_total").increment(keys as u64);
@@ -158,6 +159,7 @@ pub(crate) fn refused() {
 }
 
 /// A call with a key ended.
+#[inline]
 pub(crate) fn settled(key: &Key, verdict: &Verdict) {
     // Not looked at unless somebody listens: the text of a key that is not in use is far from the processor.
     let key = || tracing::field::display(key.fingerprint());

@@ -122,10 +122,12 @@ impl LeaseCore {
         self.after(tried)
     }
 
+    #[inline]
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
         self.apply(verdict)
     }
 
+    #[inline]
     fn apply(&mut self, verdict: &Verdict) -> Settled {
         match self.held.take() {
             Some(held) => self.balancer.settle(&held, self.turn.serial(), self.turn.scope(), verdict),
@@ -143,9 +145,12 @@ impl LeaseCore {
 }
 
 impl Drop for LeaseCore {
+    #[inline]
     fn drop(&mut self) {
-        // Neutral disables nothing, so there is nothing to wait for.
-        let _ = self.apply(&Verdict::Neutral);
+        if self.held.is_some() {
+            // Neutral disables nothing, so there is nothing to wait for.
+            let _ = self.apply(&Verdict::Neutral);
+        }
     }
 }
 
@@ -264,6 +269,7 @@ impl Lease {
         Attached::new(self, stream)
     }
 
+    #[inline]
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
         self.core.take().map_or(Settled::Done, |core| core.settle(verdict))
     }
@@ -274,8 +280,11 @@ impl Lease {
 }
 
 impl Drop for Lease {
+    #[inline]
     fn drop(&mut self) {
-        if let (Some(core), Some(desk)) = (self.core.take(), self.desk.upgrade()) {
+        if self.core.is_some()
+            && let (Some(desk), Some(core)) = (self.desk.upgrade(), self.core.take())
+        {
             *desk.lock() = Some(core);
         }
     }

@@ -55,7 +55,15 @@ impl Tally {
     #[inline]
     pub(super) fn record(&mut self, serial: u64, now: Tick) {
         self.forget(now);
-        self.add(Group { at: now, uses: 1, serial });
+        let is_next = self.groups.back().is_none_or(|newest| {
+            newest.at <= now && newest.serial <= serial && newest.uses >> self.scale > 0
+        });
+        if is_next && self.groups.len() < MAX_GROUPS && self.total < u32::MAX {
+            self.total += 1;
+            self.groups.push_back(Group { at: now, uses: 1, serial });
+        } else {
+            self.add(Group { at: now, uses: 1, serial });
+        }
         self.peak = self.peak.max(self.total);
     }
 
@@ -92,6 +100,7 @@ impl Tally {
     }
 
     /// Forgets what no window holds.
+    #[inline]
     fn forget(&mut self, now: Tick) {
         while let Some(oldest) = self.groups.front().filter(|oldest| oldest.at.plus(WINDOW) <= now) {
             self.total -= oldest.uses;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::sync::{Mutex, RwLock};
+use crate::sync::{Apart, Mutex, RwLock};
 
 use thin_vec::ThinVec;
 
@@ -113,7 +113,7 @@ impl Pool {
             has_too_many_scopes: AtomicBool::new(false),
             is_failing: AtomicBool::new(false),
             bus: Bus::default(),
-            state: Mutex::new(state),
+            state: Apart(Mutex::new(state)),
         };
         pool.locked(|state| {
             for (name, limits) in scope_limits {
@@ -171,7 +171,7 @@ impl Pool {
 
     /// Where the key of that name comes from.
     pub(crate) fn origin(&self, fingerprint: Fingerprint) -> Option<Origin> {
-        let state = self.state.lock();
+        let state = self.state.0.lock();
         let is_known = state.index.contains_key(&fingerprint);
         is_known.then(|| if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
     }
@@ -476,7 +476,7 @@ impl Pool {
         let now = self.now();
         let mut keys = Vec::new();
         for start in (0..).step_by(ROWS_AT_ONCE) {
-            let state = self.state.lock();
+            let state = self.state.0.lock();
             let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
             keys.extend(rows.map(|entry| (entry.position, entry.row(&state, &self.timeline, wall, now))));
             if start + ROWS_AT_ONCE >= state.entries.len() {
@@ -485,7 +485,7 @@ impl Pool {
         }
         // Slots are used again; the order of the keys is that in which they were given.
         keys.sort_by_key(|&(position, _)| position);
-        let sessions = self.state.lock().sessions.stats();
+        let sessions = self.state.0.lock().sessions.stats();
         Stats { keys: keys.into_iter().map(|(_, row)| row).collect(), sessions }
     }
 }

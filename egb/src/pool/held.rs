@@ -76,6 +76,12 @@ impl Held {
         &self.0.key
     }
 
+    /// The slot of the only key.
+    #[inline]
+    pub(crate) fn lone(&self) -> Option<&Arc<Slot>> {
+        self.0.company.is_none().then_some(&self.0)
+    }
+
     pub(crate) fn slots(&self) -> &[Arc<Slot>] {
         match &self.0.company {
             None => slice::from_ref(&self.0),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::sync::{Mutex, MutexGuard, RwLock};
+use crate::sync::{Apart, Mutex, MutexGuard, RwLock, lock_briefly};
 
 use self::condition::is_of_the_key;
 pub(crate) use self::held::{Held, Tried};
@@ -59,7 +59,7 @@ pub(crate) struct Pool {
     /// Whether a success has to be told to a lane in which calls fail.
     is_failing: AtomicBool,
     bus: Bus,
-    state: Mutex<State>,
+    state: Apart<Mutex<State>>,
 }
 
 /// What a caller asks for.
@@ -158,7 +158,7 @@ impl Pool {
     /// Works on the state, and tells and wakes whom that concerns once the lock is free again.
     #[inline]
     fn locked<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.state.lock();
+        let mut state = lock_briefly(&self.state.0);
         let result = work(&mut state);
         if state.woken.is_empty() && state.events.is_empty() {
             return result;
@@ -234,7 +234,8 @@ impl Pool {
         taken.map(|taken| taken.checked_out(slots))
     }
 
-    fn checkout_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
+    #[inline]
+    pub(crate) fn checkout_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
         let now = self.now();
         self.locked(|state| {
             let is_spoken_for = state.lane(wanted.scope).is_spoken_for();
@@ -244,7 +245,7 @@ impl Pool {
     }
 
     /// Pops and books.
-    #[inline]
+    #[inline(always)]
     fn take_one(&self, state: &mut State, wanted: &Wanted<'_>, now: Tick) -> Option<CheckedOut<Held>> {
         let id = state.pop_one(wanted, now, &self.timeline)?;
         let serial = state.next_serial();
@@ -317,7 +318,7 @@ impl Pool {
         Some(Taken { one: None, serial, wake })
     }
 
-    #[inline]
+    #[inline(always)]
     fn begin(
         &self,
         state: &mut State,
@@ -403,6 +404,7 @@ impl Pool {
     }
 
     /// Ends a checkout. `lone` says whether it held this key alone.
+    #[inline]
     pub(crate) fn settle(
         &self,
         slot: &Arc<Slot>,
@@ -430,6 +432,7 @@ impl Pool {
     }
 
     /// As [`settle`](Self::settle), of a call whose verdict may change more than a count.
+    #[inline(never)]
     fn settle_loudly(&self, slot: &Arc<Slot>, serial: u64, scope: ScopeId, verdict: &Verdict, lone: Lone) -> Effect {
         let now = self.now();
         let softened = soften(verdict, lone);

@@ -20,18 +20,24 @@ use crate::outcome::Reason;
 use crate::schedule::SlotId;
 use crate::store::{Change, Record, Usage};
 
+/// What each checkout writes comes first.
+#[repr(C)]
 pub(super) struct State {
+    /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
+    pub(super) serial: u64,
     /// By scope; there is always that of calls without one.
     pub(super) lanes: Vec<Lane>,
     /// By slot; `None` is vacant.
     pub(super) entries: Vec<Option<Entry>>,
+    /// What happened, to be told once the lock is free.
+    pub(super) events: Vec<Event>,
+    /// Callers to be woken once the lock is free.
+    pub(super) woken: Vec<Waker>,
     pub(super) vacant: Vec<SlotId>,
     pub(super) index: ByFingerprint<SlotId>,
     pub(super) quotas: Quotas,
     pub(super) groups: Groups,
     pub(super) sessions: Sessions,
-    /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
-    pub(super) serial: u64,
     pub(super) disabled: usize,
     pub(super) dirty: Vec<SlotId>,
     /// Last changes of keys that were removed.
@@ -44,10 +50,6 @@ pub(super) struct State {
     pub(super) strangers: ByFingerprint<Vec<Record>>,
     /// What the store knows of the use of limits by keys and groups that are not in the pool.
     pub(super) unclaimed: ByFingerprint<Vec<Usage>>,
-    /// What happened, to be told once the lock is free.
-    pub(super) events: Vec<Event>,
-    /// Callers to be woken once the lock is free.
-    pub(super) woken: Vec<Waker>,
 }
 
 impl State {
@@ -175,7 +177,7 @@ impl State {
     }
 
     /// Pops one key, as wanted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop_one(&mut self, wanted: &Wanted<'_>, now: Tick, timeline: &Timeline) -> Option<SlotId> {
         let free = match wanted.session {
             Some(session) => self.pop_for_session(wanted, session, now),
@@ -231,7 +233,7 @@ impl State {
     }
 
     /// Books one use of a popped key.
-    #[inline]
+    #[inline(always)]
     pub(super) fn use_key(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) {
         let entry = self.entry_mut(id);
         entry.last_used = now;
@@ -244,7 +246,7 @@ impl State {
     }
 
     /// Puts a key that was popped and used where it belongs now.
-    #[inline]
+    #[inline(always)]
     pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, now: Tick, timeline: &Timeline) {
         let entry = self.entry(id);
         let is_probed = entry.main.probe.is_some() || entry.within(scope).is_some_and(|within| within.probe.is_some());

@@ -112,7 +112,23 @@ impl Levels {
     }
 
     /// Lines up a key at the end where it belongs; false when its place is neither end.
+    /// Lines up a key whose last use is the latest of its level.
     #[inline]
+    pub(super) fn append(&mut self, id: SlotId, slots: &mut [Slot]) {
+        let slot = &mut slots[id as usize];
+        let (level_id, last_use) = (slot.level, slot.last_use);
+        let level = &mut self.all[level_id as usize];
+        let before = std::mem::replace(&mut level.tail, id);
+        (slot.before, slot.after) = (before, NONE);
+        if before == NONE {
+            level.head = id;
+            self.heads.set(level_id, Some(Entry { at: last_use + level.interval, id }));
+        } else {
+            slots[before as usize].after = id;
+        }
+        self.len += 1;
+    }
+
     pub(super) fn line_up(&mut self, id: SlotId, slots: &mut [Slot]) -> bool {
         let Slot { last_use, level: level_id, .. } = slots[id as usize];
         let level = &mut self.all[level_id as usize];

@@ -141,7 +141,14 @@ impl Schedule {
             self.return_parked(now);
         }
         let id = self.first()?.id;
-        self.take(id);
+        match self.slots[id as usize].place {
+            Place::Line => {
+                self.slots[id as usize].place = Place::Out;
+                self.levels.unlink(id, &mut self.slots);
+                self.out += 1;
+            }
+            _ => self.take(id),
+        }
         Some(id)
     }
 
@@ -192,16 +199,18 @@ impl Schedule {
     /// order in which they were popped.
     #[inline]
     pub(crate) fn requeue(&mut self, id: SlotId) {
-        self.mark_used(id);
         if self.place(id) == Place::Out {
-            self.queue(id);
+            self.stamp(id);
+            self.out -= 1;
+            self.slots[id as usize].place = Place::Line;
+            self.levels.append(id, &mut self.slots);
         } else {
+            self.mark_used(id);
             self.put_back(id);
         }
     }
 
     /// The key is used now; it is out, to be parked or held (one that is parked or held stays so).
-    #[inline]
     pub(crate) fn mark_used(&mut self, id: SlotId) {
         match self.place(id) {
             Place::Vacant => return,
@@ -348,7 +357,6 @@ impl Schedule {
     }
 
     /// From any place to out.
-    #[inline]
     fn take(&mut self, id: SlotId) {
         let slot = &mut self.slots[id as usize];
         let (level, position) = (slot.level, slot.position());
@@ -369,7 +377,6 @@ impl Schedule {
     }
 
     /// From out to the turn that the last use gives.
-    #[inline]
     fn queue(&mut self, id: SlotId) {
         self.out -= 1;
         self.slots[id as usize].place = Place::Line;
@@ -392,9 +399,9 @@ impl Schedule {
     /// a late pick must not cost the key a part of its share.
     #[inline]
     fn stamp(&mut self, id: SlotId) {
-        let level_id = self.slots[id as usize].level;
+        let Slot { level: level_id, last_use, .. } = self.slots[id as usize];
         let level = self.levels.get(level_id);
-        let deadline = self.slots[id as usize].last_use + level.interval;
+        let deadline = last_use + level.interval;
         // One used ahead of others of its level (a session sticks to it) takes the level's turn.
         let turn = deadline.min(self.levels.turn(level_id));
         // The next turn of the others bounds now: one used ahead of them must not make them late.

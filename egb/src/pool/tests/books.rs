@@ -103,7 +103,7 @@ proptest! {
                         state.health.disabled = epoch % 3 == 2;
                     });
                     // What is stored of its counts is known here.
-                    let state = bench.pool.state.lock();
+                    let state = bench.pool.state.0.lock();
                     let known = state.index.get(&record.fingerprint).map(|id| state.entry(*id).stored);
                     record.counters = known.unwrap_or_default();
                     drop(state);
@@ -118,7 +118,7 @@ proptest! {
                 }
             }
             let stats = bench.pool.stats();
-            let state = bench.pool.state.lock();
+            let state = bench.pool.state.0.lock();
             prop_assert_eq!(state.disabled, stats.disabled());
             for lane in &state.lanes {
                 let listed = lane.schedule.queued_len() + lane.schedule.parked_len();
