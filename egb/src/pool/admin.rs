@@ -179,7 +179,7 @@ impl Pool {
     /// The key of that name.
     #[cfg(feature = "cli")]
     pub(crate) fn key(&self, fingerprint: Fingerprint) -> Option<Key> {
-        let state = self.state.lock();
+        let state = self.state.0.lock();
         let id = *state.index.get(&fingerprint)?;
         Some(state.entry(id).slot.key.clone())
     }
