@@ -147,3 +147,31 @@ fn an_outage_excuses_no_refusal() {
     fail(&bench, &Verdict::status(403));
     assert_eq!(bench.pool.stats().available(), 3);
 }
+
+#[test]
+fn a_success_in_one_scope_ends_nothing_in_another() {
+    for failing in [1, 2] {
+        let bench = Bench::new(keys(3));
+        let pro = bench.pool.scope("pro");
+        let take = |excluded: &[SlotId]| {
+            bench.pool.checkout(&Wanted { scope: pro, excluded, ..Wanted::plain(1) }).ok().unwrap()
+        };
+        let all: Vec<_> = (0..3).map(|_| take(&[])).collect();
+        // With a third key out, two that fail are all.
+        bench.pool.report(all[2].keys.key().fingerprint(), &Verdict::status(401)).unwrap();
+        for failed in &all[..failing] {
+            bench.end_in(pro, failed, &Verdict::status(503));
+        }
+        fail(&bench, &Verdict::Success);
+        assert!(bench.pool.is_failing.load(Ordering::SeqCst), "in the scope they fail still");
+        let good = if failing == 1 { &all[1] } else { &take(&[id(&all[0])]) };
+        bench.end_in(pro, good, &Verdict::Success);
+        assert!(!bench.pool.is_failing.load(Ordering::SeqCst));
+        let again = take(&[id(&all[0])]);
+        assert_eq!(id(&again), id(&all[1]));
+        bench.end_in(pro, &again, &Verdict::status(503));
+        let stats = bench.pool.stats();
+        let key = stats.keys.iter().find(|row| row.fingerprint == again.keys.key().fingerprint()).unwrap();
+        assert_eq!(key.scopes[0].health.factor(), 0.8, "{failing}: a success was between, so this one is its own");
+    }
+}
