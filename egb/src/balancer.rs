@@ -6,18 +6,20 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
-use crate::builder::{self, BalancerBuilder, Sources};
+use crate::builder::{self, BalancerBuilder};
 use crate::checkout::Checkout;
 use crate::config::KeyConfig;
 use crate::context::{self, EnterGuard, Scoped};
 use crate::error::Error;
 use crate::events::{self, Events};
 use crate::key::Key;
-use crate::lease::{Lease, Settled};
+use crate::lease::{Lease, LeaseCore, Settled};
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{CheckedOut, Effect, Held, Lone, Origin, Pool, Reloaded, ScopeId, Shortage, Wanted};
+use crate::pool::{CheckedOut, Effect, Held, Lone, NO_SCOPE, Origin, Pool, Reloaded, ScopeId, Shortage, Wanted};
+use crate::reload::Intake;
 use crate::stats::Stats;
 use crate::store::{Edit, Writer};
+use crate::watch::Watcher;
 
 /// Spreads calls over a pool of keys. Cloning copies a pointer; all clones are one balancer.
 ///
@@ -38,10 +40,14 @@ use crate::store::{Edit, Writer};
 #[derive(Clone)]
 pub struct Balancer(Arc<Inner>);
 
+/// Aligned, so that those who read it are not disturbed by those who count its handles.
+#[repr(align(128))]
 struct Inner {
     pool: Arc<Pool>,
-    sources: Sources,
+    intake: Arc<Intake>,
     writer: Option<Writer>,
+    /// Reloads keys files that change, until the last handle is dropped.
+    _watcher: Option<Watcher>,
     /// For sessions: their names stay out of the pool.
     hasher: RandomState,
 }
@@ -52,8 +58,8 @@ impl Balancer {
         BalancerBuilder::default()
     }
 
-    pub(crate) fn new(pool: Arc<Pool>, sources: Sources, writer: Option<Writer>) -> Self {
-        Self(Arc::new(Inner { pool, sources, writer, hasher: RandomState::new() }))
+    pub(crate) fn new(pool: Arc<Pool>, intake: Arc<Intake>, writer: Option<Writer>, watcher: Option<Watcher>) -> Self {
+        Self(Arc::new(Inner { pool, intake, writer, _watcher: watcher, hasher: RandomState::new() }))
     }
 
     /// The next key. Fetching it counts as a success; report a failure with
@@ -89,7 +95,8 @@ impl Balancer {
     ///
     /// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`].
     pub fn lease(&self) -> Result<Lease, Error> {
-        self.leases(1)
+        let taken = self.take_one(&Wanted::plain(1))?;
+        Ok(LeaseCore::new(self.clone(), taken, NO_SCOPE).into())
     }
 
     /// Leases the next `count` distinct keys for one call, or none of them.
@@ -108,9 +115,20 @@ impl Balancer {
 
     /// What is wanted, if it is free now.
     pub(crate) fn take(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Error> {
+        if wanted.count == 1 {
+            return self.take_one(wanted);
+        }
         Self::check_count(wanted.count)?;
         let taken = self.0.pool.checkout(wanted).map_err(refusal)?;
         self.note_checkout(&taken);
+        Ok(taken)
+    }
+
+    #[inline]
+    fn take_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Error> {
+        let taken = self.0.pool.checkout_one(wanted).map_err(refusal)?;
+        events::checked_out(1);
+        self.wake(taken.wake);
         Ok(taken)
     }
 
@@ -129,6 +147,11 @@ impl Balancer {
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    #[cfg(test)]
+    pub(crate) fn intake(&self) -> Arc<Intake> {
+        self.0.intake.clone()
     }
 
     /// A hash that differs from process to process.
@@ -201,7 +224,7 @@ impl Balancer {
     pub fn report(&self, key: &Key, outcome: impl Into<Verdict>) {
         let verdict = outcome.into();
         if let Some(effect) = self.0.pool.report(key.fingerprint(), &verdict) {
-            events::settled(key.fingerprint(), &verdict);
+            events::settled(key, &verdict);
             self.follow_up(effect).wait();
         }
     }
@@ -221,19 +244,26 @@ impl Balancer {
         self.0.pool.spent_last(key.fingerprint(), tokens);
     }
 
+    #[inline]
     pub(crate) fn settle(&self, held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
+        if let Some(slot) = held.lone() {
+            let effect = self.0.pool.settle(slot, serial, scope, verdict, Lone::One);
+            events::settled(&slot.key, verdict);
+            return self.follow_up(effect);
+        }
         let slots = held.slots();
         let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
         let mut all = Effect::default();
         for slot in slots {
             let effect = self.0.pool.settle(slot, serial, scope, verdict, lone);
-            events::settled(slot.key.fingerprint(), verdict);
+            events::settled(&slot.key, verdict);
             all.wake |= effect.wake;
             all.disabled |= effect.disabled;
         }
         self.follow_up(all)
     }
 
+    #[inline]
     fn follow_up(&self, effect: Effect) -> Settled {
         match &self.0.writer {
             Some(writer) if effect.disabled => Settled::Saving(writer.save()),
@@ -244,6 +274,7 @@ impl Balancer {
         }
     }
 
+    #[inline]
     pub(crate) fn wake(&self, wake: bool) {
         if let Some(writer) = &self.0.writer
             && wake
@@ -289,15 +320,14 @@ impl Balancer {
     }
 
     /// Reads the keys files and environment variables again. Keys that stay keep their health, new
-    /// ones join, missing ones leave; one that left and comes back is enabled.
+    /// ones join, missing ones leave; one that left and comes back is enabled. The builder's
+    /// [`watch`](BalancerBuilder::watch) does it whenever a file changes.
     ///
     /// # Errors
     ///
     /// As for [`BalancerBuilder::build`]; then the pool stays as it was.
     pub fn reload(&self) -> Result<Reloaded, Error> {
-        let reloaded = self.0.pool.reload(self.0.sources.read(self.0.writer.is_some())?);
-        self.wake(true);
-        Ok(reloaded)
+        self.0.intake.reload()
     }
 
     /// Adds a key to the pool; one that was added before gets these settings. With a database it is in force in all
@@ -425,6 +455,7 @@ impl fmt::Debug for Balancer {
 }
 
 /// Why the keys could not be given.
+#[cold]
 pub(crate) fn refusal(shortage: Shortage) -> Error {
     events::refused();
     let Shortage { wanted, total, disabled, parked, busy, next_due, .. } = shortage;

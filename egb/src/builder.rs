@@ -20,7 +20,14 @@ use crate::keyfile;
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::pool::{MAX_SCOPES, Pool, Settings};
+use crate::reload::Intake;
 use crate::store::{Record, Seal, Sqlite, Store, StoreError, Usage, Writer};
+use crate::watch::{FirstLook, Watcher};
+
+#[cfg(feature = "cli")]
+mod access;
+#[cfg(feature = "cli")]
+pub(crate) use access::Access;
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///
@@ -47,6 +54,9 @@ pub struct BalancerBuilder {
     seed: Option<u64>,
     /// Limits are not learned.
     fixed_limits: bool,
+    watch: bool,
+    #[cfg(feature = "cli")]
+    access: Access,
 }
 
 /// Where keys come from, and the limits of keys that have none of their own.
@@ -72,6 +82,22 @@ impl BalancerBuilder {
     /// `concurrency=` if wanted; `#` starts a comment.
     pub fn keys_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.sources.list.push(Source::File(path.into()));
+        self
+    }
+
+    /// Whether keys files that change are read again while the balancer is in use, without a restart; they are not unless
+    /// this says so. It is what [`Balancer::reload`] does, one to two seconds after the change: once the file has stayed as it
+    /// is for a second, so that one that is still being written is not taken in. Write a large file under another name
+    /// and rename it.
+    ///
+    /// A new file that is broken, empty or missing changes nothing: the keys stay, and a warning (a `tracing` event named
+    /// `reload_refused`) says once what is wrong in which line. A reload is told as `keys_reloaded`, and to
+    /// [subscribers](Balancer::subscribe) key by key.
+    ///
+    /// Editors that put a new file in the place of the old one are followed, and so are links that lead to another file all at once, as
+    /// Kubernetes does with the files of a secret. The thread that looks ends with the last handle of the balancer.
+    pub fn watch(mut self, watch: bool) -> Self {
+        self.watch = watch;
         self
     }
 
@@ -221,12 +247,14 @@ impl BalancerBuilder {
     ///   all bad lines of a source at once, and no key is shown
     /// - [`Error::Invalid`] for a time zone that nobody knows, or limits of a scope without a name
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
-    pub fn build(self) -> Result<Balancer, Error> {
+    pub fn build(mut self) -> Result<Balancer, Error> {
         self.check_scopes()?;
         let zone = self.zone()?;
         let defaults = self.sources.defaults()?;
+        let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let is_watched = self.watch && self.sources.has_files();
+        let watched = is_watched.then(|| FirstLook::at(self.sources.files(), clock.utc()));
         let (configs, loaded) = self.read()?;
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let policy = self.policy.within_zone(zone.clone());
         let timeline = Timeline::new(clock, zone);
         // Without the system's randomness the clock tells processes apart.
@@ -240,18 +268,24 @@ impl BalancerBuilder {
             added: Vec::new(),
             defaults,
             cache_size: self.cache_size,
+            is_bystander: false,
         };
-        let Some(Loaded { store, records, usage, added }) = loaded else {
+        let Some(loaded) = loaded else {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
-            return Ok(Balancer::new(Arc::new(pool), self.sources, None));
+            return finish(Arc::new(pool), self.sources, None, watched);
         };
+        #[cfg(feature = "cli")]
+        if self.access != Access::Use {
+            return access::build(self.access, self.sources, configs, loaded, settings, timeline, watched);
+        }
+        let Loaded { store, records, usage, added } = loaded;
         if configs.is_empty() && added.is_empty() {
             return Err(Error::NoKeys);
         }
         let settings = Settings { usage, added, ..settings };
         let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));
         let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
-        Ok(Balancer::new(pool, self.sources, Some(writer)))
+        finish(pool, self.sources, Some(writer), watched)
     }
 
     fn check_scopes(&self) -> Result<(), Error> {
@@ -277,7 +311,13 @@ impl BalancerBuilder {
     /// The keys, and what the database holds.
     fn read(&self) -> Result<(Vec<KeyConfig>, Option<Loaded>), Error> {
         let Some(path) = &self.db else { return Ok((self.sources.read(false)?, None)) };
-        let load = |configs: &[KeyConfig]| Loaded::load(path, configs, self.seal.as_ref());
+        let load = |configs: &[KeyConfig]| {
+            #[cfg(feature = "cli")]
+            if self.access != Access::Use {
+                return access::load(self.access, path, self.seal.as_ref());
+            }
+            Loaded::from(Sqlite::open_for(path, configs, self.seal.as_ref())?, Sqlite::load)
+        };
         // A keys file and a database of 100,000 keys take a tenth of a second each. A database that is yet to be
         // made, or to be taken over, needs to know the keys first.
         if !(self.sources.has_files() && Sqlite::is_ready(path)) {
@@ -294,6 +334,23 @@ impl BalancerBuilder {
     }
 }
 
+/// The balancer, with a watch on its keys files if `first` tells what was seen of them.
+fn finish(
+    pool: Arc<Pool>,
+    sources: Sources,
+    writer: Option<Writer>,
+    first: Option<FirstLook>,
+) -> Result<Balancer, Error> {
+    let intake = Arc::new(Intake::new(pool.clone(), sources, writer.as_ref().map(Writer::bell)));
+    let watcher = first.map(|first| Watcher::spawn(intake.clone(), first)).transpose().map_err(|error| {
+        invalid(
+            format!("the thread that watches keys files ({error})"),
+            "can't be started; allow the process more threads",
+        )
+    })?;
+    Ok(Balancer::new(pool, intake, writer, watcher))
+}
+
 /// A database, and what it holds.
 struct Loaded {
     store: Sqlite,
@@ -303,9 +360,11 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn load(path: &Path, configs: &[KeyConfig], seal: Option<&Seal>) -> Result<Self, Arc<StoreError>> {
-        let mut store = Sqlite::open_for(path, configs, seal)?;
-        let (records, added) = (store.load()?, store.added_keys()?.unwrap_or_default());
+    fn from(
+        mut store: Sqlite,
+        load: fn(&mut Sqlite) -> Result<Vec<Record>, StoreError>,
+    ) -> Result<Self, Arc<StoreError>> {
+        let (records, added) = (load(&mut store)?, store.added_keys()?.unwrap_or_default());
         let usage = store.usage()?;
         Ok(Self { store, records, usage, added })
     }
@@ -349,8 +408,12 @@ impl Sources {
         Ok(configs)
     }
 
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.list.iter().filter_map(|source| if let Source::File(path) = source { Some(&**path) } else { None })
+    }
+
     fn has_files(&self) -> bool {
-        self.list.iter().any(|source| matches!(source, Source::File(_)))
+        self.files().next().is_some()
     }
 
     fn defaults(&self) -> Result<Limits, Error> {
@@ -369,10 +432,7 @@ impl Source {
     fn read(&self) -> Result<Vec<KeyConfig>, Error> {
         let (configs, name) = match self {
             Self::File(path) => (keyfile::read(path)?, path.display().to_string()),
-            Self::Environment(variable) => (
-                keyfile::parse_list(&variable_text(variable)?, variable)?,
-                format!("the environment variable {variable}"),
-            ),
+            Self::Environment(variable) => (read_variable(variable)?, format!("the environment variable {variable}")),
             Self::Code(config) => {
                 check(config)?;
                 return Ok(vec![config.clone()]);
@@ -383,6 +443,10 @@ impl Source {
         }
         Ok(configs)
     }
+}
+
+pub(crate) fn read_variable(variable: &str) -> Result<Vec<KeyConfig>, Error> {
+    Ok(keyfile::parse_list(&variable_text(variable)?, variable)?)
 }
 
 fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {

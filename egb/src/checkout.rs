@@ -172,13 +172,11 @@ impl Waiting {
     /// When to look again; `None` when that is no use.
     fn next_look(&self, queued: &Queued, limit: Tick) -> Option<Tick> {
         let now = self.checkout.balancer.pool().now();
-        let Queued { is_turn, shortage, due, .. } = *queued;
-        let free = shortage.total.saturating_sub(shortage.disabled + shortage.parked + shortage.busy);
-        let comes_too_late = due.is_some_and(|due| due > limit) && shortage.busy == 0 && (free == 0 || is_turn);
-        if now >= limit || !shortage.may_end() || comes_too_late {
+        let Queued { shortage, due, .. } = *queued;
+        if now >= limit || !shortage.may_end() || shortage.outlasts(limit.since(now)) {
             return None;
         }
-        Some(due.filter(|_| is_turn).map_or(limit, |due| due.min(limit)))
+        Some(due.map_or(limit, |due| due.min(limit)))
     }
 }
 

@@ -193,6 +193,7 @@ pub(crate) struct Tick(pub(crate) u64);
 impl Tick {
     pub(crate) const ZERO: Self = Self(0);
 
+    #[inline]
     pub(crate) fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(nanos(duration)))
     }
@@ -203,8 +204,9 @@ impl Tick {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+#[inline]
+const fn nanos(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos() as u64)
 }
 
 /// How far ticks reach back before the start of a balancer.
@@ -215,6 +217,8 @@ const LEAD: Duration = Duration::from_secs(3600);
 pub(crate) struct Timeline {
     clock: Arc<dyn Clock>,
     start_monotonic: Duration,
+    /// That in nanoseconds.
+    start: u64,
     /// The UTC of tick 0.
     origin: SystemTime,
     zone: Zone,
@@ -222,8 +226,9 @@ pub(crate) struct Timeline {
 
 impl Timeline {
     pub(crate) fn new(clock: Arc<dyn Clock>, zone: Zone) -> Self {
-        let now = clock.utc();
-        Self { start_monotonic: clock.monotonic(), origin: now.checked_sub(LEAD).unwrap_or(now), clock, zone }
+        let (now, start_monotonic) = (clock.utc(), clock.monotonic());
+        let origin = now.checked_sub(LEAD).unwrap_or(now);
+        Self { start_monotonic, start: nanos(start_monotonic), origin, clock, zone }
     }
 
     /// A number that differs between processes that start apart.
@@ -231,8 +236,10 @@ impl Timeline {
         nanos(self.origin.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> Tick {
-        Tick(nanos(self.clock.monotonic().saturating_sub(self.start_monotonic) + LEAD))
+        let since_start = nanos(self.clock.monotonic()).saturating_sub(self.start);
+        Tick(since_start.saturating_add(nanos(LEAD)))
     }
 
     /// A future that is ready at `tick`.

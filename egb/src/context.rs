@@ -31,6 +31,11 @@ pub(crate) fn held_keys(count: usize) -> Option<Vec<Key>> {
     with_held(|held| (held.keys().len() >= count).then(|| held.keys()[..count].to_vec()))
 }
 
+/// All keys of the call that this code runs in.
+pub(crate) fn all_held_keys() -> Vec<Key> {
+    with_held(|held| Some(held.keys().to_vec())).unwrap_or_default()
+}
+
 /// The first key of the call that this code runs in.
 pub(crate) fn held_key() -> Option<Key> {
     with_held(|held| held.keys().first().cloned())

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::health::Health;
-use crate::key::Fingerprint;
+use crate::key::{Fingerprint, Key};
 use crate::outcome::{Reason, Verdict};
 
 /// Events that a subscriber may lag behind before it misses some.
@@ -144,6 +144,7 @@ impl Gauges {
 }
 
 /// A key was given to a call.
+#[inline]
 pub(crate) fn checked_out(keys: usize) {
     #[cfg(feature = "metrics")]
     metrics::counter!("egb_checkouts_total").increment(keys as u64);
@@ -158,15 +159,18 @@ pub(crate) fn refused() {
 }
 
 /// A call with a key ended.
-pub(crate) fn settled(key: Fingerprint, verdict: &Verdict) {
+#[inline]
+pub(crate) fn settled(key: &Key, verdict: &Verdict) {
+    // Not looked at unless somebody listens: the text of a key that is not in use is far from the processor.
+    let key = || tracing::field::display(key.fingerprint());
     match verdict {
         Verdict::Success => {
             #[cfg(feature = "metrics")]
             metrics::counter!("egb_successes_total").increment(1);
-            tracing::trace!(name: "succeeded", target: "egb", event = "succeeded", %key, "a call succeeded");
+            tracing::trace!(name: "succeeded", target: "egb", event = "succeeded", key = key(), "a call succeeded");
         }
         Verdict::Neutral => {
-            tracing::trace!(name: "ended", target: "egb", event = "ended", %key, "a call ended and says nothing of its key");
+            tracing::trace!(name: "ended", target: "egb", event = "ended", key = key(), "a call ended and says nothing of its key");
         }
         Verdict::Failure(failure) => {
             let reason = failure.reason().name();
@@ -174,11 +178,31 @@ pub(crate) fn settled(key: Fingerprint, verdict: &Verdict) {
             metrics::counter!("egb_failures_total", "reason" => reason).increment(1);
             let (status, seconds) = (failure.status_code(), failure.retry_after().map(|wait| wait.as_secs_f64()));
             tracing::debug!(
-                name: "failed", target: "egb", event = "failed", %key, reason, status, retry_after = seconds,
+                name: "failed", target: "egb", event = "failed", key = key(), reason, status, retry_after = seconds,
                 "a call failed"
             );
         }
     }
+}
+
+/// Keys files that changed were read again, and the pool is what they say.
+pub(crate) fn reloaded(added: usize, removed: usize, changed: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("egb_events_total", "event" => "keys_reloaded").increment(1);
+    tracing::info!(
+        name: "keys_reloaded", target: "egb", event = "keys_reloaded", added, removed, changed,
+        "changed keys files were read again"
+    );
+}
+
+/// Keys files changed and are not taken, for the reason that `error` gives.
+pub(crate) fn reload_refused(error: &str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("egb_events_total", "event" => "reload_refused").increment(1);
+    tracing::warn!(
+        name: "reload_refused", target: "egb", event = "reload_refused", error,
+        "changed keys files are not taken; the keys stay as they were"
+    );
 }
 
 /// Names and fields are stable: they are what people filter by.
@@ -297,7 +321,7 @@ mod tests {
         let bus = Bus::default();
         let mut events = bus.subscribe();
         let event = |rpm| Event {
-            fingerprint: crate::Key::from("k").fingerprint(),
+            fingerprint: Key::from("k").fingerprint(),
             label: None,
             scope: None,
             kind: EventKind::LimitLearned { rpm },

@@ -40,6 +40,17 @@ impl Key {
         Self(Arc::new(Secret { text, fingerprint }))
     }
 
+    /// A key of which only the name is known. It is masked whole, and no call gets it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn without_text(fingerprint: Fingerprint) -> Self {
+        Self(Arc::new(Secret { text: Zeroizing::default(), fingerprint }))
+    }
+
+    /// Whether it can be used: all keys have a text but those [`without_text`](Self::without_text).
+    pub(crate) fn has_text(&self) -> bool {
+        !self.0.text.is_empty()
+    }
+
     /// The key itself, to be handed to the API and to nothing else.
     pub fn expose_secret(&self) -> &str {
         &self.0.text
@@ -88,7 +99,8 @@ impl From<&Key> for Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into()
+        let is_same_text: bool = self.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into();
+        is_same_text && self.0.fingerprint == other.0.fingerprint
     }
 }
 

@@ -119,14 +119,15 @@ impl LeaseCore {
         tried.keys.extend(own.keys);
         // Both are one attempt, which is counted when it is over.
         tried.attempts = own.attempts - 1;
-        tried.server_error = self.held().last_server_error();
         self.after(tried)
     }
 
+    #[inline]
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
         self.apply(verdict)
     }
 
+    #[inline]
     fn apply(&mut self, verdict: &Verdict) -> Settled {
         match self.held.take() {
             Some(held) => self.balancer.settle(&held, self.turn.serial(), self.turn.scope(), verdict),
@@ -144,9 +145,12 @@ impl LeaseCore {
 }
 
 impl Drop for LeaseCore {
+    #[inline]
     fn drop(&mut self) {
-        // Neutral disables nothing, so there is nothing to wait for.
-        let _ = self.apply(&Verdict::Neutral);
+        if self.held.is_some() {
+            // Neutral disables nothing, so there is nothing to wait for.
+            let _ = self.apply(&Verdict::Neutral);
+        }
     }
 }
 
@@ -265,6 +269,7 @@ impl Lease {
         Attached::new(self, stream)
     }
 
+    #[inline]
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
         self.core.take().map_or(Settled::Done, |core| core.settle(verdict))
     }
@@ -275,8 +280,11 @@ impl Lease {
 }
 
 impl Drop for Lease {
+    #[inline]
     fn drop(&mut self) {
-        if let (Some(core), Some(desk)) = (self.core.take(), self.desk.upgrade()) {
+        if self.core.is_some()
+            && let (Some(desk), Some(core)) = (self.desk.upgrade(), self.core.take())
+        {
             *desk.lock() = Some(core);
         }
     }

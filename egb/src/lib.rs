@@ -70,13 +70,14 @@
 //! | `anyhow` | | [`StatusCode`] for `anyhow::Error` |
 //! | `metrics` | | counters and gauges for the `metrics` facade |
 //! | `seal` | | `Seal`: the keys that [`Balancer::add`] puts into the database are encrypted |
+//! | `cli` | | the command `egb`, with which operators see and steer the keys (`cargo install --path egb --features cli`) |
 //!
 //! # Seeing it
 //!
 //! [`Balancer::stats`] is a picture of all keys, [`Balancer::subscribe`] a channel of changes ([`EventKind`]). The
 //! same changes are `tracing` events of the target `egb`, named as [`EventKind::name`] says, with the fields `event`,
 //! `key` (a fingerprint), `label`, `scope`, `reason`, `seconds`, `rpm`; calls that fail are `failed` (debug, with `status`
-//! and `retry_after`), and at trace there are `checked_out`, `succeeded` and `ended`. The feature `metrics` counts
+//! and `retry_after`), `keys_reloaded` and `reload_refused` tell of [watched](BalancerBuilder::watch) keys files, and at trace there are `checked_out`, `succeeded` and `ended`. The feature `metrics` counts
 //! `egb_checkouts_total`, `egb_successes_total`, `egb_failures_total{reason}`, `egb_refusals_total` and
 //! `egb_events_total{event}`, and shows `egb_keys`, `egb_keys_disabled` and `egb_keys_waiting` (cooling down, or at a limit) as they were at the last event.
 
@@ -84,6 +85,8 @@ mod attached;
 mod balancer;
 mod builder;
 mod checkout;
+#[cfg(feature = "cli")]
+mod cli;
 mod clock;
 mod config;
 mod context;
@@ -99,17 +102,26 @@ mod outcome;
 mod policy;
 mod pool;
 mod registry;
+mod reload;
 mod schedule;
 #[cfg(all(test, egb_shuttle))]
 mod shuttle_tests;
 mod stats;
 mod store;
 mod sync;
+mod watch;
 
 #[doc(hidden)]
 pub mod __private {
     //! For the code that `#[balanced]` expands to.
     pub use crate::macros_rt::*;
+}
+
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod __cli {
+    //! For the command `egb`.
+    pub use crate::cli::main;
 }
 
 pub use attached::Attached;

@@ -9,6 +9,7 @@ pub(crate) use self::learned::Refusal;
 pub(crate) use self::meter::Memory;
 use self::meter::Meter;
 pub(crate) use self::tally::Group;
+pub(crate) use self::tokens::Spent;
 use crate::clock::Tick;
 
 mod day;
@@ -126,7 +127,7 @@ impl Allowance<'_> {
 
     /// Whether the rate of calls of this scope is to be learned.
     fn learns(&self, scope: u32) -> bool {
-        self.learn && self.all.rpm.is_none() && self.of_scope(scope).rpm.is_none()
+        self.learn && self.all.rpm.is_none() && (scope == ALL || self.of_scope(scope).rpm.is_none())
     }
 }
 
@@ -135,6 +136,8 @@ impl Allowance<'_> {
 pub(crate) struct Used {
     /// Uses in the last minute; `None` when nothing counts them, as in what follows.
     pub(crate) in_minute: Option<u32>,
+    /// The most of them that a minute had since the start.
+    pub(crate) peak: Option<u32>,
     /// Uses since midnight.
     pub(crate) today: Option<u32>,
     /// Tokens in the last minute.
@@ -175,7 +178,24 @@ impl Ledger {
 }
 
 impl Budget {
+    /// Reads what a use will read.
+    #[inline]
+    pub(crate) fn bring_near(&self) {
+        if let Some(ledger) = &self.0 {
+            ledger.all.bring_near();
+        }
+    }
+
+    /// As [`bring_near`](Self::bring_near), of what lies another step away.
+    #[inline]
+    pub(crate) fn bring_nearer(&self) {
+        if let Some(ledger) = &self.0 {
+            ledger.all.bring_nearer();
+        }
+    }
+
     /// Records a use. `day_end` is asked for the next midnight at the first use of a day.
+    #[inline]
     pub(crate) fn take(
         &mut self,
         allowance: Allowance<'_>,
@@ -189,10 +209,14 @@ impl Budget {
             return;
         }
         let ledger = self.0.get_or_insert_with(|| Box::new(Ledger::new(allowance)));
-        if learns && scope != ALL && ledger.learner(scope).is_none() {
+        ledger.all.take(serial, now, &day_end);
+        if scope == ALL {
+            return;
+        }
+        if learns && ledger.learner(scope).is_none() {
             ledger.scopes.push((scope, Meter::new(allowance.of_scope(scope), true)));
         }
-        for meter in ledger.meters_mut(scope) {
+        if let Some(meter) = ledger.learner(scope) {
             meter.take(serial, now, &day_end);
         }
     }
@@ -205,9 +229,14 @@ impl Budget {
     }
 
     /// The first instant at which the key may be used in this scope; one that isn't after now means at once.
+    #[inline]
     pub(crate) fn ready_at(&self, scope: u32) -> Tick {
         let Some(ledger) = &self.0 else { return Tick::ZERO };
-        ledger.meters(scope).map(Meter::ready_at).max().unwrap_or_default()
+        let ready = ledger.all.ready_at();
+        if scope == ALL {
+            return ready;
+        }
+        ledger.meters(scope).skip(1).map(Meter::ready_at).fold(ready, Tick::max)
     }
 
     /// Changes the limits. What was used stays used, as far as a limit counted it.

@@ -69,6 +69,8 @@ pub struct KeyStats {
     pub learned_rpm: Option<u32>,
     /// Calls in the last minute, if a limit counts them: those of its group, if it is in one, as in what follows.
     pub used_in_minute: Option<u32>,
+    /// The most calls that any minute had since this process began, if a limit counts them.
+    pub peak_in_minute: Option<u32>,
     /// Calls since midnight, if a limit counts them.
     pub used_today: Option<u32>,
     /// Tokens in the last minute, if a limit counts them.
@@ -103,6 +105,8 @@ pub struct ScopeStats {
     pub learned_rpm: Option<u32>,
     /// Calls in the last minute, if a limit counts them.
     pub used_in_minute: Option<u32>,
+    /// The most calls that any minute had since this process began, if a limit counts them.
+    pub peak_in_minute: Option<u32>,
     /// Calls since midnight, if a limit counts them.
     pub used_today: Option<u32>,
     /// Tokens in the last minute, if a limit counts them.

@@ -19,6 +19,7 @@
 //! ```
 
 mod clock;
+mod command;
 mod dialect;
 pub mod program;
 mod quota;
@@ -28,6 +29,7 @@ pub mod simulation;
 mod state;
 
 pub use clock::ServerClock;
+pub use command::{Egb, Printed};
 pub use quota::Quota;
 pub use scratch::{SECRETS, Scratch, tempdir};
 pub use server::{FakeGemini, FakeGeminiBuilder};

@@ -134,7 +134,8 @@ impl FakeGeminiBuilder {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let routes = Router::new()
-            .route("/v1beta/models", get(list_models))
+            .route("/v1beta/models", get(list_gemini_models))
+            .route("/v1/models", get(list_models))
             .route("/v1beta/models/{call}", post(generate))
             .route("/v1/chat/completions", post(chat))
             .route("/v1/messages", post(messages))
@@ -249,14 +250,27 @@ impl IntoResponse for Reply {
 
 impl Inner {
     async fn serve(&self, dialect: Dialect, key: Option<String>, model: &str, body: &[u8]) -> Response {
+        let answer = |prompt: String| dialect.answer(model, &prompt);
+        self.reply(dialect, key, model, dialect.prompt(body), answer).await
+    }
+
+    /// The list of models, which a key can be asked for that can be asked at all.
+    async fn list(&self, dialect: Dialect, key: Option<String>) -> Response {
+        self.reply(dialect, key, dialect.models()[0], Ok(String::new()), |_| dialect.list()).await
+    }
+
+    async fn reply(
+        &self,
+        dialect: Dialect,
+        key: Option<String>,
+        model: &str,
+        prompt: Result<String, String>,
+        answer: impl FnOnce(String) -> Reply,
+    ) -> Response {
         let reply = {
             let mut state = self.state.lock();
-            let (key, prompt) = (key.as_deref(), dialect.prompt(body));
-            let (answer, book) = state.serve(self.time.now(), key, model, dialect.models(), prompt);
-            let reply = match answer {
-                Ok(prompt) => dialect.answer(model, &prompt),
-                Err(problem) => dialect.refusal(&problem),
-            };
+            let (served, book) = state.serve(self.time.now(), key.as_deref(), model, dialect.models(), prompt);
+            let reply = served.map_or_else(|problem| dialect.refusal(&problem), answer);
             book(&mut state, reply.status);
             reply
         };
@@ -303,15 +317,18 @@ async fn greet(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap) -> Respons
     response
 }
 
-async fn list_models(
+async fn list_gemini_models(
     Shared(inner): Shared<Arc<Inner>>,
     Query(query): Query<KeyInQuery>,
     headers: HeaderMap,
 ) -> Response {
     let key = Dialect::Google.key(&headers).or(query.key);
-    let admitted = inner.state.lock().admit(key.as_deref()).map(|_| ());
-    match admitted {
-        Ok(()) => Json(google::models(&google::MODELS)).into_response(),
-        Err(problem) => Dialect::Google.refusal(&problem).into_response(),
-    }
+    inner.list(Dialect::Google, key).await
+}
+
+/// OpenAI and Anthropic list their models at the same path: the headers tell who is asked.
+async fn list_models(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap) -> Response {
+    let is_anthropic = headers.contains_key("anthropic-version");
+    let dialect = if is_anthropic { Dialect::Anthropic } else { Dialect::OpenAi };
+    inner.list(dialect, dialect.key(&headers)).await
 }

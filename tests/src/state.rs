@@ -135,7 +135,7 @@ impl State {
     }
 
     /// The key, if it may ask at all.
-    pub(crate) fn admit(&mut self, key: Option<&str>) -> Result<&mut KeyState, Problem> {
+    fn admit(&mut self, key: Option<&str>) -> Result<&mut KeyState, Problem> {
         let key = key.ok_or(Problem::KeyMissing)?;
         let known = self.keys.get_mut(key).ok_or(Problem::KeyUnknown)?;
         match known.standing {

@@ -47,8 +47,11 @@ fn the_same_server_error_on_a_second_key_is_the_requests_fault() {
 #[test]
 fn different_server_errors_are_the_keys_affair() {
     let pool = balancer(8);
-    assert!(fails(&pool, &[503, 500, 503], &Cell::new(0)).is_ok());
+    assert!(fails(&pool, &[503, 500, 502], &Cell::new(0)).is_ok());
     assert_eq!(held_against(&pool), 3);
+    let pool = balancer(8);
+    assert!(fails(&pool, &[503, 500, 503, 500], &Cell::new(0)).is_ok());
+    assert_eq!(held_against(&pool), 2, "each of them met a second key, if not at once");
 }
 
 #[test]

@@ -30,7 +30,7 @@ async fn a_valid_key_gets_an_answer_in_a_header_or_in_the_query() {
     assert_eq!(answer["usageMetadata"]["promptTokenCount"], 2);
     let models = Client::new().get(format!("{}/v1beta/models?key=good", server.url())).send().await.unwrap();
     assert_eq!(models.json::<Value>().await.unwrap()["models"][0]["name"], "models/gemini-2.5-flash");
-    assert_eq!((server.received("good").total, server.received("good").ok), (1, 1));
+    assert_eq!((server.received("good").total, server.received("good").ok), (2, 2));
 }
 
 #[tokio::test]

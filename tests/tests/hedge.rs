@@ -125,6 +125,16 @@ fn when_both_fail_a_retry_takes_a_third_key() {
 }
 
 #[test]
+fn the_same_server_error_on_both_keys_is_the_requests_fault() {
+    for plans in [[(900, 503), (500, 503)], [(1_300, 503), (100, 503)]] {
+        let bench = Bench::new(8, &plans);
+        assert!(matches!(bench.call(0), (Err(ApiError::Status(503)), 1_300)), "{plans:?}");
+        let blamed = bench.pool.stats().keys.iter().filter(|key| key.health.factor() < 1.0).count();
+        assert_eq!((bench.counts(), blamed), ((2, 0, 2), 1), "{plans:?}: one key bears the blame");
+    }
+}
+
+#[test]
 fn without_another_free_key_the_first_attempt_goes_on_alone() {
     let bench = Bench::new(1, &[(5_000, 200)]);
     assert!(matches!(bench.call(2), (Ok(200), 5_000)));

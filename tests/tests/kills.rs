@@ -14,9 +14,14 @@ use std::{env, fs};
 use egb::{Balancer, KeyState, Stats};
 use egb_tests::{KILLED_KEYS, killed_key};
 
-/// What may be missing of the counts. The promise is 250 ms on a machine that has nothing else to do; tests run on
-/// others.
+/// What may be missing of the counts: so much by egb's own doing, measured where the program lived long enough,
+const PROMISED: Duration = Duration::from_millis(250);
+/// and so much on a machine that has other things to do.
 const BEHIND: Duration = Duration::from_secs(1);
+
+/// Most programs die young, some of them in the making of the database; every so many live for so long.
+const LONG_LIFE_EVERY: u64 = 12;
+const LONG_LIFE: Duration = Duration::from_millis(1_500);
 
 /// Then a new one is begun, as most keys of the old one are disabled.
 const KILLS_OF_ONE_DATABASE: usize = 250;
@@ -44,14 +49,24 @@ fn millis(time: SystemTime) -> u128 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()
 }
 
-/// Calls that had ended for so long that they have to be counted.
-fn settled(books: &Path, killed: SystemTime) -> u64 {
+/// How many calls had ended when: milliseconds since 1970, and their number.
+fn notes(books: &Path) -> Vec<(u128, u64)> {
     let text = read(books, "ended");
     // The last line may be broken off.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let notes = whole.lines().filter_map(|line| line.split_once(' '));
-    let notes = notes.map(|(at, count)| (at.parse::<u128>().unwrap(), count.parse::<u64>().unwrap()));
-    notes.take_while(|(at, _)| *at <= millis(killed - BEHIND)).last().map_or(0, |(_, count)| count)
+    notes.map(|(at, count)| (at.parse().unwrap(), count.parse().unwrap())).collect()
+}
+
+/// Calls that had ended for so long that they have to be counted.
+fn settled(notes: &[(u128, u64)], killed: SystemTime) -> u64 {
+    notes.iter().take_while(|(at, _)| *at <= millis(killed - BEHIND)).last().map_or(0, |(_, count)| *count)
+}
+
+/// For how long calls had ended, at most, that are not counted.
+fn behind(notes: &[(u128, u64)], counted: u64, killed: SystemTime) -> Duration {
+    let first_missing = notes.iter().find(|(_, count)| *count > counted).map_or(millis(killed), |(at, _)| *at);
+    Duration::from_millis(u64::try_from(millis(killed).saturating_sub(first_missing)).unwrap())
 }
 
 #[test]
@@ -65,13 +80,13 @@ fn kill_again_and_again(rounds: Range<u64>) {
     let folder = egb_tests::tempdir().unwrap();
     let db = folder.path().join("keys.db");
     let (mut disabled, mut counted, mut begun_before): (HashSet<String>, u64, u64) = (HashSet::new(), 0, 0);
+    let mut delays = Vec::new();
     for round in rounds.clone() {
         let books = folder.path().join(format!("books-{round}"));
         let mut program = Command::new(env!("CARGO_BIN_EXE_until_killed"));
         let mut program = program.arg(&db).arg(&books).stderr(Stdio::null()).spawn().unwrap();
-        // Most die young, some of them in the making of the database.
-        let life = if round % 25 == 24 { 1_500 } else { random(round) % 90 };
-        thread::sleep(Duration::from_millis(life));
+        let lives_long = round % LONG_LIFE_EVERY == LONG_LIFE_EVERY - 1;
+        thread::sleep(if lives_long { LONG_LIFE } else { Duration::from_millis(random(round) % 90) });
         assert_eq!(program.try_wait().unwrap(), None, "it ended by itself");
         let killed = SystemTime::now();
         program.kill().unwrap();
@@ -84,8 +99,12 @@ fn kill_again_and_again(rounds: Range<u64>) {
         let after = stats(&db);
         let now = after.uses();
         assert!(now <= begun_before, "round {round}: {now} counted of {begun_before} that were begun");
-        let least = counted + settled(&books, killed);
+        let notes = notes(&books);
+        let least = counted + settled(&notes, killed);
         assert!(now >= least, "round {round}: {now} counted of {least}");
+        if lives_long {
+            delays.push(behind(&notes, now - counted, killed));
+        }
         counted = now;
         let found: HashSet<String> = after
             .keys
@@ -101,6 +120,11 @@ fn kill_again_and_again(rounds: Range<u64>) {
             let _ = fs::remove_file(books.with_extension(name));
         }
     }
-    println!("kills {rounds:?}: {counted} of {begun_before} calls counted, {} disablements", disabled.len());
+    delays.sort_unstable();
+    println!(
+        "kills {rounds:?}: {counted} of {begun_before} calls counted, {} disablements, counts behind by {delays:?}",
+        disabled.len()
+    );
+    assert!(delays.first().is_none_or(|shortest| *shortest <= PROMISED), "{delays:?}");
     assert!(rounds.end - rounds.start < 100 || (counted > 1_000 && disabled.len() > 20), "{counted} calls");
 }

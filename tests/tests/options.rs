@@ -1,15 +1,14 @@
 //! The options of `#[balanced]`: what each does to a call, on a clock that moves when told.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::ops::Range;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use egb::{Balancer, Error, Failure, Key, KeyConfig, KeyState, Lease, ManualClock, StatusCode, Verdict, balanced};
+use egb::{Balancer, Error, Failure, Key, KeyConfig, KeyState, Lease, ManualClock, StatusCode, balanced};
 use futures::stream::{self, StreamExt};
 use parking_lot::Mutex;
 
@@ -82,20 +81,6 @@ impl Bench {
     }
 }
 
-/// Lets others run once.
-async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 #[balanced(balancer = pool, wait = "5s")]
 async fn waits(key: Key, pool: &Balancer) -> Result<Key, ApiError> {
     Ok(key)
@@ -162,103 +147,6 @@ fn a_free_key_is_not_waited_for_and_an_optional_wait_may_be_none() {
     assert!(bench.drive(optional(&bench.balancer, Some(3 * SECOND))).0.is_ok());
 }
 
-type Running<'a> = Pin<Box<dyn Future<Output = Result<(), ApiError>> + 'a>>;
-
-struct Caller {
-    number: usize,
-    woken: Arc<Mutex<Vec<usize>>>,
-}
-
-impl Wake for Caller {
-    fn wake(self: Arc<Self>) {
-        self.woken.lock().push(self.number);
-    }
-}
-
-/// Ten thousand callers, three keys with a call at a time: all are served in the order in which they
-/// came, whoever gives up on the way.
-#[test]
-fn thousands_that_wait_are_served_in_the_order_in_which_they_came() {
-    #[balanced(balancer = pool, wait = "1h")]
-    async fn served(_key: Key, pool: &Balancer, number: usize, log: &Mutex<Vec<usize>>) -> Result<(), ApiError> {
-        log.lock().push(number);
-        yield_once().await;
-        Ok(())
-    }
-    const CALLERS: usize = 10_000;
-    let bench = Bench::of((0..3).map(|n| KeyConfig::new(format!("test-key-{n}")).concurrency(1)));
-    let log = Mutex::new(Vec::new());
-    let woken = Arc::new(Mutex::new(Vec::new()));
-    let call = |number| -> Running<'_> { Box::pin(served(&bench.balancer, number, &log)) };
-    let mut callers: Vec<Option<Running<'_>>> = (0..CALLERS).map(|number| Some(call(number))).collect();
-    let poll = |number: usize, caller: &mut Option<Running<'_>>| {
-        let waker = Arc::new(Caller { number, woken: Arc::clone(&woken) }).into();
-        let running = caller.as_mut().map(|running| running.as_mut().poll(&mut Context::from_waker(&waker)));
-        if running.is_some_and(|outcome| outcome.is_ready()) {
-            *caller = None;
-        }
-    };
-    for (number, caller) in callers.iter_mut().enumerate() {
-        poll(number, caller);
-    }
-    assert_eq!(log.lock().len(), 3, "the others wait");
-    for (_, caller) in callers.iter_mut().enumerate().skip(3).filter(|(number, _)| number % 7 == 0) {
-        *caller = None;
-    }
-    // The last to be woken is polled first: the order is the pool's, not the executor's.
-    loop {
-        let Some(number) = woken.lock().pop() else { break };
-        poll(number, &mut callers[number]);
-    }
-    assert!(callers.iter().all(Option::is_none), "somebody starves");
-    let expected: Vec<usize> = (0..CALLERS).filter(|number| *number < 3 || number % 7 != 0).collect();
-    assert_eq!(*log.lock(), expected);
-    assert_eq!(bench.balancer.stats().successes(), expected.len() as u64);
-}
-
-#[test]
-fn a_caller_who_does_not_wait_takes_no_key_from_those_who_do() {
-    let bench = Bench::of([KeyConfig::new("test-key").concurrency(1)]);
-    let held = bench.balancer.lease().unwrap();
-    let mut waiting = pin!(waits(&bench.balancer));
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(waiting.as_mut().poll(&mut context).is_pending());
-    held.success();
-    assert!(bench.balancer.lease().is_err() && bench.balancer.key().is_err());
-    assert!(waiting.as_mut().poll(&mut context).is_ready());
-    assert!(bench.balancer.lease().is_ok());
-}
-
-#[test]
-fn one_who_gives_up_lets_the_next_one_have_its_turn() {
-    let bench = Bench::of([KeyConfig::new("test-key").concurrency(1)]);
-    let held = bench.balancer.lease().unwrap();
-    let mut context = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(waits(&bench.balancer));
-    let mut second = pin!(waits(&bench.balancer));
-    assert!(first.as_mut().poll(&mut context).is_pending());
-    assert!(second.as_mut().poll(&mut context).is_pending());
-    held.success();
-    assert!(second.as_mut().poll(&mut context).is_pending(), "it is the other's turn");
-    drop(first);
-    assert!(second.as_mut().poll(&mut context).is_ready());
-}
-
-#[test]
-fn a_reset_wakes_those_who_wait() {
-    let bench = Bench::of([KeyConfig::new("test-key").concurrency(1)]);
-    bench.balancer.report(&"test-key".into(), Verdict::Failure(Failure::status(429).with_retry_after(4 * SECOND)));
-    let woken = thread::scope(|scope| {
-        let waiting = scope.spawn(|| waits_sync(&bench.balancer));
-        while bench.clock.sleepers() == 0 {
-            thread::yield_now();
-        }
-        bench.balancer.reset().unwrap();
-        waiting.join().unwrap()
-    });
-    assert!(woken.is_ok(), "with no time passed");
-}
-
 #[balanced(balancer = pool, retries = 4, backoff = "100ms..400ms")]
 async fn with_pauses(_key: Key, pool: &Balancer, attempts: &AtomicU32) -> Result<(), ApiError> {
     attempts.fetch_add(1, Ordering::Relaxed);
@@ -315,6 +203,19 @@ fn a_retry_waits_for_a_key_that_the_call_has_not_tried_and_holds_nobody_up() {
     assert!(result.is_ok());
     assert_eq!(passed, 6 * SECOND);
     assert_eq!(log.lock()[1], resting);
+}
+
+#[test]
+fn a_retry_waits_for_no_key_that_it_would_not_take() {
+    #[balanced(balancer = pool, retries = 1, wait = "10s")]
+    async fn failing(_key: Key, pool: &Balancer) -> Result<(), ApiError> {
+        Err(ApiError::Throttled(3 * SECOND))
+    }
+    let bench = Bench::new(2);
+    bench.balancer.lease().unwrap().end(Failure::status(429).with_retry_after(60 * SECOND));
+    let (result, passed) = bench.drive(failing(&bench.balancer));
+    assert!(matches!(result, Err(ApiError::Throttled(_))));
+    assert_eq!(passed, Duration::ZERO, "its own key is back in time, the other one is not");
 }
 
 #[balanced(balancer = pool, deadline = "10s")]

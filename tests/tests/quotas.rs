@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use egb::{Balancer, BalancerBuilder, Error, Failure, KeyConfig, KeyState, Limits, ManualClock};
+use egb::{Balancer, BalancerBuilder, Error, Failure, KeyConfig, KeyState, Limits, ManualClock, Reason};
 use egb_tests::eventually;
 
 const MINUTE: Duration = Duration::from_millis(60_180);
@@ -69,6 +69,54 @@ fn a_day_goes_on_after_a_restart_and_ends_at_midnight() {
     drop(balancer);
     ground.clock.advance(Duration::from_secs(11 * 3600));
     assert_eq!(use_up(&open()), 5, "midnight has passed");
+}
+
+#[test]
+fn a_day_ends_at_midnight_of_the_time_zone_that_is_named() {
+    let hour = Duration::from_secs(3600);
+    for (zone, hours) in [("Europe/Berlin", 3), ("UTC", 4), ("America/Los_Angeles", 12)] {
+        // 20:00 UTC.
+        let ground = Ground::new();
+        let balancer = ground.open(|builder| builder.key("test-key-1").rpd(1).time_zone(zone));
+        balancer.lease().unwrap().success();
+        assert_eq!(balancer.lease().unwrap_err().retry_after(), Some(hours * hour), "{zone}");
+        // Without a limit the server says so, and again.
+        let asking = Balancer::builder().key("test-key-1").time_zone(zone).clock(ground.clock.clone()).build().unwrap();
+        for wait in [2, hours.min(4)] {
+            let spent = Failure::status(429).with_reason(Reason::DailyQuota).with_retry_after(2 * hour);
+            asking.report(&"test-key-1".into(), spent);
+            assert_eq!(asking.lease().unwrap_err().retry_after(), Some(wait * hour), "{zone}");
+        }
+    }
+}
+
+#[test]
+fn tokens_that_were_spent_before_a_restart_count_and_so_does_what_calls_spend_on_average() {
+    let ground = Ground::new();
+    let open = || {
+        let limits = Limits::default().with_tpm(500);
+        ground.open(|builder| builder.key("test-key-1").tpm(1_000).scope_limits("model", limits))
+    };
+    let balancer = open();
+    for tokens in [200, 200] {
+        let lease = balancer.checkout().scope("model").lease().unwrap();
+        lease.spent(tokens);
+        lease.success();
+        ground.clock.advance(Duration::from_secs(20));
+    }
+    drop(balancer);
+    let balancer = open();
+    let stats = balancer.stats();
+    assert_eq!((stats.keys[0].tokens_in_minute, stats.keys[0].scopes[0].tokens_in_minute), (Some(400), Some(400)));
+    assert!(balancer.checkout().scope("model").lease().is_err());
+    ground.clock.advance(Duration::from_secs(21));
+    let (first, second) = (balancer.lease().unwrap(), balancer.lease().unwrap());
+    assert_eq!(balancer.stats().keys[0].tokens_in_minute, Some(200 + 2 * 200), "the first 200 are a minute ago");
+    first.success();
+    second.success();
+    drop(balancer);
+    let unlimited = ground.open(|builder| builder.key("test-key-1"));
+    assert_eq!(unlimited.stats().keys[0].tokens_in_minute, None);
 }
 
 #[test]

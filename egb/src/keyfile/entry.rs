@@ -43,8 +43,7 @@ impl<'a> Entry<'a> {
         for attribute in attributes.split(is_white).filter(|text| !text.is_empty()) {
             entry.set(attribute)?;
         }
-        let texts = [entry.label, entry.group];
-        if key.len() >= KEY_IN_LABEL && texts.iter().flatten().any(|text| text.contains(key)) {
+        if [entry.label, entry.group].into_iter().flatten().any(|text| repeats(text, key)) {
             return Err("repeats the key in its label or group, which are printed; choose another name".into());
         }
         Ok(entry)
@@ -77,6 +76,27 @@ impl<'a> Entry<'a> {
         let config = KeyConfig::new(self.key).weight(self.weight).with_limits(self.limits);
         config.with_names(self.label, self.group)
     }
+}
+
+fn repeats(text: &str, key: &str) -> bool {
+    key.len() >= KEY_IN_LABEL && text.contains(key)
+}
+
+/// What is wrong with a label or group that is not from a file.
+#[cfg(feature = "cli")]
+pub(crate) fn check_names(label: Option<&str>, group: Option<&str>, key: &str) -> Result<(), &'static str> {
+    for text in [label, group].into_iter().flatten() {
+        if trim(text).is_empty() {
+            return Err("is empty; name it, or leave it out");
+        }
+        if text.contains(is_invisible) {
+            return Err("holds a control or invisible character; type it anew");
+        }
+        if repeats(text, key) {
+            return Err("repeats the key, and is printed; choose another name");
+        }
+    }
+    Ok(())
 }
 
 /// Splits off the attributes: they begin with the first word after the key that holds a `=`.

@@ -26,6 +26,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::config::KeyConfig;
+#[cfg(feature = "cli")]
+use crate::key::ByFingerprint;
 
 mod chars;
 mod entry;
@@ -35,6 +37,8 @@ mod error;
 mod tests;
 
 pub(crate) use chars::check_key;
+#[cfg(feature = "cli")]
+pub(crate) use entry::check_names;
 pub use error::{BadLine, KeysFileError, KeysFileErrorKind};
 
 use chars::trim;
@@ -63,6 +67,20 @@ pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<KeyConfig>, KeysFil
         }
     }
     list.finish(|| Origin::File(path.to_owned()))
+}
+
+/// The line of each key in a keys file.
+#[cfg(feature = "cli")]
+pub(crate) fn lines_of(path: &Path) -> Result<ByFingerprint<usize>, KeysFileError> {
+    let bytes = read_wiped(path).map_err(|error| KeysFileError::io(path, error))?;
+    let mut known = ByFingerprint::default();
+    for (line, bytes) in (1..).zip(lines(without_bom(&bytes))) {
+        let entry = str::from_utf8(bytes).ok().and_then(|text| Entry::parse(without_comment(text)).ok());
+        if let Some(entry) = entry {
+            known.entry(entry.to_owned().key.fingerprint()).or_insert(line);
+        }
+    }
+    Ok(known)
 }
 
 /// Reads keys from an environment variable: entries separated by commas or line breaks. Bad entries

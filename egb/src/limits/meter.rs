@@ -1,9 +1,11 @@
 //! What one key, or one group of keys, has used in one scope, against all limits of that.
 
+use std::hint::black_box;
+
 use super::day::Day;
 use super::learned::{Learned, Refusal};
 use super::tally::{Group, Tally};
-use super::tokens::Tokens;
+use super::tokens::{Spent, Tokens};
 use super::{Limits, Used};
 use crate::clock::Tick;
 
@@ -43,6 +45,22 @@ impl Meter {
         self.tally.is_none() && self.day.is_none() && self.tokens.is_none()
     }
 
+    #[inline]
+    pub(super) fn bring_near(&self) {
+        black_box((self.limits.rpm, self.learned.is_some(), self.day.is_some(), self.tokens.is_some()));
+        if let Some(tally) = &self.tally {
+            tally.bring_near();
+        }
+    }
+
+    #[inline]
+    pub(super) fn bring_nearer(&self) {
+        if let Some(tally) = &self.tally {
+            tally.bring_nearer();
+        }
+    }
+
+    #[inline]
     pub(super) fn take(&mut self, serial: u64, now: Tick, day_end: impl FnOnce() -> Tick) {
         if self.learns {
             self.tally.get_or_insert_default().record(serial, now);
@@ -67,6 +85,7 @@ impl Meter {
         }
     }
 
+    #[inline]
     pub(super) fn ready_at(&self) -> Tick {
         let minute = self.tally.as_ref().map_or(Tick::ZERO, |tally| match (self.limits.rpm, &self.learned) {
             (Some(rpm), _) => tally.ready_at(rpm.get()),
@@ -77,6 +96,7 @@ impl Meter {
     }
 
     /// As [`ready_at`](Self::ready_at), if there were no learned limit.
+    #[inline]
     fn ready_but_for_what_was_learned(&self) -> Tick {
         let day = match (&self.day, self.limits.rpd) {
             (Some(day), Some(rpd)) => day.ready_at(rpd.get()),
@@ -156,6 +176,7 @@ impl Meter {
     pub(super) fn used(&self, now: Tick) -> Used {
         Used {
             in_minute: self.tally.as_ref().map(|tally| tally.in_minute(now)),
+            peak: self.tally.as_ref().map(Tally::peak),
             today: self.day.map(|day| day.used(now)),
             tokens: self.tokens.as_ref().map(|tokens| tokens.in_window(now)),
             learned_rpm: self.learned(),
@@ -171,7 +192,8 @@ impl Meter {
         let counts = self.limits.rpm.is_some() || self.learned.is_some();
         let mut groups: Vec<Group> = self.tally.iter().filter(|_| counts).flat_map(|tally| tally.recent(now)).collect();
         groups.reverse();
-        Memory { groups, day: self.day.filter(|day| now < day.end), learned: self.learned() }
+        let tokens = self.tokens.as_ref().and_then(|tokens| tokens.memory(now));
+        Memory { groups, day: self.day.filter(|day| now < day.end), learned: self.learned(), tokens }
     }
 
     /// Takes over what is known from before, where a limit counts it and it counts for more.
@@ -187,6 +209,9 @@ impl Meter {
         {
             *day = before;
         }
+        if let (Some(tokens), Some(before)) = (&mut self.tokens, &memory.tokens) {
+            tokens.remember(before);
+        }
         if self.learns {
             self.learned = self.learned.or(memory.learned.map(Learned::restored));
         }
@@ -200,6 +225,7 @@ pub(crate) struct Memory {
     pub(crate) groups: Vec<Group>,
     pub(crate) day: Option<Day>,
     pub(crate) learned: Option<u32>,
+    pub(crate) tokens: Option<Spent>,
 }
 
 impl Memory {

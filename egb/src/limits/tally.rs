@@ -1,6 +1,7 @@
 //! When a key was used lately.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 
 use super::{MINUTE, WINDOW};
 use crate::clock::Tick;
@@ -18,6 +19,8 @@ pub(super) struct Tally {
     groups: VecDeque<Group>,
     /// Uses in all of them.
     total: u32,
+    /// The most uses that a window ever held.
+    peak: u32,
     /// A group that is begun now takes 2 to the power of this many uses.
     scale: u32,
 }
@@ -39,9 +42,29 @@ impl Tally {
         Self { groups, ..Self::default() }
     }
 
+    #[inline]
+    pub(super) fn bring_near(&self) {
+        black_box((self.groups.is_empty(), self.total, self.scale));
+    }
+
+    #[inline]
+    pub(super) fn bring_nearer(&self) {
+        black_box((self.groups.front().map(|group| group.at), self.groups.back().map(|group| group.at)));
+    }
+
+    #[inline]
     pub(super) fn record(&mut self, serial: u64, now: Tick) {
         self.forget(now);
-        self.add(Group { at: now, uses: 1, serial });
+        let is_next = self.groups.back().is_none_or(|newest| {
+            newest.at <= now && newest.serial <= serial && newest.uses >> self.scale > 0
+        });
+        if is_next && self.groups.len() < MAX_GROUPS && self.total < u32::MAX {
+            self.total += 1;
+            self.groups.push_back(Group { at: now, uses: 1, serial });
+        } else {
+            self.add(Group { at: now, uses: 1, serial });
+        }
+        self.peak = self.peak.max(self.total);
     }
 
     /// Uses that were made elsewhere, or before the start. Groups come oldest first.
@@ -77,6 +100,7 @@ impl Tally {
     }
 
     /// Forgets what no window holds.
+    #[inline]
     fn forget(&mut self, now: Tick) {
         while let Some(oldest) = self.groups.front().filter(|oldest| oldest.at.plus(WINDOW) <= now) {
             self.total -= oldest.uses;
@@ -99,8 +123,13 @@ impl Tally {
     }
 
     /// The first instant at which fewer than `limit` uses are in the window.
+    #[inline]
     pub(super) fn ready_at(&self, limit: u32) -> Tick {
-        let Some(mut excess) = self.total.checked_sub(limit) else { return Tick::ZERO };
+        self.total.checked_sub(limit).map_or(Tick::ZERO, |excess| self.without(excess))
+    }
+
+    /// The first instant at which more than `excess` uses have left the window.
+    fn without(&self, mut excess: u32) -> Tick {
         // So many uses, and one more, have to leave.
         for group in &self.groups {
             match excess.checked_sub(group.uses) {
@@ -114,6 +143,11 @@ impl Tally {
     /// Uses in the minute before `now`.
     pub(super) fn in_minute(&self, now: Tick) -> u32 {
         self.recent(now).map(|group| group.uses).sum()
+    }
+
+    /// The most uses that a minute held.
+    pub(super) fn peak(&self) -> u32 {
+        self.peak
     }
 
     /// When this checkout was, if it is among the uses.

@@ -260,6 +260,21 @@ fn a_call_that_is_larger_than_the_limit_gets_an_empty_minute() {
 }
 
 #[test]
+fn spending_beyond_all_numbers_blocks_no_key_for_longer_than_a_minute() {
+    let mut bench = Bench::new(Limits::default().with_tpm(1_000));
+    for millis in 0..3 {
+        bench.take(at(millis), || at(0));
+        bench.budget.spent(ALL, bench.serial, u64::MAX);
+    }
+    bench.budget.spent_last(bench.serial, u64::MAX, at(3));
+    let later = at(10 + WINDOW_MILLIS);
+    assert_eq!(bench.ready_at(later), later);
+    bench.take(later, || at(0));
+    bench.budget.spent(ALL, bench.serial, 1);
+    assert_eq!(bench.budget.used(later).tokens, Some(1));
+}
+
+#[test]
 fn tokens_without_a_checkout_go_to_the_last_call_that_has_not_said_so() {
     let mut bench = Bench::new(Limits::default().with_tpm(1_000));
     bench.scopes = vec![(1, Limits::default().with_tpm(500))];

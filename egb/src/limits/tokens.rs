@@ -8,6 +8,9 @@ use crate::clock::Tick;
 /// Calls that are kept apart; of more, the oldest are added up.
 const MAX_CALLS: usize = 4096;
 
+/// No call counts for more, which is above any limit: a number that a server made up must not go beyond all bounds.
+const MOST: u64 = u32::MAX as u64;
+
 /// What calls of the last minute spent.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
@@ -16,6 +19,15 @@ pub(super) struct Tokens {
     total: u64,
     /// What a call spends on average: a moving average of those that said so.
     average: Option<f64>,
+}
+
+/// What outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// What a call spends on average.
+    pub(crate) average: u64,
+    /// Oldest first.
+    pub(crate) calls: Vec<(Tick, u64)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,13 +55,13 @@ impl Tokens {
     }
 
     fn push(&mut self, call: Call) {
-        self.total = self.total.saturating_add(call.tokens);
+        self.total += call.tokens;
         self.calls.push_back(call);
         if self.calls.len() > MAX_CALLS
             && let Some(oldest) = self.calls.pop_front()
             && let Some(next) = self.calls.front_mut()
         {
-            next.tokens = next.tokens.saturating_add(oldest.tokens);
+            next.tokens += oldest.tokens;
         }
     }
 
@@ -63,9 +75,10 @@ impl Tokens {
     /// A checkout says what it spent, perhaps for the second time: the last word counts.
     /// One that is no longer known of began too long ago to count.
     pub(super) fn correct(&mut self, serial: u64, spent: u64) {
+        let spent = spent.min(MOST);
         let place = self.calls.partition_point(|call| call.serial < serial);
         if let Some(call) = self.calls.get_mut(place).filter(|call| call.serial == serial) {
-            self.total = (self.total - call.tokens).saturating_add(spent);
+            self.total = self.total - call.tokens + spent;
             (call.tokens, call.is_known) = (spent, true);
         }
         self.learn(spent);
@@ -78,6 +91,7 @@ impl Tokens {
 
     /// A call of which nothing was known.
     pub(super) fn add(&mut self, serial: u64, spent: u64, now: Tick) {
+        let spent = spent.min(MOST);
         self.push(Call { at: now, serial, tokens: spent, is_known: true });
         self.learn(spent);
     }
@@ -104,6 +118,27 @@ impl Tokens {
             ready = call.at.plus(WINDOW);
         }
         ready
+    }
+
+    /// What a restart has to know; `None` when nothing was spent.
+    pub(super) fn memory(&self, now: Tick) -> Option<Spent> {
+        let counts = |call: &&Call| call.at.plus(WINDOW) > now && call.tokens > 0;
+        let calls: Vec<_> = self.calls.iter().filter(counts).map(|call| (call.at, call.tokens)).collect();
+        let average = self.estimate();
+        (average > 0 || !calls.is_empty()).then_some(Spent { average, calls })
+    }
+
+    /// Takes over what was spent before.
+    pub(super) fn remember(&mut self, spent: &Spent) {
+        let first = self.calls.front().map_or(Tick(u64::MAX), |call| call.at);
+        for &(at, tokens) in spent.calls.iter().rev().take(MAX_CALLS.saturating_sub(self.calls.len())) {
+            // A damaged database may hold any number.
+            let tokens = tokens.min(MOST);
+            self.total += tokens;
+            self.calls.push_front(Call { at: at.min(first), serial: 0, tokens, is_known: true });
+        }
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        self.average.get_or_insert(spent.average.min(MOST) as f64);
     }
 
     /// Tokens of the window that ends at `now`.

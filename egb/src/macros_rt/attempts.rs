@@ -44,11 +44,11 @@ pub fn next_async(call: impl Running, verdict: &Verdict, pace: Pace) -> NextAtte
 
 /// What an attempt says of its key when those before are remembered: a server that fails two keys of one call
 /// in the same way fails the request.
-fn on_reflection(call: &impl Running, verdict: &Verdict) -> Verdict {
+pub(super) fn on_reflection(call: &impl Running, verdict: &Verdict) -> Verdict {
     match verdict {
         Verdict::Failure(failure)
             if let Some(status) = server_error(failure)
-                && call.held().last_server_error() == Some(status) =>
+                && call.held().has_met(status) =>
         {
             Verdict::Failure(failure.clone().with_reason(Reason::Request))
         }
@@ -56,7 +56,7 @@ fn on_reflection(call: &impl Running, verdict: &Verdict) -> Verdict {
     }
 }
 
-fn server_error(failure: &Failure) -> Option<u16> {
+pub(super) fn server_error(failure: &Failure) -> Option<u16> {
     failure.status_code().filter(|_| failure.reason() == Reason::Server)
 }
 
@@ -203,7 +203,7 @@ impl Plan {
             return None;
         }
         let mut tried = held.tried();
-        tried.server_error = server_error(failure);
+        tried.server_errors.extend(server_error(failure));
         if tried.attempts > pace.retries {
             return None;
         }

@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use super::attempts::{Pace, next_async};
+use super::attempts::{Pace, next_async, on_reflection, server_error};
 use crate::clock::Sleep;
 use crate::context;
 use crate::error::Error;
@@ -106,12 +106,14 @@ where
         }
     });
     let ((call, output, verdict), was_first) = either.await?;
-    if !matches!(verdict, Verdict::Failure(_)) {
+    let Verdict::Failure(failure) = &verdict else {
         return Ok((call, output, verdict));
-    }
+    };
     // The other one may do better.
-    let tried = call.held().tried();
-    if let Some(ack) = call.settle(&verdict).into_ack() {
+    let mut tried = call.held().tried();
+    tried.server_errors.extend(server_error(failure));
+    let reflected = on_reflection(&call, &verdict);
+    if let Some(ack) = call.settle(&reflected).into_ack() {
         ack.await;
     }
     let (call, output, verdict) =

@@ -53,7 +53,8 @@ impl StatusCode for Infallible {
     }
 }
 
-/// An I/O error is the network's, unless it wraps an error that knows better.
+/// An I/O error is the network's, unless it wraps an error that knows better, or is one that only files of this host
+/// have: then it is the request's fault.
 impl StatusCode for io::Error {
     fn status_code(&self) -> Option<u16> {
         self.get_ref().and_then(|inner| in_chain(inner)?.status_code())
@@ -63,7 +64,20 @@ impl StatusCode for io::Error {
     }
     fn reason(&self) -> Option<Reason> {
         let wrapped = self.get_ref().and_then(|inner| in_chain(inner));
-        wrapped.map_or(Some(Reason::Network), StatusCode::reason)
+        wrapped.map_or_else(|| Some(by_kind(self.kind())), StatusCode::reason)
+    }
+}
+
+/// Connections have none of these. `PermissionDenied` and `InvalidData` may be a firewall's and a certificate's.
+fn by_kind(kind: io::ErrorKind) -> Reason {
+    use io::ErrorKind::{
+        AlreadyExists, DirectoryNotEmpty, InvalidInput, IsADirectory, NotADirectory, NotFound, OutOfMemory,
+        ReadOnlyFilesystem, StorageFull, Unsupported,
+    };
+    match kind {
+        NotFound | AlreadyExists | NotADirectory | IsADirectory | DirectoryNotEmpty | ReadOnlyFilesystem
+        | StorageFull | InvalidInput | Unsupported | OutOfMemory => Reason::Request,
+        _ => Reason::Network,
     }
 }
 
@@ -146,5 +160,118 @@ impl<B> StatusCode for http::Response<B> {
     }
     fn retry_after(&self) -> Option<Duration> {
         super::http_error::retry_after(self.headers())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use io::ErrorKind;
+
+    use super::*;
+    use crate::outcome::{HttpError, Verdict};
+
+    fn http_error() -> HttpError {
+        let body = r#"{"error": {"status": "X", "details": [{"reason": "API_KEY_INVALID"}]}}"#;
+        HttpError::new(400, body)
+    }
+
+    fn throttled() -> HttpError {
+        HttpError::from_parts(429, [("retry-after", "7")], "")
+    }
+
+    /// Status, reason and seconds to wait.
+    fn said(error: &impl StatusCode) -> (Option<u16>, Option<Reason>, Option<u64>) {
+        (error.status_code(), error.reason(), error.retry_after().map(|wait| wait.as_secs()))
+    }
+
+    const THROTTLED: (Option<u16>, Option<Reason>, Option<u64>) = (Some(429), Some(Reason::RateLimited), Some(7));
+
+    /// An error of the program's own around another.
+    #[derive(Debug)]
+    struct Around(Box<dyn StdError + Send + Sync>);
+
+    impl std::fmt::Display for Around {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("the call failed")
+        }
+    }
+
+    impl StdError for Around {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    #[test]
+    fn pointers_say_what_they_point_to() {
+        assert_eq!(said(&&throttled()), THROTTLED);
+        assert_eq!(said(&Box::new(throttled())), THROTTLED);
+        assert_eq!(said(&Arc::new(throttled())), THROTTLED);
+        assert_eq!(said(&Rc::new(throttled())), THROTTLED);
+    }
+
+    #[test]
+    fn boxed_errors_are_looked_through_to_one_that_is_known() {
+        let shared: Box<dyn StdError + Send + Sync> = Box::new(Around(Box::new(Around(throttled().into()))));
+        assert_eq!(said(&shared), THROTTLED);
+        let local: Box<dyn StdError> = Box::new(Around(throttled().into()));
+        assert_eq!(said(&local), THROTTLED);
+        let unknown: Box<dyn StdError> = "anything".into();
+        assert_eq!(said(&unknown), (None, None, None));
+        let balancer: Box<dyn StdError> = Box::new(Around(Box::new(crate::Error::DeadlineExceeded)));
+        assert_eq!(Verdict::error(&balancer), Verdict::Neutral);
+        let broken: Box<dyn StdError> = Box::new(Around(io::Error::from(ErrorKind::BrokenPipe).into()));
+        assert_eq!(said(&broken), (None, Some(Reason::Network), None));
+        #[cfg(feature = "anyhow")]
+        assert_eq!(said(&anyhow::Error::from(throttled()).context("the call failed")), THROTTLED);
+    }
+
+    #[test]
+    fn an_io_error_is_the_networks_unless_it_knows_better() {
+        for kind in [
+            ErrorKind::ConnectionRefused,
+            ErrorKind::ConnectionReset,
+            ErrorKind::TimedOut,
+            ErrorKind::UnexpectedEof,
+            ErrorKind::BrokenPipe,
+            ErrorKind::HostUnreachable,
+            ErrorKind::PermissionDenied,
+            ErrorKind::InvalidData,
+            ErrorKind::Other,
+        ] {
+            assert_eq!(said(&io::Error::from(kind)), (None, Some(Reason::Network), None), "{kind}");
+        }
+        assert_eq!(said(&io::Error::other(throttled())), THROTTLED);
+        assert_eq!(said(&io::Error::other(Around(throttled().into()))), THROTTLED);
+        assert_eq!(said(&io::Error::other(http_error())).1, Some(Reason::InvalidKey));
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_is_no_keys_fault() {
+        for kind in [
+            ErrorKind::NotFound,
+            ErrorKind::AlreadyExists,
+            ErrorKind::NotADirectory,
+            ErrorKind::IsADirectory,
+            ErrorKind::DirectoryNotEmpty,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::StorageFull,
+            ErrorKind::InvalidInput,
+            ErrorKind::Unsupported,
+            ErrorKind::OutOfMemory,
+        ] {
+            assert_eq!(said(&io::Error::from(kind)), (None, Some(Reason::Request), None), "{kind}");
+        }
+        let missing = std::fs::File::open("/no/such/file").unwrap_err();
+        assert!(!missing.reason().unwrap().is_retryable());
+    }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn an_http_response_is_judged_by_status_and_headers() {
+        assert_eq!(said(&http::StatusCode::FORBIDDEN), (Some(403), None, None));
+        let response = http::Response::builder().status(429).header("retry-after", "7").body(()).unwrap();
+        assert_eq!(said(&response), (Some(429), None, Some(7)));
+        assert!(matches!(Verdict::ok(&response), Verdict::Failure(_)));
     }
 }

@@ -1,13 +1,15 @@
 //! [`HttpError`]: a ready error for an HTTP API that answered with one. What the answer means is read
 //! in `provider`; this is what is kept of it, without keys.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 pub(super) use super::provider::READ_AT_MOST;
-use super::provider::{self, Answer, Headers, Reading, cut, redact};
+use super::provider::{self, Answer, Headers, REDACTED, Reading, cut, redact};
 use super::{Reason, StatusCode};
-use crate::clock;
+use crate::key::Key;
+use crate::{clock, context};
 
 const KEPT_OF_BODY: usize = 4 * 1024;
 /// In characters.
@@ -105,6 +107,7 @@ impl HttpError {
 
     pub(super) fn read(status: u16, headers: &Headers, body: &[u8], now: SystemTime) -> Self {
         let start = String::from_utf8_lossy(&body[..body.len().min(READ_AT_MOST)]);
+        let start = without(&context::all_held_keys(), start);
         let Answer { reading, server, code, message } = provider::read(status, headers, &start, now);
         // A body that was cut at the limit may end in half a key.
         let whole = if body.len() > READ_AT_MOST { cut(&start, start.len() - 1) } else { &start };
@@ -177,6 +180,18 @@ impl<H: Header> Header for &H {
     fn value(&self) -> &[u8] {
         (**self).value()
     }
+}
+
+/// Without the keys of the call in which the answer came, whatever they look like.
+fn without<'a>(keys: &[Key], mut text: Cow<'a, str>) -> Cow<'a, str> {
+    /// Shorter ones are words.
+    const SHORTEST: usize = 8;
+    for secret in keys.iter().map(Key::expose_secret) {
+        if secret.len() >= SHORTEST && text.contains(secret) {
+            text = text.replace(secret, REDACTED).into();
+        }
+    }
+    text
 }
 
 /// Without line breaks and control characters, which would let a server write into logs and terminals.

@@ -201,6 +201,7 @@ fn a_later_cooldown_never_shortens_an_earlier_one() {
 fn a_server_that_asks_for_years_gets_a_month() {
     let health = after(&[Verdict::Failure(Failure::status(429).with_retry_after(Duration::MAX))]);
     assert_eq!(wait(&health), LONGEST_WAIT);
+    assert_eq!(LONGEST_WAIT, 32 * 24 * HOUR);
 }
 
 #[test]
@@ -215,6 +216,17 @@ fn calls_that_fail_together_count_as_one_failure_of_the_key() {
     let longer = Failure::status(429).with_retry_after(HOUR);
     assert_eq!(wait(&Policy::default().next_late(&first, &longer, now())), HOUR);
     assert!(Policy::default().next_late(&first, &Failure::status(401), now()).is_disabled());
+    // What no rule is for changes nothing, but in the classic policy, which knows no calls that fail together.
+    assert_eq!(Policy::default().next_late(&first, &Failure::status(400), now()).effective, first.effective);
+    let late = Policy::classic().next_late(&first, &Failure::status(429), now());
+    assert_eq!(late.effective, first.effective * 0.8);
+}
+
+#[test]
+fn the_share_of_a_stored_health_is_cut_to_the_weight_by_all_but_the_classic_policy() {
+    let grown = || Health { effective: 10.0, ..Health::new(2.0) };
+    assert_eq!(Policy::default().bounded(grown()).effective, 2.0);
+    assert_eq!(Policy::classic().bounded(grown()).effective, 10.0);
 }
 
 #[test]
@@ -224,6 +236,7 @@ fn a_reset_gives_the_full_share_back_and_keeps_the_count_of_errors() {
     assert_eq!(reset.effective_weight(), 1.0);
     assert!(!reset.is_disabled());
     assert_eq!((reset.cooldown_until(), reset.consecutive_errors(), reset.error_count()), (None, 0, 3));
+    assert_eq!(reset.last_failure().map(|failure| failure.status), Some(Some(401)), "it is shown still");
 }
 
 fn any_verdict() -> impl Strategy<Value = Verdict> {

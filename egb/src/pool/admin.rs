@@ -1,28 +1,30 @@
 //! What operators do to a pool: fill it, reload it, reset, enable and disable keys, look at it.
 
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::AtomicBool;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::sync::{Mutex, RwLock};
+use crate::sync::{Apart, Mutex, RwLock};
 
 use thin_vec::ThinVec;
 
 use super::added::{Added, Origin};
 use super::condition::{Condition, Scoped};
 use super::entry::{Entry, Remains};
-use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE};
 use super::quota::{Groups, Quotas};
 use super::sessions::Sessions;
+use super::slot::Slot;
 use super::state::State;
 use super::{Effect, Pool};
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
 use crate::events::{Bus, EventKind};
 use crate::health::Health;
+#[cfg(feature = "cli")]
+use crate::key::Key;
 use crate::key::{ByFingerprint, Fingerprint};
 use crate::limits::{Budget, Limits};
 use crate::policy::Policy;
@@ -48,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) defaults: Limits,
     /// Sessions that are remembered; `None` goes by the number of keys.
     pub(crate) cache_size: Option<usize>,
+    /// Whether what is used of limits is for others to write.
+    pub(crate) is_bystander: bool,
 }
 
 /// What a reload changed.
@@ -73,7 +77,7 @@ impl Pool {
         timeline: Timeline,
         journaled: bool,
     ) -> Self {
-        let Settings { policy, seed, scope_limits, learn, usage, added, defaults, cache_size } = settings;
+        let Settings { policy, seed, scope_limits, learn, usage, added, defaults, cache_size, is_bystander } = settings;
         let mut records = records;
         records.sort_unstable_by_key(|record| record.fingerprint);
         let mut unclaimed: ByFingerprint<Vec<Usage>> = ByFingerprint::default();
@@ -103,12 +107,13 @@ impl Pool {
             policy,
             timeline,
             journaled,
+            is_bystander,
             seed,
             scopes: RwLock::default(),
             has_too_many_scopes: AtomicBool::new(false),
             is_failing: AtomicBool::new(false),
             bus: Bus::default(),
-            state: Mutex::new(state),
+            state: Apart(Mutex::new(state)),
         };
         pool.locked(|state| {
             for (name, limits) in scope_limits {
@@ -166,9 +171,17 @@ impl Pool {
 
     /// Where the key of that name comes from.
     pub(crate) fn origin(&self, fingerprint: Fingerprint) -> Option<Origin> {
-        let state = self.state.lock();
+        let state = self.state.0.lock();
         let is_known = state.index.contains_key(&fingerprint);
         is_known.then(|| if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
+    }
+
+    /// The key of that name.
+    #[cfg(feature = "cli")]
+    pub(crate) fn key(&self, fingerprint: Fingerprint) -> Option<Key> {
+        let state = self.state.0.lock();
+        let id = *state.index.get(&fingerprint)?;
+        Some(state.entry(id).slot.key.clone())
     }
 
     /// Removes the keys of some slots, and adds keys or gives them other settings.
@@ -326,10 +339,13 @@ impl Pool {
         let Some(mut entry) = state.entries[id as usize].take() else { return };
         let fingerprint = entry.slot.key.fingerprint();
         // Before its changes are taken: a call that ends now finds this, or is among them.
-        entry.slot.departed.store(true, Ordering::SeqCst);
+        entry.slot.depart();
         state.index.remove(&fingerprint);
-        for lane in &mut state.lanes {
+        let State { lanes, woken, .. } = state;
+        for lane in lanes {
             lane.schedule.remove(id);
+            // Who waits for it waits in vain.
+            lane.call(woken);
         }
         state.vacant.push(id);
         state.disabled -= usize::from(entry.main.health.disabled);
@@ -398,6 +414,16 @@ impl Pool {
         })
     }
 
+    /// As [`reset`](Self::reset), of one key. `None` when it is not in the pool.
+    #[cfg(feature = "cli")]
+    pub(crate) fn reset_key(&self, fingerprint: Fingerprint) -> Option<Effect> {
+        let now = self.now();
+        self.locked(|state| {
+            let id = *state.index.get(&fingerprint)?;
+            Some(self.intervene(state, id, now, Policy::reset))
+        })
+    }
+
     /// Puts a key back in use, or takes it out. `None` when it is not in the pool.
     pub(crate) fn set_enabled(&self, fingerprint: Fingerprint, enable: bool) -> Option<Effect> {
         let now = self.now();
@@ -450,7 +476,7 @@ impl Pool {
         let now = self.now();
         let mut keys = Vec::new();
         for start in (0..).step_by(ROWS_AT_ONCE) {
-            let state = self.state.lock();
+            let state = self.state.0.lock();
             let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
             keys.extend(rows.map(|entry| (entry.position, entry.row(&state, &self.timeline, wall, now))));
             if start + ROWS_AT_ONCE >= state.entries.len() {
@@ -459,7 +485,7 @@ impl Pool {
         }
         // Slots are used again; the order of the keys is that in which they were given.
         keys.sort_by_key(|&(position, _)| position);
-        let sessions = self.state.lock().sessions.stats();
+        let sessions = self.state.0.lock().sessions.stats();
         Stats { keys: keys.into_iter().map(|(_, row)| row).collect(), sessions }
     }
 }

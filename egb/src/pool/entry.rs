@@ -1,15 +1,15 @@
 //! One key in the pool: all that is known of it, behind the pool's lock.
 
-use crate::sync::atomic::Ordering;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use thin_vec::ThinVec;
 
 use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
-use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::quota::{GroupId, Quota, Quotas};
+use super::slot::Slot;
 use super::state::State;
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
@@ -20,34 +20,37 @@ use crate::policy::Policy;
 use crate::stats::{KeyState, KeyStats, ScopeStats};
 use crate::store::{Counters, Record};
 
+/// In the order in which it is written, as a large pool is not in the processor's cache: what a checkout reads comes
+/// first and lies together.
+#[repr(C)]
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
+    /// What it used of its limits, if it is in no group.
+    pub(super) budget: Budget,
+    pub(super) group: Option<GroupId>,
+    /// For the calls of some scopes, beside `main`.
+    pub(super) scoped: ThinVec<Scoped>,
+    /// `Tick::ZERO` is never.
+    pub(super) last_used: Tick,
+    /// Not yet handed to the writer.
+    pub(super) pending: Counters,
+    pub(super) config: KeyConfig,
+    /// For all calls.
+    pub(super) main: Condition,
     /// Its place among the keys as given.
     pub(super) position: u32,
     /// Running calls that began before the key was removed and put back.
     pub(super) inherited: u32,
-    pub(super) config: KeyConfig,
-    pub(super) group: Option<GroupId>,
-    /// What it used of its limits, if it is in no group.
-    pub(super) budget: Budget,
     /// Whether calls have to report their end under the lock, for the sake of a limit.
     pub(super) watched: bool,
-    /// For all calls.
-    pub(super) main: Condition,
-    /// For the calls of some scopes, beside that.
-    pub(super) scoped: ThinVec<Scoped>,
     /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
     pub(super) epoch: u64,
-    /// `Tick::ZERO` is never.
-    pub(super) last_used: Tick,
     /// Before this process began, where ticks do not reach: microseconds since 1970 by the wall clock, 0 is never.
     pub(super) used_before: u64,
     /// Of keys that were fetched in auto-success mode.
     pub(super) auto: Option<Box<Auto>>,
     /// On disk, by all processes, or handed to the writer.
     pub(super) stored: Counters,
-    /// Not yet handed to the writer.
-    pub(super) pending: Counters,
 }
 
 /// What stays of a key that was removed: its running calls, and what it used of its limits.
@@ -60,7 +63,7 @@ pub(super) struct Remains {
 impl Remains {
     /// Whether they would matter if the key came back.
     pub(super) fn matter(&self, now: Tick) -> bool {
-        let runs = self.slot.as_ref().is_some_and(|slot| slot.in_flight.load(Ordering::SeqCst) > 0);
+        let runs = self.slot.as_ref().is_some_and(|slot| slot.running() > 0);
         runs || self.budget.is_used(now)
     }
 }
@@ -108,10 +111,20 @@ impl Auto {
 }
 
 impl Entry {
+    /// Reads of the entry what a checkout will read.
+    #[inline]
+    pub(super) fn bring_near(&self) {
+        black_box((
+            self.pending.begun,
+            self.config.limits.concurrency,
+            self.main.probe.is_some(),
+            self.main.is_struck(),
+        ));
+    }
+
     pub(super) fn refresh_serene(&self, policy: &Policy) {
         let serene = self.scoped.is_empty() && !self.watched && self.main.is_serene(policy);
-        // In one order with `in_flight`: a call that ends must see this, or be seen to have ended.
-        self.slot.serene.store(serene, Ordering::SeqCst);
+        self.slot.set_serene(serene);
     }
 
     /// No success is implied by the fetches so far.
@@ -122,10 +135,12 @@ impl Entry {
     }
 
     /// The condition for the calls of a scope alone, if it is anything but full health.
+    #[inline]
     pub(super) fn within(&self, scope: ScopeId) -> Option<&Condition> {
         self.scoped.iter().find(|scoped| scoped.scope == scope).map(|scoped| &scoped.condition)
     }
 
+    #[inline]
     pub(super) fn within_mut(&mut self, scope: ScopeId) -> Option<&mut Scoped> {
         self.scoped.iter_mut().find(|scoped| scoped.scope == scope)
     }
@@ -232,8 +247,8 @@ impl Entry {
 
     pub(super) fn new(slot: Slot, position: u32, config: KeyConfig, group: Option<GroupId>, remains: Remains) -> Self {
         let Remains { slot: earlier, budget } = remains;
-        let inherited = earlier.map_or(0, |earlier| earlier.in_flight.load(Ordering::SeqCst));
-        slot.in_flight.store(inherited, Ordering::SeqCst);
+        let inherited = earlier.map_or(0, |earlier| earlier.running());
+        slot.inherit(inherited);
         Self {
             slot: Arc::new(slot),
             position,
@@ -264,16 +279,22 @@ impl Entry {
         self.used_before = record.state.last_used.map_or(0, micros);
     }
 
+    /// Another process used it.
+    pub(super) fn saw_use(&mut self, record: &Record) {
+        self.used_before = self.used_before.max(record.state.last_used.map_or(0, micros));
+    }
+
     /// Goes on in a new slot, which the pool's other members do not know: calls that hold the old one settle
     /// with its heir.
     pub(super) fn move_to(&mut self, slot: Slot) {
         let old = std::mem::replace(&mut self.slot, Arc::new(slot));
-        old.departed.store(true, Ordering::SeqCst);
-        let running = old.in_flight.load(Ordering::SeqCst);
-        self.inherited = running;
-        self.slot.in_flight.store(running, Ordering::SeqCst);
-        self.slot.dirty.store(old.dirty.load(Ordering::SeqCst), Ordering::SeqCst);
-        self.pending.successes += i64::from(old.quiet_successes.swap(0, Ordering::SeqCst));
+        old.depart();
+        self.inherited = old.running();
+        self.slot.inherit(self.inherited);
+        if old.is_dirty() {
+            self.slot.set_dirty();
+        }
+        self.pending.successes += old.take_successes();
     }
 
     pub(super) fn row(&self, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
@@ -281,7 +302,7 @@ impl Entry {
         let used = quota.budget.used(now);
         let mut counters = self.stored;
         counters.add(&self.pending);
-        counters.successes = counters.successes.saturating_add(self.slot.quiet_successes.load(Ordering::SeqCst).into());
+        counters.successes = counters.successes.saturating_add(self.slot.successes());
         KeyStats {
             masked: self.slot.key.masked(),
             fingerprint: self.slot.key.fingerprint(),
@@ -293,6 +314,7 @@ impl Entry {
             limits: quota.limits,
             learned_rpm: used.learned_rpm,
             used_in_minute: used.in_minute,
+            peak_in_minute: used.peak,
             used_today: used.today,
             tokens_in_minute: used.tokens,
             calls: unsigned(counters.calls),
@@ -300,7 +322,7 @@ impl Entry {
             successes: unsigned(counters.successes),
             failures: unsigned(counters.failures),
             throttled: unsigned(counters.throttled),
-            in_flight: self.slot.in_flight.load(Ordering::Relaxed),
+            in_flight: self.slot.running(),
             last_used: self.last_used(wall),
         }
     }
@@ -323,6 +345,7 @@ impl Entry {
                 limits,
                 learned_rpm: used.learned_rpm,
                 used_in_minute: used.in_minute,
+                peak_in_minute: used.peak,
                 used_today: used.today,
                 tokens_in_minute: used.tokens,
             })

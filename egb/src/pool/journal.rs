@@ -1,6 +1,5 @@
 //! The pool's side of the writer: hands changes out, takes them back, takes over those of others.
 
-use crate::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +11,9 @@ use super::state::{OCCUPIED, State};
 use crate::clock::{Tick, Wall};
 use crate::config::KeyConfig;
 use crate::health::{Health, LastFailure};
-use crate::limits::{Day, Group, Memory};
+use crate::limits::{Day, Group, Memory, Spent};
 use crate::schedule::SlotId;
-use crate::store::{Change, Counters, Journal, Record, SharedState, Usage};
+use crate::store::{Change, Counters, Journal, Record, SharedState, SpentTokens, Usage};
 
 /// Changes looked up under one hold of the lock.
 const AT_ONCE: usize = 256;
@@ -23,7 +22,7 @@ impl Journal for Pool {
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
         let wall = self.timeline.wall();
         let time = self.timeline.time_of(self.now());
-        let mut state = self.state.lock();
+        let mut state = self.state.0.lock();
         let state = &mut *state;
         let farewells = state.farewells.len().min(max);
         batch.extend(state.farewells.drain(..farewells));
@@ -31,7 +30,7 @@ impl Journal for Pool {
             let Some(id) = state.dirty.pop() else { break };
             // The key may have been removed since, and its slot be another's.
             let Some(entry) = state.entries[id as usize].as_ref() else { continue };
-            if entry.slot.dirty.load(Ordering::SeqCst) {
+            if entry.slot.is_dirty() {
                 let usage = self.usage(state, entry, wall);
                 let entry = state.entries[id as usize].as_mut().expect(OCCUPIED);
                 entry.take_changes(&state.lanes, wall, usage, batch);
@@ -68,7 +67,7 @@ impl Journal for Pool {
     fn rewrite(&self) {
         let mut first = 0;
         loop {
-            let mut state = self.state.lock();
+            let mut state = self.state.0.lock();
             let slots = state.entries.len();
             for slot in first..slots.min(first + AT_ONCE) {
                 let Some(entry) = state.entries[slot].as_mut() else { continue };
@@ -124,7 +123,12 @@ impl Pool {
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
         let before = entry.main.health.clone();
         let was_disabled = before.disabled;
-        if record.state.epoch > entry.epoch {
+        // Who uses no key has no view of its own.
+        let is_followed = self.is_bystander && record.state.epoch == entry.epoch && !entry.main.changed;
+        if self.is_bystander {
+            entry.saw_use(record);
+        }
+        if record.state.epoch > entry.epoch || is_followed {
             entry.epoch = record.state.epoch;
             let ours = entry.main.changed.then(|| entry.main.health.clone());
             let mut health = theirs;
@@ -142,8 +146,10 @@ impl Pool {
             entry.main.set_health(health);
             entry.main.changed = changed;
             entry.main.stored_until = raw;
-            // They were reset with it; what was not is on its way.
-            entry.scoped.clear();
+            if !is_followed {
+                // They were reset with it; what was not is on its way.
+                entry.scoped.clear();
+            }
         } else if record.state.epoch == entry.epoch {
             entry.main.join_cooldown(raw, &theirs, serial);
             entry.main.health.disabled |= theirs.disabled;
@@ -171,16 +177,23 @@ impl Pool {
 
     /// What was used of the limits of a key or its group, in the form to store.
     pub(super) fn usage(&self, state: &State, entry: &Entry, wall: Wall) -> Vec<Usage> {
+        if self.is_bystander {
+            return Vec::new();
+        }
         let holder = state.groups.holder(entry);
         let wall_of = |tick| wall.wall_of(self.timeline.time_of(tick));
         let memories = state.groups.quota(entry).budget.memories(self.now());
         let kept = memories.into_iter().filter(|(_, memory)| !memory.is_empty());
-        kept.map(|(scope, Memory { groups, day, learned })| Usage {
+        kept.map(|(scope, Memory { groups, day, learned, tokens })| Usage {
             holder,
             scope: (scope != NO_SCOPE).then(|| Arc::clone(&state.lane(scope).name)),
             uses: groups.into_iter().map(|group| (wall_of(group.at), group.uses)).collect(),
             day: day.map(|day| (wall_of(day.end), day.used)),
             learned,
+            tokens: tokens.map(|Spent { average, calls }| SpentTokens {
+                average,
+                calls: calls.into_iter().map(|(at, tokens)| (wall_of(at), tokens)).collect(),
+            }),
         })
         .collect()
     }
@@ -200,6 +213,10 @@ impl Pool {
                 groups: usage.uses.into_iter().map(group).collect(),
                 day: usage.day.map(day),
                 learned: usage.learned,
+                tokens: usage.tokens.map(|SpentTokens { average, calls }| Spent {
+                    average,
+                    calls: calls.into_iter().map(|(at, tokens)| (tick_of(at).min(now), tokens)).collect(),
+                }),
             };
             state.with_budget(id, |budget, allowance| budget.remember(allowance, scope, &memory));
         }
@@ -239,10 +256,8 @@ impl Pool {
 impl Entry {
     /// Everything that happened since the last call, in the form to store.
     pub(super) fn take_changes(&mut self, lanes: &[Lane], wall: Wall, usage: Vec<Usage>, changes: &mut Vec<Change>) {
-        // In this order, so that a success counted meanwhile finds either its count or the mark gone.
-        self.slot.dirty.store(false, Ordering::SeqCst);
         let mut added = std::mem::take(&mut self.pending);
-        added.successes += i64::from(self.slot.quiet_successes.swap(0, Ordering::SeqCst));
+        added.successes += self.slot.take_successes();
         self.stored.add(&added);
         self.heal_store(wall);
         let (fingerprint, epoch, last_used) = (self.slot.key.fingerprint(), self.epoch, self.last_used(wall));

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::Wanted;
 use super::quota::Probes;
 use super::weather::Weather;
-use crate::schedule::Schedule;
+use crate::clock::Tick;
+use crate::schedule::{Schedule, SlotId};
 
 /// The number of a lane.
 pub(crate) type ScopeId = u32;
@@ -35,8 +37,67 @@ impl Lane {
     }
 
     /// Whether all keys that are free belong to those who wait for them.
+    #[inline]
     pub(super) fn is_spoken_for(&self) -> bool {
-        !self.queue.in_line.is_empty() && self.queue.in_line.len() >= self.schedule.queued_len()
+        self.queue.wanted > 0 && self.queue.wanted >= self.schedule.queued_len()
+    }
+
+    /// Whether it is the turn of this caller; without a ticket, of one who comes now.
+    pub(super) fn is_turn(&self, choosy: bool, ticket: Option<Ticket>, now: Tick) -> bool {
+        let Self { schedule, queue, .. } = self;
+        if queue.side(choosy).is_empty() || ticket.is_some_and(|ticket| queue.is_first(ticket)) {
+            return true;
+        }
+        // What comes back by now is for the first to look at.
+        choosy
+            && schedule.next_due().is_none_or(|due| due > now)
+            && queue.called.is_none_or(|called| ticket.is_some_and(|ticket| ticket.number <= called))
+    }
+
+    /// A key came free, or the pool changed: those whose turn it is are to look, be it only for when to look next.
+    pub(super) fn call(&mut self, woken: &mut Vec<Waker>) {
+        woken.extend(self.queue.firsts().map(|first| first.waker.clone()));
+        if !self.queue.choosy.is_empty() {
+            self.call_choosy(0, woken);
+        }
+    }
+
+    /// A caller looked in vain; the key that it was woken for may do for another.
+    pub(super) fn looked(&mut self, ticket: Ticket, woken: &mut Vec<Waker>) {
+        if ticket.choosy && (self.queue.is_called(ticket) || self.queue.is_first(ticket)) {
+            self.call_choosy(ticket.number, woken);
+        }
+    }
+
+    /// A caller got its key or waits no longer: the next one has its turn.
+    pub(super) fn leave(&mut self, ticket: Ticket, woken: &mut Vec<Waker>) {
+        let (was_first, was_called) = (self.queue.is_first(ticket), self.queue.is_called(ticket));
+        self.queue.remove(ticket);
+        if was_first {
+            woken.extend(self.queue.side(ticket.choosy).values().next().map(|first| first.waker.clone()));
+        }
+        if ticket.choosy && (was_first || was_called) {
+            self.call_choosy(ticket.number, woken);
+        }
+    }
+
+    /// Wakes the next of the choosy callers after a number for which a key is free. The others get their turn from
+    /// that one: of a thousand not all wake up for one key.
+    fn call_choosy(&mut self, after: u64, woken: &mut Vec<Waker>) {
+        /// Callers that are looked at; the last of them goes on.
+        const AT_ONCE: usize = 1_024;
+        let Self { schedule, queue, .. } = self;
+        let has_key = |caller: &Caller| {
+            let tried = caller.excluded.iter().filter(|id| schedule.is_queued(**id)).count();
+            schedule.queued_len() >= caller.count.saturating_add(tried)
+        };
+        let mut found = None;
+        if schedule.queued_len() > 0 {
+            let next = queue.choosy.range(after + 1..).take(AT_ONCE).enumerate();
+            found = next.filter(|(at, (_, caller))| at + 1 == AT_ONCE || has_key(caller)).map(|(_, next)| next).next();
+        }
+        queue.called = found.map(|(&number, _)| number);
+        woken.extend(found.map(|(_, caller)| caller.waker.clone()));
     }
 }
 
@@ -47,52 +108,75 @@ pub(crate) struct Ticket {
     choosy: bool,
 }
 
-/// Callers that wait for a key, in the order in which they came. The first in line tries when a key comes
+/// More keys than any pool.
+const NOBODY_HAS: usize = 1 << 24;
+
+/// One that waits.
+struct Caller {
+    waker: Waker,
+    count: usize,
+    excluded: Vec<SlotId>,
+}
+
+/// Callers that wait for keys, in the order in which they came. The first in line tries when a key comes
 /// free, the others when those before them have got theirs or gone.
 #[derive(Default)]
 pub(super) struct Queue {
-    in_line: BTreeMap<u64, Waker>,
-    /// Those that need a key other than some: they hold nobody up and try whenever a key comes free.
-    choosy: BTreeMap<u64, Waker>,
+    in_line: BTreeMap<u64, Caller>,
+    /// Keys that those in line want.
+    wanted: usize,
+    /// Those that need a key other than some: they hold none of the others up.
+    choosy: BTreeMap<u64, Caller>,
+    /// Whose turn it is of those, as long as there is a key that some of them might take.
+    called: Option<u64>,
     last: u64,
 }
 
 impl Queue {
-    /// Whether it is the turn of this caller; without a ticket, of one who comes now.
-    pub(super) fn is_turn(&self, ticket: Option<Ticket>) -> bool {
-        match ticket {
-            None => self.in_line.is_empty(),
-            Some(ticket) if ticket.choosy => true,
-            Some(ticket) => self.in_line.first_key_value().is_some_and(|(&first, _)| first == ticket.number),
-        }
+    /// Whether it is the one that has to look when the next key comes back.
+    pub(super) fn is_first(&self, ticket: Ticket) -> bool {
+        self.side(ticket.choosy).first_key_value().is_some_and(|(&first, _)| first == ticket.number)
+    }
+
+    fn is_called(&self, ticket: Ticket) -> bool {
+        self.called == Some(ticket.number)
     }
 
     /// Lets a caller wait; one with a ticket keeps its place.
-    pub(super) fn join(&mut self, ticket: Option<Ticket>, choosy: bool, waker: &Waker) -> Ticket {
+    pub(super) fn join(&mut self, ticket: Option<Ticket>, wanted: &Wanted<'_>, waker: &Waker) -> Ticket {
+        let choosy = !wanted.excluded.is_empty();
         let ticket = ticket.unwrap_or_else(|| {
             self.last += 1;
             Ticket { number: self.last, choosy }
         });
-        let side = if ticket.choosy { &mut self.choosy } else { &mut self.in_line };
-        side.entry(ticket.number).and_modify(|known| known.clone_from(waker)).or_insert_with(|| waker.clone());
+        let side = if choosy { &mut self.choosy } else { &mut self.in_line };
+        if let Some(known) = side.get_mut(&ticket.number) {
+            known.waker.clone_from(waker);
+            return ticket;
+        }
+        // What nobody can have is refused in a moment, and must not take the counts of others along.
+        let (count, excluded) = (wanted.count.min(NOBODY_HAS), wanted.excluded.to_vec());
+        side.insert(ticket.number, Caller { waker: waker.clone(), count, excluded });
+        if !choosy {
+            self.wanted = self.wanted.saturating_add(count);
+        }
         ticket
     }
 
-    /// A caller got its key or waits no longer: the next one has its turn.
-    pub(super) fn leave(&mut self, ticket: Ticket, woken: &mut Vec<Waker>) {
+    fn remove(&mut self, ticket: Ticket) {
         if ticket.choosy {
             self.choosy.remove(&ticket.number);
-            return;
-        }
-        let was_first = self.is_turn(Some(ticket));
-        self.in_line.remove(&ticket.number);
-        if was_first {
-            woken.extend(self.in_line.values().next().cloned());
+        } else if let Some(caller) = self.in_line.remove(&ticket.number) {
+            self.wanted = self.wanted.saturating_sub(caller.count);
         }
     }
 
-    /// A key came free, or the pool changed: those whose turn it is are to look.
-    pub(super) fn call(&self, woken: &mut Vec<Waker>) {
-        woken.extend(self.choosy.values().chain(self.in_line.values().next()).cloned());
+    fn side(&self, choosy: bool) -> &BTreeMap<u64, Caller> {
+        if choosy { &self.choosy } else { &self.in_line }
+    }
+
+    /// The first of each side.
+    fn firsts(&self) -> impl Iterator<Item = &Caller> {
+        [&self.in_line, &self.choosy].into_iter().filter_map(|side| side.values().next())
     }
 }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::sync::{Mutex, RwLock};
+use crate::sync::{Apart, Mutex, MutexGuard, RwLock, lock_briefly};
 
 use self::condition::is_of_the_key;
-pub(crate) use self::held::{Held, Slot, Tried};
+pub(crate) use self::held::{Held, Tried};
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
 use self::quota::Lesson;
+pub(crate) use self::slot::Slot;
+use self::slot::{Afterwards, Ended, Quiet};
 use self::state::State;
 use self::weather::Kind;
 use crate::clock::{Sleep, Tick, Timeline};
@@ -31,6 +33,7 @@ mod journal;
 mod lanes;
 mod quota;
 mod sessions;
+mod slot;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -46,6 +49,8 @@ pub(crate) struct Pool {
     timeline: Timeline,
     /// Whether changes are kept for a store. Without one nobody would ever collect them.
     journaled: bool,
+    /// Whether what is used of limits is not kept for the store.
+    is_bystander: bool,
     seed: u64,
     /// The lanes of `state` by name, beside it so that no string is hashed under its lock. Who needs both
     /// locks takes that of `state` first.
@@ -54,7 +59,7 @@ pub(crate) struct Pool {
     /// Whether a success has to be told to a lane in which calls fail.
     is_failing: AtomicBool,
     bus: Bus,
-    state: Mutex<State>,
+    state: Apart<Mutex<State>>,
 }
 
 /// What a caller asks for.
@@ -106,6 +111,9 @@ pub(crate) struct Shortage {
     pub(crate) busy: usize,
     /// Keys that are not disabled and that the call has not tried.
     pub(crate) untried: usize,
+    /// Keys that it takes beside those that are free.
+    pub(crate) missing: usize,
+    /// When there may be enough of them.
     pub(crate) next_due: Option<Duration>,
 }
 
@@ -114,19 +122,20 @@ impl Shortage {
     pub(crate) fn may_end(&self) -> bool {
         self.wanted <= self.untried
     }
+
+    /// Whether it is known that it lasts for longer than this.
+    pub(crate) fn outlasts(&self, time: Duration) -> bool {
+        self.missing > 0 && self.busy == 0 && self.next_due.is_some_and(|due| due > time)
+    }
 }
 
 /// The place of one who has to wait.
 pub(crate) struct Queued {
     pub(crate) ticket: Ticket,
-    /// Whether it is this one's turn, who then has to look when the next key comes back.
-    pub(crate) is_turn: bool,
+    /// When it has to look again, as the next key comes back then; `None` when it will be woken.
     pub(crate) due: Option<Tick>,
     pub(crate) shortage: Shortage,
 }
-
-/// So many successes are counted without the lock at most, far from overflow.
-const MANY_QUIET: u32 = 1 << 30;
 
 /// So many scopes have a lane; a scope is a model or an endpoint, not a user.
 pub(crate) const MAX_SCOPES: usize = 256;
@@ -147,9 +156,19 @@ impl Pool {
     }
 
     /// Works on the state, and tells and wakes whom that concerns once the lock is free again.
+    #[inline]
     fn locked<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.state.lock();
+        let mut state = lock_briefly(&self.state.0);
         let result = work(&mut state);
+        if state.woken.is_empty() && state.events.is_empty() {
+            return result;
+        }
+        self.tell(state);
+        result
+    }
+
+    #[cold]
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
         let (woken, events) = (std::mem::take(&mut state.woken), std::mem::take(&mut state.events));
         #[cfg(feature = "metrics")]
         let gauges = (!events.is_empty()).then(|| state.gauges());
@@ -160,7 +179,6 @@ impl Pool {
             gauges.set();
         }
         events.into_iter().for_each(|event| self.bus.send(event));
-        result
     }
 
     pub(crate) fn subscribe(&self) -> Events {
@@ -202,6 +220,9 @@ impl Pool {
 
     /// Checks out the keys that are due, distinct and none of those excluded; all that are wanted or none.
     pub(crate) fn checkout(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
+        if wanted.count == 1 {
+            return self.checkout_one(wanted);
+        }
         let now = self.now();
         let (mut popped, mut slots) = (room_for(wanted.count), room_for(wanted.count));
         let taken = self.locked(|state| {
@@ -211,6 +232,25 @@ impl Pool {
             self.take(state, wanted, now, &mut popped, &mut slots).ok_or_else(|| state.shortage(wanted, now))
         });
         taken.map(|taken| taken.checked_out(slots))
+    }
+
+    #[inline]
+    pub(crate) fn checkout_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
+        let now = self.now();
+        self.locked(|state| {
+            let is_spoken_for = state.lane(wanted.scope).is_spoken_for();
+            let taken = if is_spoken_for { None } else { self.take_one(state, wanted, now) };
+            taken.ok_or_else(|| state.shortage(wanted, now))
+        })
+    }
+
+    /// Pops and books.
+    #[inline(always)]
+    fn take_one(&self, state: &mut State, wanted: &Wanted<'_>, now: Tick) -> Option<CheckedOut<Held>> {
+        let id = state.pop_one(wanted, now, &self.timeline)?;
+        let serial = state.next_serial();
+        let (slot, wake) = self.begin(state, id, serial, wanted, true, now);
+        Some(CheckedOut { keys: Held::one(slot), serial, wake })
     }
 
     /// As [`checkout`](Self::checkout), in the order in which callers came. One who has to wait is
@@ -225,20 +265,21 @@ impl Pool {
         let now = self.now();
         let (mut popped, mut slots) = (room_for(wanted.count), room_for(wanted.count));
         let taken = self.locked(|state| {
-            let choosy = !wanted.excluded.is_empty();
-            let queue = &state.lane(wanted.scope).queue;
-            let is_turn = choosy || queue.is_turn(ticket);
+            let is_turn = state.lane(wanted.scope).is_turn(!wanted.excluded.is_empty(), ticket, now);
             if is_turn && let Some(taken) = self.take(state, wanted, now, &mut popped, &mut slots) {
                 if let Some(ticket) = ticket {
                     let State { lanes, woken, .. } = state;
-                    lanes[wanted.scope as usize].queue.leave(ticket, woken);
+                    lanes[wanted.scope as usize].leave(ticket, woken);
                 }
                 return Ok(taken);
             }
             let shortage = state.shortage(wanted, now);
-            let lane = state.lane_mut(wanted.scope);
-            let ticket = lane.queue.join(ticket, choosy, waker);
-            Err(Queued { ticket, is_turn, due: lane.schedule.next_due(), shortage })
+            let State { lanes, woken, .. } = state;
+            let lane = &mut lanes[wanted.scope as usize];
+            let ticket = lane.queue.join(ticket, wanted, waker);
+            lane.looked(ticket, woken);
+            let due = if lane.queue.is_first(ticket) { lane.schedule.next_due() } else { None };
+            Err(Queued { ticket, due, shortage })
         });
         taken.map(|taken| taken.checked_out(slots))
     }
@@ -247,7 +288,7 @@ impl Pool {
     pub(crate) fn leave_queue(&self, scope: ScopeId, ticket: Ticket) {
         self.locked(|state| {
             let State { lanes, woken, .. } = state;
-            lanes[scope as usize].queue.leave(ticket, woken);
+            lanes[scope as usize].leave(ticket, woken);
         });
     }
 
@@ -261,10 +302,8 @@ impl Pool {
         slots: &mut Vec<Arc<Slot>>,
     ) -> Option<Taken> {
         if wanted.count == 1 {
-            let id = state.pop_one(wanted, now, &self.timeline)?;
-            let serial = state.next_serial();
-            let (slot, wake) = self.begin(state, id, serial, wanted, true, now);
-            return Some(Taken { one: Some(slot), serial, wake });
+            let CheckedOut { keys, serial, wake } = self.take_one(state, wanted, now)?;
+            return Some(Taken { one: Some(keys), serial, wake });
         }
         if !state.pop_many(wanted, now, popped) {
             return None;
@@ -279,6 +318,7 @@ impl Pool {
         Some(Taken { one: None, serial, wake })
     }
 
+    #[inline(always)]
     fn begin(
         &self,
         state: &mut State,
@@ -288,12 +328,14 @@ impl Pool {
         is_first: bool,
         now: Tick,
     ) -> (Arc<Slot>, bool) {
-        let slot = state.use_key(id, wanted.scope, serial, now, &self.timeline);
-        state.entry_mut(id).pending.begun += i64::from(is_first && !wanted.is_retry);
+        state.look_ahead(wanted.scope);
+        state.use_key(id, wanted.scope, serial, now, &self.timeline);
+        let entry = state.entry_mut(id);
+        entry.pending.begun += i64::from(is_first && !wanted.is_retry);
+        entry.slot.begin(wanted.scope);
         let wake = self.journaled && state.mark_dirty(id);
-        slot.begin(wanted.scope);
         state.settle_place(id, wanted.scope, now, &self.timeline);
-        (slot, wake)
+        (Arc::clone(&state.entry(id).slot), wake)
     }
 
     /// Auto-success mode: the key alone, with no lease to end. The fetch counts as a success; its
@@ -335,8 +377,7 @@ impl Pool {
     fn collect(&self, slot: &Arc<Slot>) {
         self.locked(|state| {
             if let Some(id) = state.id_of(slot) {
-                let quiet = slot.quiet_successes.swap(0, Ordering::SeqCst);
-                state.entry_mut(id).pending.successes += i64::from(quiet);
+                state.entry_mut(id).pending.successes += slot.take_successes();
             }
         });
     }
@@ -345,24 +386,25 @@ impl Pool {
         let entry = state.entry_mut(id);
         let cooling_since = entry.main.cooling_since;
         if let Some(implied) = entry.auto.as_mut().and_then(|auto| auto.implied(cooling_since, now))
-            && !entry.slot.serene.load(Ordering::SeqCst)
+            && !entry.slot.is_serene()
         {
             let (time, before) = (self.timeline.time_of(now), entry.main.health.clone());
             entry.judge(&self.policy, NO_SCOPE, &Verdict::Success, (implied, serial), time);
             state.tell_health(id, NO_SCOPE, &before, None, time);
             state.place(id, now, &self.timeline);
         }
-        let slot = state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
+        state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
         entry.auto.get_or_insert_default().fetched(serial, now);
         entry.pending.successes += 1;
         entry.pending.begun += i64::from(is_first);
         let wake = self.journaled && state.mark_dirty(id);
         state.settle_place(id, NO_SCOPE, now, &self.timeline);
-        (slot.key.clone(), wake)
+        (state.entry(id).slot.key.clone(), wake)
     }
 
     /// Ends a checkout. `lone` says whether it held this key alone.
+    #[inline]
     pub(crate) fn settle(
         &self,
         slot: &Arc<Slot>,
@@ -371,24 +413,32 @@ impl Pool {
         verdict: &Verdict,
         lone: Lone,
     ) -> Effect {
-        slot.end(scope);
-        if slot.serene.load(Ordering::SeqCst) && !slot.departed.load(Ordering::SeqCst) {
-            match verdict {
-                Verdict::Success if !self.is_failing.load(Ordering::SeqCst) => {
-                    if slot.quiet_successes.fetch_add(1, Ordering::SeqCst) >= MANY_QUIET {
-                        self.collect(slot);
-                    }
-                    return Effect { wake: self.mark_dirty(slot), disabled: false };
-                }
-                Verdict::Neutral => return Effect::default(),
-                Verdict::Success | Verdict::Failure(_) => {}
+        let quiet = match verdict {
+            Verdict::Success if !self.is_failing.load(Ordering::SeqCst) => Some(Quiet::Success),
+            Verdict::Neutral => Some(Quiet::Neutral),
+            Verdict::Success | Verdict::Failure(_) => None,
+        };
+        match slot.end(scope, quiet) {
+            Ended::Quietly(Afterwards::MarkDirty) if self.journaled => {
+                Effect { wake: self.mark_dirty(slot), disabled: false }
             }
+            Ended::Quietly(Afterwards::Collect) => {
+                self.collect(slot);
+                Effect { wake: self.journaled && self.mark_dirty(slot), disabled: false }
+            }
+            Ended::Quietly(_) => Effect::default(),
+            Ended::Loudly => self.settle_loudly(slot, serial, scope, verdict, lone),
         }
+    }
+
+    /// As [`settle`](Self::settle), of a call whose verdict may change more than a count.
+    #[inline(never)]
+    fn settle_loudly(&self, slot: &Arc<Slot>, serial: u64, scope: ScopeId, verdict: &Verdict, lone: Lone) -> Effect {
         let now = self.now();
         let softened = soften(verdict, lone);
         self.locked(|state| {
             if let Some(group) = slot.gauge.as_ref().and_then(|gauge| gauge.group)
-                && slot.departed.load(Ordering::SeqCst)
+                && slot.has_departed()
             {
                 state.place_group(group, now, &self.timeline);
             }
@@ -591,11 +641,9 @@ impl Pool {
         wake
     }
 
-    /// Notes without the lock, unless it is the first change since the writer collected.
+    /// The first change of a key since the writer collected.
+    #[cold]
     fn mark_dirty(&self, slot: &Arc<Slot>) -> bool {
-        if !self.journaled || slot.dirty.load(Ordering::SeqCst) {
-            return false;
-        }
         self.locked(|state| state.id_of(slot).is_some_and(|id| state.mark_dirty(id)))
     }
 }
@@ -603,14 +651,14 @@ impl Pool {
 /// What was popped and booked under the lock.
 struct Taken {
     /// `None` for several keys, which are in the caller's vector.
-    one: Option<Arc<Slot>>,
+    one: Option<Held>,
     serial: u64,
     wake: bool,
 }
 
 impl Taken {
     fn checked_out(self, several: Vec<Arc<Slot>>) -> CheckedOut<Held> {
-        let keys = self.one.map_or_else(|| Held::many(several), Held::one);
+        let keys = self.one.unwrap_or_else(|| Held::many(several));
         CheckedOut { keys, serial: self.serial, wake: self.wake }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::entry::Entry;
-use super::held::Slot;
-use super::lanes::ScopeId;
+use super::lanes::{NO_SCOPE, ScopeId};
+use super::slot::Slot;
 use super::state::State;
 use crate::clock::{Tick, Timeline};
 use crate::events::EventKind;
@@ -28,6 +28,7 @@ pub(crate) struct Quotas {
 }
 
 impl Quotas {
+    #[inline]
     pub(super) fn allowance(&self, all: Limits) -> Allowance<'_> {
         Allowance { all, scopes: &self.scopes, learn: self.learn }
     }
@@ -96,36 +97,42 @@ pub(super) struct Groups {
 pub(super) struct Quota<'a> {
     pub(super) limits: Limits,
     pub(super) budget: &'a Budget,
-    running: &'a AtomicU32,
-    gauge: Option<&'a Gauge>,
+    slot: &'a Slot,
+    group: Option<&'a Gauge>,
 }
 
 impl Quota<'_> {
     pub(super) fn running(&self) -> u32 {
-        self.running.load(Ordering::SeqCst)
+        self.group.map_or_else(|| self.slot.running(), |group| group.all.load(Ordering::SeqCst))
     }
 
     /// Whether as many calls run as may, for all calls or for those of a scope.
+    #[inline]
     pub(super) fn is_busy(&self, quotas: &Quotas, scope: ScopeId) -> bool {
         let is_full = self.limits.concurrency.is_some_and(|limit| self.running() >= limit.get());
-        is_full
-            || quotas.concurrency(scope).is_some_and(|limit| {
-                let scoped = self.gauge.and_then(|gauge| gauge.scopes.iter().find(|(of, _)| *of == scope));
-                scoped.is_some_and(|(_, running)| running.load(Ordering::SeqCst) >= limit)
-            })
+        is_full || (scope != NO_SCOPE && self.is_busy_within(quotas, scope))
+    }
+
+    fn is_busy_within(&self, quotas: &Quotas, scope: ScopeId) -> bool {
+        let gauge = self.group.or(self.slot.gauge.as_deref());
+        quotas.concurrency(scope).is_some_and(|limit| {
+            let scoped = gauge.and_then(|gauge| gauge.scopes.iter().find(|(of, _)| *of == scope));
+            scoped.is_some_and(|(_, running)| running.load(Ordering::SeqCst) >= limit)
+        })
     }
 }
 
 impl Groups {
     /// The quota of a key.
+    #[inline]
     pub(super) fn quota<'a>(&'a self, entry: &'a Entry) -> Quota<'a> {
-        let gauge = entry.slot.gauge.as_deref();
+        let slot = &*entry.slot;
         match entry.group {
             Some(group) => {
                 let Group { limits, budget, gauge, .. } = &self.list[group as usize];
-                Quota { limits: *limits, budget, running: &gauge.all, gauge: Some(gauge) }
+                Quota { limits: *limits, budget, slot, group: Some(gauge) }
             }
-            None => Quota { limits: entry.config.limits, budget: &entry.budget, running: &entry.slot.in_flight, gauge },
+            None => Quota { limits: entry.config.limits, budget: &entry.budget, slot, group: None },
         }
     }
 
@@ -137,6 +144,7 @@ impl Groups {
         }
     }
 
+    #[inline]
     fn budget_mut<'a>(&'a mut self, entry: &'a mut Entry) -> (&'a mut Budget, Limits) {
         match entry.group {
             Some(group) => {
@@ -199,6 +207,7 @@ impl State {
     }
 
     /// Works on the budget that a key's calls count against, and on what is allowed of it.
+    #[inline]
     pub(super) fn with_budget<R>(&mut self, id: SlotId, work: impl FnOnce(&mut Budget, Allowance<'_>) -> R) -> R {
         let Self { entries, groups, quotas, .. } = self;
         let entry = entries[id as usize].as_mut().expect(super::state::OCCUPIED);
@@ -207,6 +216,7 @@ impl State {
     }
 
     /// Books a use.
+    #[inline]
     pub(super) fn spend(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) {
         self.with_budget(id, |budget, allowance| {
             budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
@@ -307,7 +317,7 @@ impl State {
         let members = self.sharing(id);
         self.watch(&members, now);
         for member in members {
-            self.entry_mut(member).slot.serene.store(false, Ordering::SeqCst);
+            self.entry(member).slot.set_serene(false);
         }
         let schedule = &mut self.lane_mut(scope).schedule;
         schedule.put_back(id);
@@ -328,7 +338,7 @@ impl State {
 #[cfg(feature = "metrics")]
 impl State {
     pub(super) fn gauges(&self) -> crate::events::Gauges {
-        let parked = self.lane(super::NO_SCOPE).schedule.parked_len();
+        let parked = self.lane(NO_SCOPE).schedule.parked_len();
         crate::events::Gauges { keys: self.index.len(), disabled: self.disabled, waiting: parked }
     }
 }

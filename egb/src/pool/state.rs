@@ -1,16 +1,16 @@
 //! What the pool's lock guards, and the place of each key: in line, parked until an instant, or out.
 
-use crate::sync::atomic::Ordering;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::SystemTime;
 
 use super::added::Added;
 use super::entry::{Entry, Remains};
-use super::held::Slot;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::quota::{Groups, Quotas};
 use super::sessions::{Sessions, Stuck};
+use super::slot::Slot;
 use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline};
 use crate::events::{Event, EventKind};
@@ -20,18 +20,24 @@ use crate::outcome::Reason;
 use crate::schedule::SlotId;
 use crate::store::{Change, Record, Usage};
 
+/// What each checkout writes comes first.
+#[repr(C)]
 pub(super) struct State {
+    /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
+    pub(super) serial: u64,
     /// By scope; there is always that of calls without one.
     pub(super) lanes: Vec<Lane>,
     /// By slot; `None` is vacant.
     pub(super) entries: Vec<Option<Entry>>,
+    /// What happened, to be told once the lock is free.
+    pub(super) events: Vec<Event>,
+    /// Callers to be woken once the lock is free.
+    pub(super) woken: Vec<Waker>,
     pub(super) vacant: Vec<SlotId>,
     pub(super) index: ByFingerprint<SlotId>,
     pub(super) quotas: Quotas,
     pub(super) groups: Groups,
     pub(super) sessions: Sessions,
-    /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
-    pub(super) serial: u64,
     pub(super) disabled: usize,
     pub(super) dirty: Vec<SlotId>,
     /// Last changes of keys that were removed.
@@ -44,17 +50,15 @@ pub(super) struct State {
     pub(super) strangers: ByFingerprint<Vec<Record>>,
     /// What the store knows of the use of limits by keys and groups that are not in the pool.
     pub(super) unclaimed: ByFingerprint<Vec<Usage>>,
-    /// What happened, to be told once the lock is free.
-    pub(super) events: Vec<Event>,
-    /// Callers to be woken once the lock is free.
-    pub(super) woken: Vec<Waker>,
 }
 
 impl State {
+    #[inline]
     pub(super) fn entry(&self, id: SlotId) -> &Entry {
         self.entries[id as usize].as_ref().expect(OCCUPIED)
     }
 
+    #[inline]
     pub(super) fn entry_mut(&mut self, id: SlotId) -> &mut Entry {
         self.entries[id as usize].as_mut().expect(OCCUPIED)
     }
@@ -95,27 +99,30 @@ impl State {
             let later = self.remains.get(&fingerprint).and_then(|remains| remains.slot.as_ref());
             if let Some(later) = later.filter(|later| !Arc::ptr_eq(later, slot)) {
                 // The call may have ended before it was counted.
-                let _ = later.in_flight.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |calls| calls.checked_sub(1));
+                later.end_of_another();
             }
             return None;
         };
         let entry = self.entry_mut(id);
         if let Some(left) = entry.inherited.checked_sub(1) {
             entry.inherited = left;
-            entry.slot.in_flight.fetch_sub(1, Ordering::SeqCst);
+            entry.slot.end_of_another();
         }
         Some(id)
     }
 
+    #[inline]
     pub(super) fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
+    #[inline]
     pub(super) fn lane(&self, scope: ScopeId) -> &Lane {
         &self.lanes[scope as usize]
     }
 
+    #[inline]
     pub(super) fn lane_mut(&mut self, scope: ScopeId) -> &mut Lane {
         &mut self.lanes[scope as usize]
     }
@@ -134,8 +141,12 @@ impl State {
     }
 
     /// The key that is due, none of `excluded`; those keep their place.
+    #[inline]
     fn pop(&mut self, scope: ScopeId, now: Tick, excluded: &[SlotId]) -> Option<SlotId> {
         let schedule = &mut self.lane_mut(scope).schedule;
+        if excluded.is_empty() {
+            return schedule.pop(now);
+        }
         let mut skipped = Vec::new();
         let found = loop {
             match schedule.pop(now) {
@@ -166,6 +177,7 @@ impl State {
     }
 
     /// Pops one key, as wanted.
+    #[inline(always)]
     pub(super) fn pop_one(&mut self, wanted: &Wanted<'_>, now: Tick, timeline: &Timeline) -> Option<SlotId> {
         let free = match wanted.session {
             Some(session) => self.pop_for_session(wanted, session, now),
@@ -195,15 +207,34 @@ impl State {
         true
     }
 
-    /// Books one use of a popped key, and puts the key where it belongs then.
-    pub(super) fn use_key(
-        &mut self,
-        id: SlotId,
-        scope: ScopeId,
-        serial: u64,
-        now: Tick,
-        timeline: &Timeline,
-    ) -> Arc<Slot> {
+    /// Reads, of the keys that come next, what their checkouts will read. The keys of a large pool are far from the
+    /// processor, and each is a chain of three places; one step of three chains takes the time of one step.
+    #[inline]
+    pub(super) fn look_ahead(&self, scope: ScopeId) {
+        /// So many are near anyway.
+        const FEW: usize = 4096;
+        if self.entries.len() <= FEW {
+            return;
+        }
+        let schedule = &self.lane(scope).schedule;
+        let coming = schedule.coming();
+        let [first, second, third] = coming.map(|id| self.entries.get(id as usize).and_then(Option::as_ref));
+        schedule.bring_near(coming[2]);
+        if let Some(third) = third {
+            third.bring_near();
+        }
+        if let Some(second) = second {
+            second.budget.bring_near();
+            black_box(Arc::strong_count(&second.slot));
+        }
+        if let Some(first) = first {
+            first.budget.bring_nearer();
+        }
+    }
+
+    /// Books one use of a popped key.
+    #[inline(always)]
+    pub(super) fn use_key(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) {
         let entry = self.entry_mut(id);
         entry.last_used = now;
         entry.pending.calls += 1;
@@ -211,12 +242,11 @@ impl State {
         if let Some(scoped) = entry.within_mut(scope) {
             scoped.condition.begin(serial, now, timeline);
         }
-        let slot = Arc::clone(&entry.slot);
         self.spend(id, scope, serial, now, timeline);
-        slot
     }
 
     /// Puts a key that was popped and used where it belongs now.
+    #[inline(always)]
     pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, now: Tick, timeline: &Timeline) {
         let entry = self.entry(id);
         let is_probed = entry.main.probe.is_some() || entry.within(scope).is_some_and(|within| within.probe.is_some());
@@ -251,24 +281,25 @@ impl State {
         for (scope, lane) in (NO_SCOPE..).zip(lanes) {
             let ready = entry.ready_within(scope, timeline).max(quota.budget.ready_at(scope));
             lane.schedule.set_weight(id, entry.weight_within(scope));
-            if entry.main.health.disabled || quota.is_busy(quotas, scope) {
+            if entry.main.health.disabled || !entry.slot.key.has_text() || quota.is_busy(quotas, scope) {
                 lane.schedule.hold(id);
             } else if ready > now {
                 lane.schedule.park(id, ready);
             } else {
                 lane.schedule.put_back(id);
             }
-            // Those who wait look again, be it only for when to look next.
-            lane.queue.call(woken);
+            lane.call(woken);
         }
     }
 
+    #[inline]
     pub(super) fn mark_dirty(&mut self, id: SlotId) -> bool {
         let first = self.dirty.is_empty();
         let slot = &self.entry(id).slot;
-        if slot.dirty.swap(true, Ordering::SeqCst) {
+        if slot.is_dirty() {
             return false;
         }
+        slot.set_dirty();
         self.dirty.push(id);
         first
     }
@@ -277,18 +308,24 @@ impl State {
         let total = self.index.len();
         let schedule = &self.lane(wanted.scope).schedule;
         let parked = schedule.parked_len();
+        let busy = total.saturating_sub(self.disabled + parked + schedule.queued_len());
+        let excluded = || wanted.excluded.iter();
         let is_tried = |id: &&SlotId| {
             let entry = self.entries.get(**id as usize).and_then(Option::as_ref);
             entry.is_some_and(|entry| !entry.main.health.disabled)
         };
+        let free = schedule.queued_len() - excluded().filter(|id| schedule.is_queued(**id)).count();
+        let missing = wanted.count.saturating_sub(free);
         Shortage {
             wanted: wanted.count,
             total,
             disabled: self.disabled,
             parked,
-            busy: total.saturating_sub(self.disabled + parked + schedule.queued_len()),
-            untried: (total - self.disabled).saturating_sub(wanted.excluded.iter().filter(is_tried).count()),
-            next_due: schedule.next_due().map(|due| due.since(now)),
+            busy,
+            untried: (total - self.disabled).saturating_sub(excluded().filter(is_tried).count()),
+            missing,
+            // Those that are busy may be free before it.
+            next_due: schedule.nth_due(missing.saturating_sub(busy).max(1), wanted.excluded).map(|due| due.since(now)),
         }
     }
 }

@@ -124,8 +124,8 @@ fn a_shortage_says_what_is_missing_and_when_the_first_key_comes_back() {
     bench.call(&throttled(30));
     bench.call(&throttled(20));
     let shortage = bench.shortage();
-    let expected =
-        Shortage { wanted: 1, total: 3, disabled: 1, parked: 2, busy: 0, untried: 2, next_due: Some(20 * SECOND) };
+    let next_due = Some(20 * SECOND);
+    let expected = Shortage { wanted: 1, total: 3, disabled: 1, parked: 2, busy: 0, untried: 2, missing: 1, next_due };
     assert_eq!(shortage, expected);
 }
 

@@ -1,6 +1,9 @@
 //! A 4-ary heap of keys that knows where each key sits, so that any of them can be taken out at once.
 //! The position lives in the key's slot. Not for keys in order of use: those sit in a level's line.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::{Slot, SlotId};
 
 /// Four children share a cache line.
@@ -21,8 +24,25 @@ impl Heap {
         self.0.len()
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<Entry> {
         self.0.first().copied()
+    }
+
+    /// The `n`th key, from 1, among those that are not to be skipped. The cost goes by `n` and by how many are.
+    pub(super) fn nth(&self, n: usize, is_skipped: impl Fn(SlotId) -> bool) -> Option<Entry> {
+        let mut next = BinaryHeap::from_iter(self.0.first().map(|&first| Reverse((first, 0))));
+        let mut found = 0;
+        while let Some(Reverse((entry, position))) = next.pop() {
+            found += usize::from(!is_skipped(entry.id));
+            if found == n {
+                return Some(entry);
+            }
+            let start = position * CHILDREN + 1;
+            let end = (start + CHILDREN).min(self.0.len());
+            next.extend((start..end).map(|child| Reverse((self.0[child], child))));
+        }
+        None
     }
 
     /// What the key at `position` is ordered by.
@@ -135,6 +155,11 @@ mod tests {
                 prop_assert_eq!(heap.len(), model.len());
                 prop_assert_eq!(heap.first().map(|first| (first.at, first.id)), model.first().copied());
             }
+            let is_even = |id: u32| id.is_multiple_of(2);
+            for (n, &(at, id)) in (1..).zip(model.iter().filter(|(_, id)| !is_even(*id))) {
+                prop_assert_eq!(heap.nth(n, is_even), Some(Entry { at, id }));
+            }
+            prop_assert_eq!(heap.nth(model.len() + 1, |_| false), None);
             for &(at, id) in &model {
                 prop_assert_eq!(heap.entries()[slots[id as usize].position()], Entry { at, id });
             }

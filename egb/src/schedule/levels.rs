@@ -39,10 +39,12 @@ impl Levels {
         Self { all: Vec::new(), by_interval: HashMap::new(), free: Vec::new(), heads: Tournament::new(), len: 0 }
     }
 
+    #[inline]
     pub(super) fn get(&self, level: LevelId) -> &Level {
         &self.all[level as usize]
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, level: LevelId) -> &mut Level {
         &mut self.all[level as usize]
     }
@@ -52,11 +54,13 @@ impl Levels {
     }
 
     /// The key with the earliest turn of all lines.
+    #[inline]
     pub(super) fn first(&self) -> Option<Entry> {
         self.heads.first()
     }
 
     /// When it is the turn of the head of this line; `u64::MAX` when nobody waits.
+    #[inline]
     pub(super) fn turn(&self, level: LevelId) -> u64 {
         self.heads.turn(level)
     }
@@ -108,6 +112,23 @@ impl Levels {
     }
 
     /// Lines up a key at the end where it belongs; false when its place is neither end.
+    /// Lines up a key whose last use is the latest of its level.
+    #[inline]
+    pub(super) fn append(&mut self, id: SlotId, slots: &mut [Slot]) {
+        let slot = &mut slots[id as usize];
+        let (level_id, last_use) = (slot.level, slot.last_use);
+        let level = &mut self.all[level_id as usize];
+        let before = std::mem::replace(&mut level.tail, id);
+        (slot.before, slot.after) = (before, NONE);
+        if before == NONE {
+            level.head = id;
+            self.heads.set(level_id, Some(Entry { at: last_use + level.interval, id }));
+        } else {
+            slots[before as usize].after = id;
+        }
+        self.len += 1;
+    }
+
     pub(super) fn line_up(&mut self, id: SlotId, slots: &mut [Slot]) -> bool {
         let Slot { last_use, level: level_id, .. } = slots[id as usize];
         let level = &mut self.all[level_id as usize];
@@ -140,6 +161,7 @@ impl Levels {
     }
 
     /// Takes a key out of its line.
+    #[inline]
     pub(super) fn unlink(&mut self, id: SlotId, slots: &mut [Slot]) {
         let Slot { level: level_id, before, after, .. } = slots[id as usize];
         let level = &mut self.all[level_id as usize];

@@ -14,6 +14,8 @@
 //! Keys that may not be used cost a pick nothing: parked ones sit in a heap by the instant at which
 //! they come back, held ones nowhere.
 
+use std::hint::black_box;
+
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -133,16 +135,45 @@ impl Schedule {
 
     /// Takes the key out whose turn is next; `None` when nobody waits. Parked keys whose instant has
     /// come take part again with the turn that they had, up to eight more of them at each pick.
+    #[inline]
     pub(crate) fn pop(&mut self, now: Tick) -> Option<SlotId> {
+        if self.timers.first().is_some_and(|timer| timer.at <= now.0) {
+            self.return_parked(now);
+        }
+        let id = self.first()?.id;
+        match self.slots[id as usize].place {
+            Place::Line => {
+                self.slots[id as usize].place = Place::Out;
+                self.levels.unlink(id, &mut self.slots);
+                self.out += 1;
+            }
+            _ => self.take(id),
+        }
+        Some(id)
+    }
+
+    fn return_parked(&mut self, now: Tick) {
         for _ in 0..RETURNS_PER_POP {
             match self.timers.first() {
                 Some(timer) if timer.at <= now.0 => self.put_back(timer.id),
                 _ => break,
             }
         }
-        let id = self.first()?.id;
-        self.take(id);
-        Some(id)
+    }
+
+    /// The key whose turn is next, and the two after it in its line; [`NONE`] where there is none.
+    #[inline]
+    pub(crate) fn coming(&self) -> [SlotId; 3] {
+        let after = |id: SlotId| self.slots.get(id as usize).map_or(NONE, |slot| slot.after);
+        let first = self.levels.first().map_or(NONE, |first| first.id);
+        let second = after(first);
+        [first, second, after(second)]
+    }
+
+    /// Reads of a key what its turn will read.
+    #[inline]
+    pub(crate) fn bring_near(&self, id: SlotId) {
+        black_box(self.slots.get(id as usize).map(|slot| slot.last_use));
     }
 
     /// Takes this key out ahead of its turn, if it may be used now: if it is queued, or parked and
@@ -166,9 +197,17 @@ impl Schedule {
 
     /// The key is used now and goes to the end of its line. Keys popped together are requeued in the
     /// order in which they were popped.
+    #[inline]
     pub(crate) fn requeue(&mut self, id: SlotId) {
-        self.mark_used(id);
-        self.put_back(id);
+        if self.place(id) == Place::Out {
+            self.stamp(id);
+            self.out -= 1;
+            self.slots[id as usize].place = Place::Line;
+            self.levels.append(id, &mut self.slots);
+        } else {
+            self.mark_used(id);
+            self.put_back(id);
+        }
     }
 
     /// The key is used now; it is out, to be parked or held (one that is parked or held stays so).
@@ -256,7 +295,16 @@ impl Schedule {
         self.timers.first().map(|timer| Tick(timer.at))
     }
 
+    /// When the `n`th of the parked keys comes back, from 1; some are not counted.
+    pub(crate) fn nth_due(&self, n: usize, excluded: &[SlotId]) -> Option<Tick> {
+        match (n, excluded) {
+            (1, []) => self.next_due(),
+            _ => self.timers.nth(n, |id| excluded.contains(&id)).map(|timer| Tick(timer.at)),
+        }
+    }
+
     /// Keys that wait for their turn.
+    #[inline]
     pub(crate) fn queued_len(&self) -> usize {
         self.levels.len() + self.returned.len()
     }
@@ -289,15 +337,18 @@ impl Schedule {
         self.queued_len() + self.parked_len() + self.held + self.out == 0
     }
 
+    #[inline]
     fn place(&self, id: SlotId) -> Place {
         self.slots.get(id as usize).map_or(Place::Vacant, |slot| slot.place)
     }
 
+    #[inline]
     fn level_of(&self, id: SlotId) -> &levels::Level {
         self.levels.get(self.slots[id as usize].level)
     }
 
     /// The queued key with the earliest turn.
+    #[inline]
     fn first(&self) -> Option<Entry> {
         match (self.levels.first(), self.returned.first()) {
             (Some(line), Some(returned)) => Some(line.min(returned)),
@@ -346,10 +397,11 @@ impl Schedule {
 
     /// Sets the last use of a key, after all others of its level. It is the key's turn, not the moment:
     /// a late pick must not cost the key a part of its share.
+    #[inline]
     fn stamp(&mut self, id: SlotId) {
-        let level_id = self.slots[id as usize].level;
+        let Slot { level: level_id, last_use, .. } = self.slots[id as usize];
         let level = self.levels.get(level_id);
-        let deadline = self.slots[id as usize].last_use + level.interval;
+        let deadline = last_use + level.interval;
         // One used ahead of others of its level (a session sticks to it) takes the level's turn.
         let turn = deadline.min(self.levels.turn(level_id));
         // The next turn of the others bounds now: one used ahead of them must not make them late.

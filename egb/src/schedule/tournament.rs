@@ -20,16 +20,19 @@ impl Tournament {
     }
 
     /// The earliest head.
+    #[inline]
     pub(super) fn first(&self) -> Option<Entry> {
         let root = self.nodes[1];
         (root.id != NONE).then_some(root)
     }
 
     /// When it is the turn of this level's head; `u64::MAX` without one.
+    #[inline]
     pub(super) fn turn(&self, level: LevelId) -> u64 {
         self.nodes[self.capacity + level as usize].at
     }
 
+    #[inline]
     pub(super) fn set(&mut self, level: LevelId, head: Option<Entry>) {
         let mut node = self.capacity + level as usize;
         self.nodes[node] = head.unwrap_or(EMPTY);

@@ -28,13 +28,16 @@ mod writer;
 
 pub(crate) use ack::Ack;
 pub(crate) use added::Edit;
+pub(crate) use file_id::FileId;
 #[cfg(feature = "seal")]
 pub use seal::Seal;
 #[cfg(not(feature = "seal"))]
 pub(crate) use seal::Seal;
 pub(crate) use sqlite::Sqlite;
-pub(crate) use usage::Usage;
-pub(crate) use writer::{Journal, Writer};
+#[cfg(feature = "cli")]
+pub(crate) use sqlite::{AddedKey, DatabaseFacts, Import, Imported, Standing};
+pub(crate) use usage::{SpentTokens, Usage};
+pub(crate) use writer::{Bell, Journal, Writer};
 
 /// A place that keeps the state of keys. Called by one thread, the writer's; [`load`](Store::load)
 /// once before it.

@@ -136,10 +136,32 @@ pub(super) const MIGRATIONS: &[(i64, &str)] = &[
     ) STRICT;
     ALTER TABLE revisions ADD COLUMN added_keys INTEGER NOT NULL DEFAULT 0;",
     ),
+    // For the command: where added keys came from, what was imported, and which keys were removed, whose rows in
+    // `keys` stay.
+    (
+        5,
+        "ALTER TABLE added_keys ADD COLUMN source TEXT;
+    CREATE TABLE imports (
+        number              INTEGER NOT NULL PRIMARY KEY,
+        imported_at         INTEGER NOT NULL,
+        file                TEXT    NOT NULL,
+        source              TEXT    NOT NULL,
+        entries             INTEGER NOT NULL,
+        new                 INTEGER NOT NULL,
+        updated             INTEGER NOT NULL,
+        skipped             INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE removed_keys (
+        fingerprint         BLOB    NOT NULL PRIMARY KEY CHECK (length(fingerprint) = 16),
+        removed_at          INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
+    ),
+    // What calls spent of their limits of tokens, packed by `usage.rs`.
+    (6, "ALTER TABLE usage ADD COLUMN tokens BLOB;"),
 ];
 
 /// The newest version that this egb can read.
-const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+pub(super) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// The columns of a record, in the order in which `row.rs` reads and writes them.
 macro_rules! columns {
@@ -179,7 +201,7 @@ macro_rules! later_failure {
 
 /// What a file turned out to be.
 #[derive(Debug, PartialEq, Eq)]
-enum Identity {
+pub(super) enum Identity {
     /// Nobody's yet.
     Empty,
     /// egb's, with the schema's version.
@@ -209,7 +231,7 @@ impl From<rusqlite::Error> for Refusal {
 
 /// Reads whose database this is. Writes nothing. Within a transaction, or another process may make it
 /// egb's between one statement and the next.
-fn identify(connection: &Transaction<'_>) -> rusqlite::Result<Identity> {
+pub(super) fn identify(connection: &Transaction<'_>) -> rusqlite::Result<Identity> {
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if application == i64::from(APPLICATION_ID) && version > 0 {
@@ -261,7 +283,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
 }
 
 /// The version to start from.
-fn accepted(identity: &Identity) -> Result<i64, Refusal> {
+pub(super) fn accepted(identity: &Identity) -> Result<i64, Refusal> {
     match *identity {
         Identity::Empty | Identity::PythonTool => Ok(0),
         Identity::Ours(found) if found > KNOWN => Err(Refusal::Kind(StoreErrorKind::Newer { found, known: KNOWN })),
@@ -355,6 +377,10 @@ pub(super) const NEXT_REVISION: &str = "UPDATE revisions SET last = last + 1 RET
 pub(super) const LAST_REVISION: &str = "SELECT last FROM revisions";
 
 pub(super) const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM keys");
+/// Those of a part of the names, from one on and below another.
+#[cfg(feature = "cli")]
+pub(super) const SELECT_PART: &str =
+    concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint >= ?1 AND fingerprint < ?2");
 pub(super) const SELECT_ONE: &str = concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint = ?1 AND scope = ?2");
 pub(super) const SELECT_NEWER: &str = concat!("SELECT ", columns!(), " FROM keys WHERE revision > ?1");
 pub(super) const SELECT_NEWER_NAMES: &str = "SELECT fingerprint, scope FROM keys WHERE revision > ?1";

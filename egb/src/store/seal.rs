@@ -134,6 +134,13 @@ impl Seal {
         Ok(sealer)
     }
 
+    /// Opens the seal of a database, if it has one.
+    #[cfg(feature = "cli")]
+    pub(super) fn opened(&self, connection: &Connection) -> Result<Option<Sealer>, Refusal> {
+        let found = Parameters::read(connection)?;
+        found.map(|(kind, parameters, proof)| self.open(&kind, &parameters, &proof)).transpose()
+    }
+
     fn open(&self, kind: &str, parameters: &Parameters, proof: &[u8]) -> Result<Sealer, Refusal> {
         let wrong = Refusal::Kind(StoreErrorKind::WrongSeal);
         if kind != self.0.kind() {

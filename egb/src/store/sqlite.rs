@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 
+use super::added::SealedKeys;
 use super::file_id::FileId;
 use super::row::{self, Reader};
 use super::schema::{self, Refusal};
@@ -54,6 +55,8 @@ pub(crate) struct Sqlite {
     /// What added keys are sealed with.
     seal: Option<Seal>,
     sealer: Option<Sealer>,
+    /// What is done about sealed keys when there is no seal.
+    sealed: SealedKeys,
     /// How often keys had been added or removed when they were read last.
     added: Option<i64>,
 }
@@ -80,7 +83,11 @@ impl Sqlite {
         if origin == Origin::Found {
             warn_if_readable_by_others(&file);
         }
-        Ok(Self {
+        Ok(Self::over(path, file, connection, seal.cloned(), sealer))
+    }
+
+    fn over(path: &Path, file: PathBuf, connection: Connection, seal: Option<Seal>, sealer: Option<Sealer>) -> Self {
+        Self {
             path: path.to_owned(),
             id: FileId::of(&file),
             file,
@@ -90,10 +97,11 @@ impl Sqlite {
             seen: 0,
             touched: BTreeSet::new(),
             data_version: None,
-            seal: seal.cloned(),
+            seal,
             sealer,
+            sealed: SealedKeys::Refused,
             added: None,
-        })
+        }
     }
 
     /// Whether the file is a database of egb's by what its head says, so that opening it takes over nothing.
@@ -125,7 +133,7 @@ impl Sqlite {
             return Err(StoreError::new(&self.path, StoreErrorKind::Moved));
         }
         let fresh = Self::open_for(&self.path, &[], self.seal.as_ref())?;
-        *self = Self { clock: self.clock.clone(), was_replaced: true, ..fresh };
+        *self = Self { clock: self.clock.clone(), sealed: self.sealed, was_replaced: true, ..fresh };
         tracing::warn!(
             target: "egb",
             path = %self.path.display(),
@@ -204,7 +212,7 @@ impl Sqlite {
         if self.added == Some(revision) {
             return Ok(None);
         }
-        let (configs, nonsense) = added::load(&transaction, self.sealer.as_ref())?;
+        let (configs, nonsense) = added::load(&transaction, self.sealer.as_ref(), self.sealed)?;
         drop(transaction);
         self.added = Some(revision);
         if nonsense > 0 {
@@ -458,5 +466,14 @@ pub(super) fn warn_if_readable_by_others(file: &Path) {
 #[cfg(not(unix))]
 pub(super) fn warn_if_readable_by_others(_: &Path) {}
 
+#[cfg(feature = "cli")]
+mod admin;
+#[cfg(feature = "cli")]
+mod look;
 #[cfg(test)]
 mod tests;
+
+#[cfg(feature = "cli")]
+pub(crate) use admin::{AddedKey, DatabaseFacts, Import, Imported};
+#[cfg(feature = "cli")]
+pub(crate) use look::Standing;

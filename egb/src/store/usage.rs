@@ -22,6 +22,16 @@ pub(crate) struct Usage {
     pub(crate) day: Option<(SystemTime, u32)>,
     /// Requests a minute, as learned.
     pub(crate) learned: Option<u32>,
+    pub(crate) tokens: Option<SpentTokens>,
+}
+
+/// Tokens of the last minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SpentTokens {
+    /// What a call spends on average.
+    pub(crate) average: u64,
+    /// What calls spent, oldest first: when the last of them began, and their sum.
+    pub(crate) calls: Vec<(SystemTime, u64)>,
 }
 
 /// The uses that are kept of one holder; more are kept as so many groups.
@@ -29,17 +39,18 @@ const MAX_USES: usize = 64;
 
 /// Of two that count the same day the higher count stays: each writer knows its own uses, and those of the
 /// others up to its last look.
-const UPSERT: &str = "INSERT INTO usage (holder, scope, uses, day_end, day_used, learned, updated_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+const UPSERT: &str = "INSERT INTO usage (holder, scope, uses, day_end, day_used, learned, updated_at, tokens)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (holder, scope) DO UPDATE SET
         uses       = excluded.uses,
         day_used   = CASE WHEN day_end = excluded.day_end THEN max(day_used, excluded.day_used)
                           ELSE coalesce(excluded.day_used, day_used) END,
         day_end    = coalesce(excluded.day_end, day_end),
         learned    = coalesce(excluded.learned, learned),
+        tokens     = coalesce(excluded.tokens, tokens),
         updated_at = excluded.updated_at";
 
-const SELECT: &str = "SELECT holder, scope, uses, day_end, day_used, learned FROM usage";
+const SELECT: &str = "SELECT holder, scope, uses, day_end, day_used, learned, tokens FROM usage";
 
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
     connection.prepare_cached(UPSERT)
@@ -55,6 +66,7 @@ pub(super) fn write(statement: &mut CachedStatement<'_>, usage: &Usage, now: Sys
         usage.day.map(|(_, used)| used),
         usage.learned,
         to_micros(now),
+        usage.tokens.as_ref().map(pack_tokens),
     ])?;
     Ok(())
 }
@@ -88,6 +100,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Option<Usage>> {
         uses: row.get_ref(2)?.as_blob().map(unpack).unwrap_or_default(),
         day: day_end.zip(count(4)?),
         learned: count(5)?.filter(|&learned| learned > 0),
+        tokens: row.get_ref(6)?.as_blob().ok().and_then(unpack_tokens),
     }))
 }
 
@@ -117,6 +130,29 @@ fn unpack(packed: &[u8]) -> Vec<(SystemTime, u32)> {
     groups.iter().filter_map(group).collect()
 }
 
+/// 8 bytes for the average, and 16 for each group of calls: microseconds since 1970 and tokens, little-endian.
+fn pack_tokens(SpentTokens { average, calls }: &SpentTokens) -> Vec<u8> {
+    let at_once = calls.len().div_ceil(MAX_USES).max(1);
+    let mut packed = average.to_le_bytes().to_vec();
+    for group in calls.chunks(at_once) {
+        let Some((at, _)) = group.last() else { continue };
+        packed.extend(to_micros(*at).to_le_bytes());
+        packed.extend(group.iter().map(|(_, tokens)| tokens).sum::<u64>().to_le_bytes());
+    }
+    packed
+}
+
+fn unpack_tokens(packed: &[u8]) -> Option<SpentTokens> {
+    let (average, calls) = packed.split_first_chunk::<8>()?;
+    let (calls, _) = calls.as_chunks::<16>();
+    let call = |bytes: &[u8; 16]| {
+        let (at, tokens) = bytes.split_at(8);
+        let at = i64::from_le_bytes(at.try_into().ok()?);
+        Some((from_micros(at), u64::from_le_bytes(tokens.try_into().ok()?)))
+    };
+    Some(SpentTokens { average: u64::from_le_bytes(*average), calls: calls.iter().filter_map(call).collect() })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -133,5 +169,18 @@ mod tests {
         assert_eq!((packed[0], packed[49]), ((uses[1].0, 2), (uses[99].0, 2)));
         assert_eq!(unpack(&[1, 2, 3]), []);
         assert_eq!(unpack(&pack(&[])), []);
+    }
+
+    #[test]
+    fn tokens_are_packed_and_none_of_them_is_lost() {
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_435_200);
+        let calls: Vec<_> = (0..100).map(|n| (start + n * Duration::from_millis(500), u64::from(n))).collect();
+        let few = SpentTokens { average: 50, calls: calls[..64].to_vec() };
+        assert_eq!(unpack_tokens(&pack_tokens(&few)), Some(few));
+        let all = unpack_tokens(&pack_tokens(&SpentTokens { average: 50, calls: calls.clone() })).unwrap();
+        assert_eq!(all.calls.len(), 50);
+        assert_eq!((all.calls[0], all.calls[49]), ((calls[1].0, 1), (calls[99].0, 98 + 99)));
+        assert_eq!(unpack_tokens(&[1; 7]), None);
+        assert_eq!(unpack_tokens(&[0; 23]), Some(SpentTokens { average: 0, calls: Vec::new() }));
     }
 }

@@ -164,10 +164,12 @@ impl Writer {
 
     /// Something is dirty: it is written soon. Cheap, and never waits.
     pub(crate) fn wake(&self) {
-        if !self.shared.is_awake.swap(true, Ordering::SeqCst) {
-            self.shared.inbox.lock().is_dirty = true;
-            self.shared.bell.notify_one();
-        }
+        self.shared.wake();
+    }
+
+    /// To wake it from elsewhere.
+    pub(crate) fn bell(&self) -> Bell {
+        Bell(self.shared.clone())
     }
 
     /// Writes what is pending at once, for a disablement.
@@ -219,7 +221,25 @@ impl Drop for Writer {
     }
 }
 
+/// Wakes the thread, if it still runs, and does not keep it.
+#[derive(Debug)]
+pub(crate) struct Bell(Arc<Shared>);
+
+impl Bell {
+    /// As [`Writer::wake`].
+    pub(crate) fn ring(&self) {
+        self.0.wake();
+    }
+}
+
 impl Shared {
+    fn wake(&self) {
+        if !self.is_awake.swap(true, Ordering::SeqCst) {
+            self.inbox.lock().is_dirty = true;
+            self.bell.notify_one();
+        }
+    }
+
     /// Asks the thread to write now all that is pending.
     pub(super) fn request(&self) -> Waiter {
         let (promise, waiter) = ack::promise(self.path.clone());

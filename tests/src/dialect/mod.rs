@@ -1,7 +1,7 @@
 //! How providers say what the server has to say: the paths, the place of the key, bodies and headers.
 
 use axum::http::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::state::Problem;
 
@@ -71,6 +71,18 @@ impl Dialect {
             Self::Google => google::answer(model, prompt),
             Self::OpenAi => openai::answer(model, prompt),
             Self::Anthropic => anthropic::answer(model, prompt),
+        };
+        Reply::new(200, body)
+    }
+
+    /// The models there are.
+    pub(crate) fn list(self) -> Reply {
+        let body = match self {
+            Self::Google => google::models(self.models()),
+            Self::OpenAi | Self::Anthropic => {
+                let models = self.models().iter().map(|model| json!({ "id": model }));
+                json!({ "object": "list", "data": Vec::from_iter(models) })
+            }
         };
         Reply::new(200, body)
     }

@@ -11,6 +11,9 @@ use crate::outcome::{HttpError, Reason, StatusCode};
 
 /// A connection that failed is the network's, a request that can't be built or an answer that can't
 /// be decoded is not the key's.
+///
+/// Its text has the URL in it: send the key in a header rather than in `?key=`, or drop the URL with
+/// [`without_url`](Error::without_url).
 impl StatusCode for Error {
     fn status_code(&self) -> Option<u16> {
         self.status().map(|status| status.as_u16())

@@ -79,6 +79,27 @@ fn an_echoed_key_is_neither_kept_nor_shown() {
 }
 
 #[test]
+fn the_keys_of_the_running_call_are_neither_kept_nor_shown_whatever_they_look_like() {
+    let secrets = ["plain-words-as-key", "another-one"];
+    let balancer = crate::Balancer::builder().keys(secrets).in_memory().build().unwrap();
+    let echo = |secret: &str| {
+        json!({"error": {"code": format!("no_such_key: {secret}"), "message": format!("Sorry, {secret} is out.")}})
+            .to_string()
+    };
+    let lease = balancer.leases(2).unwrap();
+    let inside = |body: String| context::with_keys(lease.held(), || HttpError::new(400, body));
+    for error in [inside(secrets.map(echo).join(" ")), inside(echo(secrets[0]))] {
+        let all = format!("{error} {error:?} {}", error.body());
+        assert!(!all.contains("plain-words") && !all.contains("another-one"), "{all}");
+        assert!(error.to_string().contains("Sorry, [redacted] is out."), "{error}");
+    }
+    assert!(
+        HttpError::new(400, echo(secrets[1])).to_string().contains("another-one"),
+        "outside of a call nobody knows"
+    );
+}
+
+#[test]
 fn a_key_at_the_end_of_what_is_read_or_kept_is_not_left_in_half() {
     for limit in [READ_AT_MOST, KEPT_OF_BODY, SHOWN_OF_MESSAGE] {
         for half in (0..KEY.len()).step_by(3) {

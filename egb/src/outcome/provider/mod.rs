@@ -21,7 +21,7 @@ mod tests;
 mod wait;
 
 pub(super) use headers::Headers;
-pub(super) use redact::{cut, redact};
+pub(super) use redact::{REDACTED, cut, redact};
 
 /// So much of a body is read. Errors are a few hundred bytes; the rest is somebody's web page.
 pub(super) const READ_AT_MOST: usize = 64 * 1024;

@@ -1,10 +1,10 @@
-//! Takes keys out of text that is kept or shown. It can't know the keys in use; it takes out whatever
+//! Takes keys out of text that is kept or shown. It knows no keys; it takes out whatever
 //! looks like one, and rather too much than too little.
 
 use std::borrow::Cow;
 
 /// What stands in the place of a key.
-const REDACTED: &str = "[redacted]";
+pub(in crate::outcome) const REDACTED: &str = "[redacted]";
 
 /// How keys and tokens of known providers begin, and how many characters must follow: enough to tell
 /// `sk-` from a word.
@@ -196,6 +196,20 @@ mod tests {
             ("key=AIzaSyA key=AIzaSyB", "key=[redacted] key=[redacted]"),
         ] {
             assert_eq!(redact(text), kept);
+        }
+    }
+
+    #[test]
+    fn keys_of_every_known_provider_are_taken_out() {
+        let known = "AIzaSyFAKE AQ.Ab8RN6FAKEFAKEFAKE ya29.a0FAKEFAKE sk-FAKEFAKE sk_FAKEFAKE pk_FAKEFAKE gsk_FAKEFAKE \
+                     xai-FAKEFAKE pplx-FAKEFAKE hf_FAKEFAKE r8_FAKEFAKE tgp_FAKEFAKE ghp_FAKEFAKE AKIAFAKEFAKE \
+                     eyJhbGciOiJIUzI1NiJ9";
+        assert_eq!(known.split_whitespace().count(), PREFIXES.len());
+        for key in known.split_whitespace() {
+            assert_eq!(redact(&format!("Refused {key}, sorry")), "Refused [redacted], sorry", "{key}");
+        }
+        for label in LABELS {
+            assert_eq!(redact(&format!("{label}: abc")), format!("{label}: [redacted]"));
         }
     }
 

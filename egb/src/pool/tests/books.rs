@@ -103,7 +103,7 @@ proptest! {
                         state.health.disabled = epoch % 3 == 2;
                     });
                     // What is stored of its counts is known here.
-                    let state = bench.pool.state.lock();
+                    let state = bench.pool.state.0.lock();
                     let known = state.index.get(&record.fingerprint).map(|id| state.entry(*id).stored);
                     record.counters = known.unwrap_or_default();
                     drop(state);
@@ -118,7 +118,7 @@ proptest! {
                 }
             }
             let stats = bench.pool.stats();
-            let state = bench.pool.state.lock();
+            let state = bench.pool.state.0.lock();
             prop_assert_eq!(state.disabled, stats.disabled());
             for lane in &state.lanes {
                 let listed = lane.schedule.queued_len() + lane.schedule.parked_len();
@@ -130,7 +130,7 @@ proptest! {
             // Those that began before the key was removed and put back are its calls as well.
             let mine = |key: &Key| open.iter().filter(|(slot, ..)| slot.key == *key).count();
             for entry in state.entries.iter().flatten() {
-                prop_assert_eq!(entry.slot.in_flight.load(Ordering::Relaxed) as usize, mine(&entry.slot.key));
+                prop_assert_eq!(entry.slot.running() as usize, mine(&entry.slot.key));
                 let quota = state.groups.quota(entry);
                 // Of a group: those of its members now, and of keys that ran in it and left.
                 let sharing = |slot: &Slot| match &entry.slot.gauge {

@@ -11,6 +11,8 @@ use crate::outcome::Reason;
 use crate::store::testing::{change, disablement, logged, name};
 use crate::store::{Counters, SharedState};
 
+#[cfg(feature = "cli")]
+mod admin;
 mod bad_ground;
 mod joining;
 mod speed;
@@ -84,7 +86,7 @@ fn the_file_says_whose_it_is_and_which_schema_it_has() {
     let raw = ground.raw();
     let pragma = |name| raw.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!(pragma("application_id"), i64::from(schema::APPLICATION_ID));
-    assert_eq!(pragma("user_version"), 4);
+    assert_eq!(pragma("user_version"), 6);
 }
 
 /// A database as an egb of that schema version left it, with one key.

@@ -1,0 +1,88 @@
+//! How the `egb` command opens a pool: to look at it, or to edit it, with the keys that only the database knows. What
+//! it shows and changes is for `cli`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Loaded, Sources};
+use crate::balancer::Balancer;
+use crate::clock::Timeline;
+use crate::config::KeyConfig;
+use crate::error::Error;
+use crate::key::{ByFingerprint, Key};
+use crate::pool::{Pool, Settings};
+use crate::store::{Seal, Sqlite, Store as _, StoreError, Writer};
+use crate::watch::FirstLook;
+
+/// So long after a key was removed a program may use it still.
+const NOTICED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Who opens a database, and what for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// A program that calls with the keys.
+    #[default]
+    Use,
+    /// The command, to look: nothing is written.
+    Look,
+    /// The command, to change keys and to follow what others change. What is used of limits it does not write.
+    Edit,
+}
+
+impl super::BalancerBuilder {
+    pub(crate) fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+}
+
+pub(super) fn load(access: Access, path: &Path, seal: Option<&Seal>) -> Result<Loaded, Arc<StoreError>> {
+    match access {
+        Access::Look => {
+            let store = Sqlite::look(path, seal)?.with_sealed_keys_unread();
+            Loaded::from(store, Sqlite::load_by_halves)
+        }
+        Access::Use | Access::Edit => {
+            let store = Sqlite::open_for(path, &[], seal)?.with_sealed_keys_unread();
+            Loaded::from(store, Sqlite::load)
+        }
+    }
+}
+
+/// Makes the balancer. It may have no key.
+pub(super) fn build(
+    access: Access,
+    sources: Sources,
+    mut configs: Vec<KeyConfig>,
+    loaded: Loaded,
+    settings: Settings,
+    timeline: Timeline,
+    watched: Option<FirstLook>,
+) -> Result<Balancer, Error> {
+    // Who gives keys has all that are in use; others that the database knows are gone.
+    if sources.list.is_empty() {
+        configs.extend(strangers(&loaded)?);
+    }
+    let Loaded { store, records, usage, added } = loaded;
+    let settings = Settings { usage, added, is_bystander: true, ..settings };
+    let edits = access == Access::Edit;
+    let pool = Arc::new(Pool::new(configs, records, settings, timeline, edits));
+    let writer = if edits { Some(Writer::spawn(store, pool.clone()).map_err(Arc::new)?) } else { None };
+    super::finish(pool, sources, writer, watched)
+}
+
+/// Keys of which only the database knows, but those that were removed.
+fn strangers(loaded: &Loaded) -> Result<Vec<KeyConfig>, Arc<StoreError>> {
+    let removed = loaded.store.removed_keys()?;
+    let added: ByFingerprint<()> = loaded.added.iter().map(|config| (config.key.fingerprint(), ())).collect();
+    let records = loaded.records.iter().filter(|record| record.scope.is_none());
+    let strangers = records.filter(|record| {
+        // One that is used still is given by something else.
+        let is_removed =
+            removed.get(&record.fingerprint).is_some_and(|&at| record.state.last_used <= Some(at + NOTICED_WITHIN));
+        !is_removed && !added.contains_key(&record.fingerprint)
+    });
+    let config = |key, weight| KeyConfig::new(key).weight(weight);
+    Ok(strangers.map(|record| config(Key::without_text(record.fingerprint), record.state.health.weight)).collect())
+}

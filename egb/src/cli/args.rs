@@ -1,0 +1,122 @@
+//! What can be typed: the options that all commands share, and the list of commands. The options of one command are in
+//! its own file.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Parser, Subcommand};
+
+use super::commands;
+
+const EXAMPLES: &str = "\
+Examples:
+  egb import keys.txt                 put the keys of a file into the pool
+  egb stats                           how the pool is
+  egb health --filter cooling         keys that rest, and for how long
+  egb disable work-3                  take a key out, in running programs too
+  egb --db app.db --keys-file keys.txt list --sort errors --limit 10
+
+Exit codes: 0 fine, 1 failure, 2 usage, 3 no usable key.";
+
+/// See and steer the API keys that egb spreads calls over.
+///
+/// It works on the database that programs keep their state in: what it changes is in force in all that run, within a
+/// second. With the keys file it shows labels and masked keys; without it, keys by their fingerprints.
+#[derive(Debug, Parser)]
+#[command(name = "egb", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which pool, and how to print.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Global {
+    /// The database of the pool [default: egb/keys.db in your data directory]
+    #[arg(long, global = true, value_name = "FILE", env = "EGB_DB", hide_env_values = true, help_heading = POOL)]
+    pub(crate) db: Option<OsString>,
+    /// A file with keys of the pool; may be given several times. Keys in the variable EGB_KEYS are taken too
+    #[arg(
+        long = "keys-file",
+        global = true,
+        value_name = "FILE",
+        env = "EGB_KEYS_FILE",
+        hide_env_values = true,
+        help_heading = POOL
+    )]
+    pub(crate) keys_files: Vec<OsString>,
+    /// A file with the passphrase that seals the keys in the database
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "EGB_PASSPHRASE_FILE",
+        hide_env_values = true,
+        conflicts_with = "key_file",
+        help_heading = POOL
+    )]
+    pub(crate) passphrase_file: Option<OsString>,
+    /// The key file that seals the keys in the database
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "EGB_KEY_FILE",
+        hide_env_values = true,
+        help_heading = POOL
+    )]
+    pub(crate) key_file: Option<OsString>,
+    /// Print JSON
+    #[arg(long, global = true, help_heading = PRINTING)]
+    pub(crate) json: bool,
+    /// Tell more on stderr; twice, everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = PRINTING)]
+    pub(crate) verbose: u8,
+}
+
+const POOL: &str = "The pool";
+const PRINTING: &str = "Printing";
+
+/// The commands. Each is a file in `commands`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Stats(commands::stats::Args),
+    Health(commands::health::Args),
+    List(commands::list::Args),
+    Check(commands::check::Args),
+    Monitor(commands::monitor::Args),
+    Add(commands::add::Args),
+    Import(commands::import::Args),
+    History(commands::history::Args),
+    Remove(commands::remove::Args),
+    Enable(commands::enable::Args),
+    Disable(commands::disable::Args),
+    Weight(commands::weight::Args),
+    Reset(commands::reset::Args),
+    Cleanup(commands::cleanup::Args),
+    Export(commands::export::Args),
+    Db(commands::db::Args),
+    Completions(commands::completions::Args),
+    Man(commands::man::Args),
+}
+
+/// Prints what was wrong with the arguments, or the help that was asked for. An argument may be a key that was typed by
+/// mistake: what is long enough to be one is not repeated.
+pub(crate) fn refuse(mut error: clap::Error) -> ExitCode {
+    const LONG_ENOUGH: usize = 12;
+    for kind in [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue] {
+        if let Some(ContextValue::String(text)) = error.get(kind)
+            && text.chars().count() >= LONG_ENOUGH
+            && !text.starts_with(['-', '<', '['])
+        {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+        }
+    }
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    // When that can't be printed the code still tells.
+    let _ = error.print();
+    code.into()
+}

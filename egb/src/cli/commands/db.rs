@@ -1,0 +1,191 @@
+//! `egb db`: the database file itself: what it is, whether it is intact, and its care.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::cli::Ending;
+use crate::cli::failure::Failure;
+use crate::cli::open::Setup;
+use crate::cli::output::file::{self, Existing};
+use crate::cli::output::style::{self, bytes, number};
+use crate::store::{DatabaseFacts, Standing};
+
+const EXAMPLES: &str = "\
+Examples:
+  egb db                              path, size, schema; and whether it is intact
+  egb db --backup keys-backup.db      a copy, while programs go on
+  egb db --vacuum                     give free pages back
+  egb db --upgrade                    from an older egb, or from easy-gemini-balance
+
+Exit code 1: the database is damaged.";
+
+/// The database: path, size, schema, integrity, backup
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Write a copy, as it is now
+    #[arg(long, value_name = "FILE", group = "what")]
+    backup: Option<PathBuf>,
+    /// Make the file as small as it can be
+    #[arg(long, group = "what")]
+    vacuum: bool,
+    /// Bring a database of an older egb, or of the Python tool, up to date, after a copy beside it
+    #[arg(long, group = "what")]
+    upgrade: bool,
+}
+
+#[derive(Serialize)]
+struct DbJson<'a> {
+    path: String,
+    size_bytes: u64,
+    free_bytes: u64,
+    schema_version: i64,
+    /// Keys of which there is a state.
+    keys: u64,
+    added_keys: u64,
+    sealed: bool,
+    intact: bool,
+    damage: &'a [String],
+}
+
+#[derive(Serialize)]
+struct BackupJson {
+    backup: String,
+    size_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct VacuumJson {
+    path: String,
+    size_bytes_before: u64,
+    size_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct UpgradeJson {
+    path: String,
+    from_version: Option<i64>,
+    schema_version: i64,
+    backup: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
+    match &args.backup {
+        Some(backup) => back_up(setup, backup)?,
+        None if args.vacuum => vacuum(setup)?,
+        None if args.upgrade => upgrade(setup)?,
+        None => return show(setup),
+    }
+    Ok(Ending::Fine)
+}
+
+fn show(setup: &Setup) -> Result<Ending, Failure> {
+    let db = setup.look_at_db()?;
+    let damage = db.damage()?;
+    let facts = db.facts()?;
+    let DatabaseFacts { schema, size, free, keys, added_keys, sealed } = facts;
+    let json = DbJson {
+        path: setup.db.display().to_string(),
+        size_bytes: size,
+        free_bytes: free,
+        schema_version: schema,
+        keys,
+        added_keys,
+        sealed,
+        intact: damage.is_empty(),
+        damage: &damage,
+    };
+    setup.output.result(&json, || text(setup, &facts, &damage))?;
+    Ok(if damage.is_empty() { Ending::Fine } else { Ending::Failed })
+}
+
+fn text(setup: &Setup, facts: &DatabaseFacts, damage: &[String]) -> String {
+    let DatabaseFacts { schema, size, free, keys, added_keys, sealed } = *facts;
+    let added = match (added_keys, sealed) {
+        (0, _) => "none".to_owned(),
+        (count, true) => format!("{}, sealed", number(count)),
+        (count, false) => format!("{}, in the clear", number(count)),
+    };
+    let intact = match damage {
+        [] => "intact".to_owned(),
+        damage => format!("damaged: {}", damage.join("; ")),
+    };
+    let free = if free == 0 { String::new() } else { format!(", {} of it free", bytes(free)) };
+    let lines = [
+        ("path", setup.db.display().to_string()),
+        ("size", format!("{}{free}", bytes(size))),
+        ("schema", format!("version {schema}")),
+        ("keys", format!("{} with a state", number(keys))),
+        ("added", added),
+        ("integrity", intact),
+    ];
+    let dim = style::DIM;
+    lines.iter().map(|(name, value)| format!("{dim}{name:<9}{dim:#}  {value}\n")).collect()
+}
+
+fn back_up(setup: &Setup, backup: &Path) -> Result<(), Failure> {
+    let db = setup.look_at_db()?;
+    file::write(backup, Existing::Kept, |half| Ok(db.copy_to(half.path())?))?;
+    let size = backup.metadata().map_or(0, |found| found.len());
+    let json = BackupJson { backup: backup.display().to_string(), size_bytes: size };
+    setup.output.result(&json, || format!("wrote {}, {}\n", backup.display(), bytes(size)))?;
+    let DatabaseFacts { added_keys, sealed, .. } = db.facts()?;
+    if added_keys > 0 && !sealed {
+        setup.output.note("it holds keys in the clear, as the database does; keep it where nobody else reads it");
+    }
+    Ok(())
+}
+
+fn vacuum(setup: &Setup) -> Result<(), Failure> {
+    let mut db = setup.edit_db()?;
+    let before = db.facts()?.size;
+    db.vacuum()?;
+    let after = db.facts()?.size;
+    let path = setup.db.display().to_string();
+    let json = VacuumJson { path, size_bytes_before: before, size_bytes: after };
+    setup.output.result(&json, || format!("{} before, {} now\n", bytes(before), bytes(after)))
+}
+
+fn upgrade(setup: &Setup) -> Result<(), Failure> {
+    let standing = Standing::of(&setup.db)?;
+    let (from, backup) = match standing {
+        Standing::Missing | Standing::Empty => return Err(Failure::NoDatabase { path: setup.db.clone() }),
+        Standing::Ready => (None, None),
+        Standing::Older { found, .. } => (Some(found), Some(copy_of_older(setup, found)?)),
+        // The library makes the copy, and tells of it.
+        Standing::PythonTool => (None, None),
+    };
+    let db = setup.upgrade_db()?;
+    let schema = db.facts()?.schema;
+    let path = setup.db.display();
+    let json = UpgradeJson {
+        path: path.to_string(),
+        from_version: from,
+        schema_version: schema,
+        backup: backup.as_ref().map(|backup| backup.display().to_string()),
+    };
+    setup.output.result(&json, || match (from, &backup) {
+        (Some(from), Some(backup)) => {
+            format!("brought {path} from schema version {from} to {schema}; as it was: {}\n", backup.display())
+        }
+        _ if standing == Standing::Ready => format!("{path} has schema version {schema} already\n"),
+        _ => format!("took over {path}, which has schema version {schema} now\n"),
+    })
+}
+
+/// Copies a database that is to be upgraded to a name that was free.
+fn copy_of_older(setup: &Setup, version: i64) -> Result<PathBuf, Failure> {
+    let beside = |number: u32| {
+        let mut name = setup.db.clone().into_os_string();
+        name.push(format!(".v{version}-backup"));
+        if number > 1 {
+            name.push(format!("-{number}"));
+        }
+        PathBuf::from(name)
+    };
+    let free = (1..).map(beside).find(|name| !name.exists()).unwrap_or_else(|| beside(1));
+    let db = setup.look_at_any_db()?;
+    file::write(&free, Existing::Kept, |half| Ok(db.copy_to(half.path())?))?;
+    Ok(free)
+}

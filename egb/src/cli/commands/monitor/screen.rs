@@ -1,0 +1,87 @@
+//! The terminal: full-screen while the monitor runs, and as it was afterwards, however that ends.
+
+use std::io;
+use std::time::Duration;
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event};
+
+use super::Source;
+use super::keystrokes;
+use super::model::Model;
+use super::view;
+use crate::cli::failure::Failure;
+use crate::cli::log;
+use crate::clock::Clock;
+
+/// The longest wait for a keystroke: news of the pool is shown then, even when the next look is far.
+const NEWS: Duration = Duration::from_millis(250);
+
+pub(super) fn run(mut model: Model, mut source: Source, count: Option<u64>) -> Result<(), Failure> {
+    let failed = |error| Failure::Terminal(error);
+    // A panic restores it as well: this sets a hook.
+    let mut terminal = ratatui::try_init().map_err(failed)?;
+    let restore = Restore;
+    let warnings = log::divert();
+    let ended = watch(&mut terminal, &mut model, &mut source, count, &warnings);
+    drop(restore);
+    ended.map_err(failed)
+}
+
+struct Restore;
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        log::to_stderr_again();
+        ratatui::restore();
+    }
+}
+
+fn watch(
+    terminal: &mut DefaultTerminal,
+    model: &mut Model,
+    source: &mut Source,
+    count: Option<u64>,
+    warnings: &log::Diverted,
+) -> io::Result<()> {
+    let (mut next, mut looks) = (source.clock.monotonic(), 0);
+    loop {
+        if !model.is_paused && source.clock.monotonic() >= next {
+            source.show(model);
+            // From now: who was held up does not have to catch up.
+            next = source.clock.monotonic() + model.interval;
+            looks += 1;
+        }
+        source.tell(model);
+        for warning in warnings.try_iter() {
+            model.note(warning, source.clock.utc());
+        }
+        terminal.draw(|frame| {
+            model.set_page(view::rows(frame.area()));
+            view::draw(frame, model);
+        })?;
+        if count.is_some_and(|count| looks >= count) {
+            return Ok(());
+        }
+        let until_next = next.saturating_sub(source.clock.monotonic());
+        let wait = if model.is_paused { NEWS } else { until_next.min(NEWS) };
+        if !heed(model, wait)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for a keystroke, and does what that and those that wait behind it ask for. Returns whether to go on.
+fn heed(model: &mut Model, wait: Duration) -> io::Result<bool> {
+    let mut wait = wait;
+    while event::poll(wait)? {
+        if let Event::Key(key) = event::read()?
+            && let Some(wish) = keystrokes::wish(model.mode, key)
+            && !model.obey(wish)
+        {
+            return Ok(false);
+        }
+        wait = Duration::ZERO;
+    }
+    Ok(true)
+}

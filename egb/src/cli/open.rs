@@ -1,0 +1,217 @@
+//! Where the pool of a command is, and opening it: to look at it, which changes no file, or to edit it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy as _;
+use zeroize::Zeroizing;
+
+use super::args::Global;
+use super::failure::Failure;
+use super::output::Output;
+use super::rows::Origin;
+use crate::balancer::Balancer;
+use crate::builder::{self, Access, BalancerBuilder};
+use crate::config::KeyConfig;
+use crate::error::Error;
+use crate::key::{ByFingerprint, Fingerprint};
+use crate::keyfile;
+use crate::stats::Stats;
+use crate::store::{Seal, Sqlite, Standing};
+
+const KEYS_VARIABLE: &str = "EGB_KEYS";
+
+/// Where things are, as the options and the environment say, and how to print.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) db: PathBuf,
+    pub(crate) keys_files: Vec<PathBuf>,
+    /// Whether the variable `EGB_KEYS` gives keys.
+    pub(crate) has_keys_variable: bool,
+    seal: Option<Seal>,
+    pub(crate) output: Output,
+}
+
+impl Setup {
+    pub(crate) fn new(global: Global) -> Result<Self, Failure> {
+        let Global { db, keys_files, passphrase_file, key_file, json, verbose: _ } = global;
+        // A variable that is set to nothing names nothing.
+        let named = |path: Option<OsString>| path.filter(|path| !path.is_empty()).map(PathBuf::from);
+        let db = match named(db) {
+            Some(db) => db,
+            None => default_db()?,
+        };
+        let seal = match (named(passphrase_file), named(key_file)) {
+            (Some(path), _) => Some(Seal::passphrase(read_passphrase(&path)?.as_str())),
+            (None, Some(path)) => Some(Seal::key_file(path)?),
+            (None, None) => None,
+        };
+        Ok(Self {
+            db,
+            keys_files: keys_files.into_iter().filter_map(|path| named(Some(path))).collect(),
+            has_keys_variable: env::var_os(KEYS_VARIABLE).is_some_and(|keys| !keys.is_empty()),
+            seal,
+            output: Output::new(json),
+        })
+    }
+
+    /// Whether keys are given beside the database.
+    pub(crate) fn has_sources(&self) -> bool {
+        !self.keys_files.is_empty() || self.has_keys_variable
+    }
+
+    /// The pool, to look at. It is never given back: the process ends soon, and to free 100,000 keys takes a while.
+    pub(crate) fn look(&self) -> Result<&'static Balancer, Failure> {
+        self.require_db()?;
+        Ok(Box::leak(Box::new(self.balancer(Access::Look)?)))
+    }
+
+    /// A picture of the pool, never given back either.
+    pub(crate) fn picture(&self) -> Result<&'static mut Stats, Failure> {
+        Ok(Box::leak(Box::new(self.look()?.stats())))
+    }
+
+    /// The pool, to change keys that are in it.
+    pub(crate) fn edit(&self) -> Result<Balancer, Failure> {
+        self.require_db()?;
+        self.balancer(Access::Edit)
+    }
+
+    /// The pool, to follow for as long as one likes.
+    pub(crate) fn live(&self) -> Result<Balancer, Failure> {
+        self.require_db()?;
+        Ok(self.builder(Access::Edit).watch(true).build()?)
+    }
+
+    fn balancer(&self, access: Access) -> Result<Balancer, Failure> {
+        Ok(self.builder(access).build()?)
+    }
+
+    fn builder(&self, access: Access) -> BalancerBuilder {
+        let mut builder = Balancer::builder().db(&self.db).access(access);
+        for file in &self.keys_files {
+            builder = builder.keys_file(file);
+        }
+        if self.has_keys_variable {
+            builder = builder.keys_env(KEYS_VARIABLE);
+        }
+        if let Some(seal) = &self.seal {
+            builder = builder.seal(seal.clone());
+        }
+        builder
+    }
+
+    /// What gives which key, the database aside.
+    pub(crate) fn given(&self) -> Result<ByFingerprint<Origin>, Failure> {
+        let mut given = ByFingerprint::default();
+        let mut take = |configs: Vec<KeyConfig>, origin: &Origin| {
+            given.extend(configs.into_iter().map(|config| (config.key.fingerprint(), origin.clone())));
+        };
+        if self.has_keys_variable {
+            take(builder::read_variable(KEYS_VARIABLE)?, &Origin::Variable);
+        }
+        for file in &self.keys_files {
+            take(keyfile::read(file).map_err(Error::from)?, &Origin::KeysFile(file.as_path().into()));
+        }
+        Ok(given)
+    }
+
+    /// Tells if a source gives keys that were added as well: its settings prevail.
+    pub(crate) fn note_if_given(&self, added: &[Fingerprint]) -> Result<(), Failure> {
+        if !self.has_sources() {
+            return Ok(());
+        }
+        let given = self.given()?;
+        let both: Vec<&Origin> = added.iter().filter_map(|name| given.get(name)).collect();
+        if let Some(source) = both.first().and_then(|origin| origin.source()) {
+            let what = if added.len() == 1 { "it".to_owned() } else { format!("{} of them", both.len()) };
+            self.output.note(&format!("{source} gives {what} too, and its settings prevail there"));
+        }
+        Ok(())
+    }
+
+    /// The database itself, to look at.
+    pub(crate) fn look_at_db(&self) -> Result<Sqlite, Failure> {
+        self.require_db()?;
+        Ok(Sqlite::look(&self.db, self.seal.as_ref())?.with_sealed_keys_unread())
+    }
+
+    /// The database itself, to change it.
+    pub(crate) fn edit_db(&self) -> Result<Sqlite, Failure> {
+        self.require_db()?;
+        Ok(Sqlite::open_for(&self.db, &[], self.seal.as_ref())?.with_sealed_keys_unread())
+    }
+
+    /// As `edit_db`; one that is not there is made, its folder too if it is the default.
+    pub(crate) fn make_db(&self) -> Result<Sqlite, Failure> {
+        match Standing::of(&self.db)? {
+            Standing::Missing | Standing::Empty => {}
+            _ => return self.edit_db(),
+        }
+        if default_db().is_ok_and(|default| default == self.db)
+            && let Some(folder) = self.db.parent()
+        {
+            make_private_folder(folder).map_err(Failure::file(folder, "make the folder"))?;
+        }
+        let made = Sqlite::open_for(&self.db, &[], self.seal.as_ref())?;
+        self.output.note(&format!("made the database {}", self.db.display()));
+        Ok(made.with_sealed_keys_unread())
+    }
+
+    /// The database itself, whatever its version, to look at.
+    pub(crate) fn look_at_any_db(&self) -> Result<Sqlite, Failure> {
+        Ok(Sqlite::look(&self.db, None)?)
+    }
+
+    /// The database itself, brought to this version.
+    pub(crate) fn upgrade_db(&self) -> Result<Sqlite, Failure> {
+        let mut configs = Vec::new();
+        for file in &self.keys_files {
+            configs.extend(keyfile::read(file).map_err(Error::from)?);
+        }
+        if self.has_keys_variable {
+            configs.extend(builder::read_variable(KEYS_VARIABLE)?);
+        }
+        Ok(Sqlite::open_for(&self.db, &configs, self.seal.as_ref())?)
+    }
+
+    /// An error unless there is a database of this version.
+    fn require_db(&self) -> Result<(), Failure> {
+        let path = self.db.clone();
+        match Standing::of(&path)? {
+            Standing::Ready => Ok(()),
+            Standing::Missing | Standing::Empty => Err(Failure::NoDatabase { path }),
+            Standing::Older { found, known } => Err(Failure::OldDatabase { path, found, known }),
+            Standing::PythonTool => Err(Failure::PythonDatabase { path }),
+        }
+    }
+}
+
+/// `egb/keys.db` where this system keeps the data of programs.
+fn default_db() -> Result<PathBuf, Failure> {
+    let base = etcetera::choose_base_strategy().map_err(|_| {
+        Failure::usage("there is no home directory to keep a database in", "name the database with --db or EGB_DB")
+    })?;
+    Ok(base.data_dir().join("egb").join("keys.db"))
+}
+
+/// The passphrase is the first line.
+fn read_passphrase(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(Failure::file(path, "read the passphrase"))?);
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        let problem = format!("{}: there is no passphrase in its first line", path.display());
+        return Err(Failure::refused(problem, "write the passphrase into the first line"));
+    }
+    Ok(Zeroizing::new(line.to_owned()))
+}
+
+fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

@@ -1,0 +1,94 @@
+//! Printing: results on stdout, as text or JSON; errors, hints and notes on stderr. Colours are for terminals alone.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::failure::Failure;
+
+pub(crate) mod file;
+pub(crate) mod style;
+pub(crate) mod table;
+pub(crate) mod time;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints a result: `json`, if that is asked for, or the text, which may hold colours.
+    pub(crate) fn result(self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.json { Self::json(json) } else { Self::text(&text()) }
+    }
+
+    pub(crate) fn text(text: &str) -> Result<(), Failure> {
+        let mut stdout = anstream::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+
+    /// Prints what is not to be changed.
+    pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+
+    pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+        let mut stdout = io::BufWriter::new(io::stdout().lock());
+        let written = serde_json::to_writer_pretty(&mut stdout, value).map_err(io::Error::from);
+        written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+
+    /// JSON that is one of many, a line each.
+    pub(crate) fn json_line(value: &impl Serialize) -> Result<(), Failure> {
+        let mut stdout = io::BufWriter::new(io::stdout().lock());
+        let written = serde_json::to_writer(&mut stdout, value).map_err(io::Error::from);
+        written.and_then(|()| writeln!(stdout)).and_then(|()| stdout.flush()).map_err(Failure::Output)
+    }
+
+    /// Tells that not all keys were shown.
+    pub(crate) fn note_cut(self, shown: usize, total: usize) {
+        if shown < total {
+            self.note(&format!("{} of {} keys", style::number(shown as u64), style::number(total as u64)));
+        }
+    }
+
+    /// Tells on stderr what is good to know and no result.
+    pub(crate) fn note(self, text: &str) {
+        // Nobody is there to be told when that fails.
+        let _ = writeln!(anstream::stderr(), "{}note:{} {text}", style::HINT.render(), style::HINT.render_reset());
+    }
+}
+
+/// Prints what went wrong, and what to do about it.
+pub(crate) fn error(failure: &Failure) {
+    let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    let mut text = format!("{}error:{} {failure}\n", red.render(), red.render_reset());
+    if let Some(hint) = failure.hint() {
+        text += &format!("{}hint:{} {hint}\n", style::HINT.render(), style::HINT.render_reset());
+    }
+    // Nobody is there to be told when that fails.
+    let _ = anstream::stderr().write_all(text.as_bytes());
+}
+
+/// Asks on the terminal, and takes all but a yes for a no. Where there is no terminal it is an error with a hint.
+pub(crate) fn ask(question: &str, hint: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("there is no terminal to ask whether you are sure", hint));
+    }
+    let terminal = |error| Failure::File { path: "terminal".into(), what: "ask", error };
+    write!(io::stderr(), "{question} [y/N] ").map_err(terminal)?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(terminal)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

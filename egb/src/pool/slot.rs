@@ -1,0 +1,244 @@
+//! The part of a key's state that outlives its place in the pool, as running calls hold on to it. What a call's
+//! end has to know and change is one word, so that most calls end without the pool's lock.
+
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::Arc;
+
+use super::held::Company;
+use super::lanes::ScopeId;
+use super::quota::Gauge;
+use crate::key::Key;
+use crate::schedule::SlotId;
+
+/// One key of the pool.
+pub(crate) struct Slot {
+    word: AtomicU64,
+    /// Calls that have begun; it goes round. Written under the pool's lock alone.
+    begun: AtomicU32,
+    pub(crate) id: SlotId,
+    pub(crate) key: Key,
+    /// Where running calls are counted beside that.
+    pub(super) gauge: Option<Arc<Gauge>>,
+    /// Set in a slot that is not a key's own: it stands for several, or for those of another attempt.
+    pub(super) company: Option<Box<Company>>,
+}
+
+// The word: three marks, set and cleared under the pool's lock alone; the successes that were counted without it and
+// not yet collected; and calls that have ended, which go round.
+/// A success changes nothing but the count: it needs no lock.
+const SERENE: u64 = 1;
+/// The writer has the key on its list.
+const DIRTY: u64 = 1 << 1;
+/// The key was removed: what ends now is to be booked elsewhere.
+const DEPARTED: u64 = 1 << 2;
+const SUCCESS: u64 = 1 << 3;
+const SUCCESSES: u64 = ENDED - SUCCESS;
+const ENDED: u64 = 1 << 32;
+
+/// So many successes are counted without the lock at most, far from overflow.
+const MANY_SUCCESSES: u64 = 1 << 28;
+
+/// What a call's end says when nothing is held against its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quiet {
+    Success,
+    Neutral,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It is counted, and that is all; with what the pool has to be told.
+    Quietly(Afterwards),
+    /// Its verdict is to be given under the lock.
+    Loudly,
+}
+
+/// What is left to do after a quiet end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    Nothing,
+    /// The writer does not know of the key's change.
+    MarkDirty,
+    /// Too many successes wait to be collected.
+    Collect,
+}
+
+impl Slot {
+    pub(super) fn new(id: SlotId, key: Key, gauge: Option<Arc<Gauge>>) -> Self {
+        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, key, gauge, company: None }
+    }
+
+    /// Not a key's own.
+    pub(super) fn standing_for(first: Key, company: Company) -> Self {
+        Self { company: Some(Box::new(company)), ..Self::new(SlotId::MAX, first, None) }
+    }
+
+    /// Goes on with calls that began before.
+    pub(super) fn inherit(&self, running: u32) {
+        self.begun.store(self.begun.load(Ordering::Relaxed).wrapping_add(running), Ordering::Relaxed);
+    }
+
+    /// A call begins to hold it. Under the pool's lock.
+    #[inline]
+    pub(super) fn begin(&self, scope: ScopeId) {
+        self.begun.store(self.begun.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        if let Some(gauge) = &self.gauge {
+            gauge.begin(scope);
+        }
+    }
+
+    /// A call holds it no longer; a quiet verdict is counted in the same stroke. Whoever clears a mark under the
+    /// lock sees the call as running no more, or the call sees the mark gone.
+    #[inline]
+    pub(super) fn end(&self, scope: ScopeId, quiet: Option<Quiet>) -> Ended {
+        if let Some(gauge) = &self.gauge {
+            gauge.end(scope);
+        }
+        let counted = match quiet {
+            Some(Quiet::Success) => ENDED + SUCCESS,
+            Some(Quiet::Neutral) => ENDED,
+            None => {
+                self.word.fetch_add(ENDED, Ordering::SeqCst);
+                return Ended::Loudly;
+            }
+        };
+        let mut word = self.word.load(Ordering::SeqCst);
+        loop {
+            let is_quiet = word & (SERENE | DEPARTED) == SERENE;
+            let next = word.wrapping_add(if is_quiet { counted } else { ENDED });
+            match self.word.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) if !is_quiet => return Ended::Loudly,
+                Ok(_) if quiet == Some(Quiet::Neutral) => return Ended::Quietly(Afterwards::Nothing),
+                Ok(_) if next & SUCCESSES >= MANY_SUCCESSES * SUCCESS => return Ended::Quietly(Afterwards::Collect),
+                Ok(_) if next & DIRTY == 0 => return Ended::Quietly(Afterwards::MarkDirty),
+                Ok(_) => return Ended::Quietly(Afterwards::Nothing),
+                Err(changed) => word = changed,
+            }
+        }
+    }
+
+    /// One of its running calls ended elsewhere, if one is left.
+    pub(super) fn end_of_another(&self) {
+        // In the order in which calls end, as this may be one of them.
+        let begun = self.begun.load(Ordering::Relaxed);
+        let _ = self.word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
+            (ended(word) != begun).then(|| word.wrapping_add(ENDED))
+        });
+    }
+
+    /// Calls that hold it.
+    pub(super) fn running(&self) -> u32 {
+        self.begun.load(Ordering::Relaxed).wrapping_sub(ended(self.word.load(Ordering::SeqCst)))
+    }
+
+    pub(super) fn is_serene(&self) -> bool {
+        self.has(SERENE)
+    }
+
+    #[inline]
+    pub(super) fn is_dirty(&self) -> bool {
+        self.has(DIRTY)
+    }
+
+    pub(super) fn has_departed(&self) -> bool {
+        self.has(DEPARTED)
+    }
+
+    pub(super) fn set_serene(&self, serene: bool) {
+        self.set(SERENE, serene);
+    }
+
+    #[inline]
+    pub(super) fn set_dirty(&self) {
+        self.set(DIRTY, true);
+    }
+
+    pub(super) fn depart(&self) {
+        self.set(DEPARTED, true);
+    }
+
+    /// The successes that were counted without the lock.
+    pub(super) fn successes(&self) -> i64 {
+        successes(self.word.load(Ordering::SeqCst))
+    }
+
+    /// Takes those, with the mark of the writer's list: one that is counted after this sets it anew.
+    pub(super) fn take_successes(&self) -> i64 {
+        successes(self.word.fetch_and(!(SUCCESSES | DIRTY), Ordering::SeqCst))
+    }
+
+    fn has(&self, mark: u64) -> bool {
+        self.word.load(Ordering::SeqCst) & mark != 0
+    }
+
+    #[inline]
+    fn set(&self, mark: u64, on: bool) {
+        if on == self.has(mark) {
+            return;
+        }
+        if on {
+            self.word.fetch_or(mark, Ordering::SeqCst);
+        } else {
+            self.word.fetch_and(!mark, Ordering::SeqCst);
+        }
+    }
+}
+
+fn ended(word: u64) -> u32 {
+    u32::try_from(word >> 32).expect("32 bits are left")
+}
+
+fn successes(word: u64) -> i64 {
+    i64::try_from((word & SUCCESSES) / SUCCESS).expect("29 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot() -> Slot {
+        Slot::new(0, Key::from("test-key"), None)
+    }
+
+    #[test]
+    fn counts_go_round_and_leave_the_marks_alone() {
+        let slot = slot();
+        slot.begun.store(u32::MAX, Ordering::Relaxed);
+        slot.word.store(u64::from(u32::MAX) << 32, Ordering::Relaxed);
+        slot.set_serene(true);
+        assert_eq!(slot.running(), 0);
+        slot.begin(0);
+        assert_eq!(slot.running(), 1);
+        assert_eq!(slot.end(0, Some(Quiet::Success)), Ended::Quietly(Afterwards::MarkDirty));
+        assert_eq!((slot.running(), slot.successes(), slot.is_serene(), slot.is_dirty()), (0, 1, true, false));
+        slot.end_of_another();
+        assert_eq!(slot.running(), 0);
+    }
+
+    #[test]
+    fn only_a_serene_slot_ends_calls_quietly() {
+        let slot = slot();
+        slot.inherit(4);
+        assert_eq!(slot.end(0, Some(Quiet::Success)), Ended::Loudly);
+        slot.set_serene(true);
+        slot.set_dirty();
+        assert_eq!(slot.end(0, Some(Quiet::Neutral)), Ended::Quietly(Afterwards::Nothing));
+        assert_eq!(slot.end(0, None), Ended::Loudly);
+        slot.depart();
+        assert_eq!(slot.end(0, Some(Quiet::Success)), Ended::Loudly);
+        assert_eq!((slot.running(), slot.successes()), (0, 0));
+    }
+
+    #[test]
+    fn successes_are_taken_once_and_asked_for_before_there_is_no_room() {
+        let slot = slot();
+        slot.set_serene(true);
+        slot.set_dirty();
+        slot.inherit(3);
+        slot.end(0, Some(Quiet::Success));
+        assert_eq!((slot.take_successes(), slot.is_dirty(), slot.take_successes()), (1, false, 0));
+        slot.word.fetch_add((MANY_SUCCESSES - 1) * SUCCESS, Ordering::Relaxed);
+        assert_eq!(slot.end(0, Some(Quiet::Success)), Ended::Quietly(Afterwards::Collect));
+    }
+}

@@ -1,0 +1,134 @@
+//! A database that is looked at and not touched: opened read-only, never made, never brought to a newer schema.
+
+use std::panic::resume_unwind;
+use std::path::{self, Path, PathBuf};
+use std::thread;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::super::added::SealedKeys;
+use super::super::row::Reader;
+use super::super::schema::{self, Identity, Refusal};
+use super::super::{Record, Seal, Store as _, StoreError, StoreErrorKind};
+use super::{BUSY_TIMEOUT, Sqlite, select, warn_if_readable_by_others, warn_if_repaired};
+
+/// A file of so many bytes takes so long to read that a second thread is worth it.
+const LARGE: u64 = 1 << 20;
+
+/// What there is at a path, if it is anything of egb's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// No file.
+    Missing,
+    /// A file in which nothing is yet.
+    Empty,
+    /// Of this version of the schema.
+    Ready,
+    /// Of an older version.
+    Older { found: i64, known: i64 },
+    /// Of easy-gemini-balance.
+    PythonTool,
+}
+
+impl Standing {
+    /// What is there. It is an error if that can't be read, is another program's or of a newer egb.
+    pub(crate) fn of(path: &Path) -> Result<Self, StoreError> {
+        let fail = |kind| StoreError::new(path, kind);
+        let file = path::absolute(path).map_err(|error| fail(StoreErrorKind::Io(error)))?;
+        match file.metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::Missing),
+            Err(error) => return Err(fail(StoreErrorKind::Io(error))),
+            Ok(found) if found.is_dir() => {
+                return Err(fail(StoreErrorKind::Io(std::io::ErrorKind::IsADirectory.into())));
+            }
+            Ok(_) => {}
+        }
+        let read = || -> Result<Self, Refusal> {
+            let mut connection = connect(&file)?;
+            let identity = schema::identify(&connection.transaction()?)?;
+            schema::accepted(&identity)?;
+            Ok(match identity {
+                Identity::Ours(schema::KNOWN) => Self::Ready,
+                Identity::Ours(found) => Self::Older { found, known: schema::KNOWN },
+                Identity::PythonTool => Self::PythonTool,
+                Identity::Empty | Identity::Foreign => Self::Empty,
+            })
+        };
+        read().map_err(|refusal| fail(refusal.into_kind()))
+    }
+}
+
+impl Sqlite {
+    /// Opens a database that is [`Standing::Ready`]. What is written to it is an error.
+    pub(crate) fn look(path: &Path, seal: Option<&Seal>) -> Result<Self, StoreError> {
+        let fail = |kind| StoreError::new(path, kind);
+        let file = path::absolute(path).map_err(|error| fail(StoreErrorKind::Io(error)))?;
+        let open = || -> Result<_, Refusal> {
+            let connection = connect(&file)?;
+            let sealer = match seal {
+                Some(seal) => seal.opened(&connection)?,
+                None => None,
+            };
+            Ok((connection, sealer))
+        };
+        let (connection, sealer) = open().map_err(|refusal| fail(refusal.into_kind()))?;
+        warn_if_readable_by_others(&file);
+        Ok(Self::over(path, file, connection, seal.cloned(), sealer))
+    }
+
+    /// As `load`, which two threads do if the database is large.
+    pub(crate) fn load_by_halves(&mut self) -> Result<Vec<Record>, StoreError> {
+        if self.file.metadata().is_ok_and(|file| file.len() < LARGE) {
+            return self.load();
+        }
+        let half = |connection: &Connection, from: [u8; 1], to: [u8; 17]| {
+            let mut reader = Reader::default();
+            let records = select(connection, &mut reader, schema::SELECT_PART, (from, to))?;
+            Ok((records, reader))
+        };
+        // Names are hashes. The last one there can be is below 17 bytes of ones.
+        let mut middle = [0xFF; 17];
+        middle[0] = 0x7F;
+        let loaded = thread::scope(|threads| -> Result<_, Refusal> {
+            let file = &self.file;
+            let upper = threads.spawn(move || -> Result<_, Refusal> { half(&connect(file)?, [0x80], [0xFF; 17]) });
+            let lower = half(&self.connection, [0], middle)?;
+            Ok((lower, upper.join().unwrap_or_else(|panic| resume_unwind(panic))?))
+        });
+        let ((mut records, lower), (others, upper)) =
+            loaded.map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))?;
+        records.extend(others);
+        warn_if_repaired(&self.path, &Reader { repaired: lower.repaired + upper.repaired });
+        Ok(records)
+    }
+
+    /// Takes sealed keys without their texts when there is no seal, rather than none of them.
+    pub(crate) fn with_sealed_keys_unread(self) -> Self {
+        Self { sealed: SealedKeys::Unread, ..self }
+    }
+}
+
+fn connect(file: &Path) -> Result<Connection, Refusal> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(name(file), flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
+
+/// What SQLite is to open. Where nobody has the file open it has no log, and reading it as usual would leave an empty
+/// one behind. Who opens it in this moment writes to a log of his own.
+fn name(file: &Path) -> PathBuf {
+    let is_there = |end: &str| {
+        let mut beside = file.as_os_str().to_owned();
+        beside.push(end);
+        Path::new(&beside).exists()
+    };
+    match file.to_str() {
+        Some(text) if !is_there("-wal") && !is_there("-journal") => {
+            let escaped: String = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            format!("file:{escaped}?immutable=1").into()
+        }
+        _ => file.to_owned(),
+    }
+}
