@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    fn boxed_body(body: TokenStream) -> Shape {
+    fn boxed_body(body: &TokenStream) -> Shape {
         let TokenTree::Group(block) = quote!({ Box::pin(async move { #body }) }).into_iter().next().unwrap() else {
             unreachable!("braces")
         };
@@ -134,7 +134,7 @@ mod tests {
             (quote!(self), quote!(self)),
         ] {
             let sig = Signature::parse.parse2(quote!(fn ask(#receiver))).unwrap();
-            let mut shape = boxed_body(quote!(let __self = self; let text = text; __self.send(text).await));
+            let mut shape = boxed_body(&quote!(let __self = self; let text = text; __self.send(text).await));
             shape.keep_receiver(&sig, &quote!(egb));
             let kept = quote!({ let __self = #taken; let text = text; __self.send(text).await });
             assert_eq!(shape.block().to_string(), kept.to_string(), "{receiver}");
