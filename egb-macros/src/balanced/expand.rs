@@ -26,7 +26,7 @@
 //! the names that the user gave them: a second binding inside would take room in the future a second time.
 //! For the same reason nothing of ours is borrowed across the `await`, and the call is ended inside of `run`.
 
-use proc_macro2::{Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprReference, ReceiverKind, Token, Type};
@@ -47,7 +47,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         Shape::Boxed { before, .. } => quote!({ #before(async move { #body }) }),
         Shape::Sync(block) | Shape::Async(block) => {
             // The user's own braces, so that what the compiler says of the body points there.
-            let mut braces = Group::new(proc_macro2::Delimiter::Brace, body);
+            let mut braces = Group::new(Delimiter::Brace, body);
             braces.set_span(block.span());
             braces.into_token_stream()
         }
@@ -236,7 +236,11 @@ impl<'a> Expansion<'a> {
     }
 
     fn count(&self) -> TokenStream {
-        self.model.options.keys.as_ref().map_or_else(|| quote!(1), ToTokens::to_token_stream)
+        let Some(count) = &self.model.options.keys else { return quote!(1) };
+        let mut tokens = count.to_token_stream().into_iter();
+        let is_block = |token| matches!(token, Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace);
+        // At the head of other braces a block would be a statement of its own: `{ { N } + 1 }`.
+        if is_block(tokens.next()) && tokens.next().is_some() { quote!((#count)) } else { quote!(#count) }
     }
 
     /// From a lease to its verdict, in a sync function.

@@ -149,7 +149,7 @@ mod tests {
         ] {
             assert!(is_no_result(&syn::parse_str(ty).unwrap()), "{ty}");
         }
-        for ty in ["Result<u8, E>", "io::Result<()>", "Answer", "<T as Api>::Output", "answer!(u8)", "Self::Bool", "_"]
+        for ty in ["Result<u8, E>", "io::Result<()>", "Answer", "<T as Api>::Option", "answer!(u8)", "Self::Bool", "_"]
         {
             assert!(!is_no_result(&syn::parse_str(ty).unwrap()), "{ty}");
         }

@@ -109,3 +109,55 @@ fn replace_receiver(body: TokenStream, again: &TokenStream) -> TokenStream {
     let after = rest[1..].iter().map(ToTokens::to_token_stream);
     quote!(#(#before)* #again #(#after)*)
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::parse::{Parse, Parser};
+
+    use super::*;
+
+    fn boxed_body(body: &TokenStream) -> Shape {
+        let TokenTree::Group(block) = quote!({ Box::pin(async move { #body }) }).into_iter().next().unwrap() else {
+            unreachable!("braces")
+        };
+        boxed(&block).unwrap()
+    }
+
+    #[test]
+    fn a_receiver_that_is_used_up_is_taken_again() {
+        for (receiver, taken) in [
+            (quote!(&self), quote!(self)),
+            (quote!(&'life0 mut self), quote!(&mut *self)),
+            (quote!(self: &mut Self), quote!(&mut *self)),
+            (quote!(self: &Self), quote!(self)),
+            (quote!(self: Arc<Self>), quote!(egb::Again::again(&self))),
+            (quote!(self), quote!(self)),
+        ] {
+            let sig = Signature::parse.parse2(quote!(fn ask(#receiver))).unwrap();
+            let mut shape = boxed_body(&quote!(let __self = self; let text = text; __self.send(text).await));
+            shape.keep_receiver(&sig, &quote!(egb));
+            let kept = quote!({ let __self = #taken; let text = text; __self.send(text).await });
+            assert_eq!(shape.block().to_string(), kept.to_string(), "{receiver}");
+        }
+    }
+
+    #[test]
+    fn only_a_body_that_is_one_boxed_async_block_is_seen_through() {
+        let block = |tokens: TokenStream| Group::new(Delimiter::Brace, tokens);
+        for body in [quote!(Box::pin(async move { 1 })), quote!(::std::boxed::Box::pin(async move { 1 }))] {
+            assert!(boxed(&block(body.clone())).is_some(), "{body}");
+        }
+        for body in [
+            quote!(),
+            quote!(Box::pin(future)),
+            quote!(Box::pin(async { 1 })),
+            quote!(Box::pin(async move { 1 }.map(f))),
+            quote!(Box::pin[async move { 1 }]),
+            quote!(Box::new(async move { 1 })),
+            quote!(async move { 1 }.boxed()),
+            quote!(Box::pin(async move (1))),
+        ] {
+            assert!(boxed(&block(body.clone())).is_none(), "{body}");
+        }
+    }
+}

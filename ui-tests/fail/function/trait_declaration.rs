@@ -5,6 +5,11 @@ trait Ask {
     fn ask(&self, key: &Key) -> Result<(), Error>;
 }
 
+trait AskLater {
+    #[balanced(hedge = "1s", deadline = "5s")]
+    async fn ask(&self, key: &Key) -> Result<(), Error>;
+}
+
 struct Client;
 
 impl Ask for Client {

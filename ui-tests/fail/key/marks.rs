@@ -13,6 +13,18 @@ fn on_a_pattern(#[key] (a, b): (Key, Key)) -> Result<(), Error> {
     Ok(())
 }
 
+#[balanced]
+fn by_reference(#[key] ref secret: Key) -> Result<(), Error> {
+    drop(secret.clone());
+    Ok(())
+}
+
+#[balanced]
+fn in_parts(#[key] secret @ _: Key) -> Result<(), Error> {
+    drop(secret);
+    Ok(())
+}
+
 fn main() {
     twice().unwrap();
 }

@@ -19,6 +19,11 @@ fn pair(keys: Pair) -> Result<usize, E> {
     Ok(keys.len())
 }
 
+#[balanced(keys = { TWO } + 1)]
+fn block(keys: [Key; 3]) -> Result<usize, E> {
+    Ok(keys.len())
+}
+
 #[balanced(keys = TWO + 1)]
 fn expression(keys: Secrets) -> Result<usize, E> {
     Ok(keys.len())
@@ -45,9 +50,9 @@ fn main() {
     let balancer = pool();
     let entered = balancer.enter();
     one().unwrap();
-    assert_eq!((pair().unwrap(), expression().unwrap()), (2, 3));
+    assert_eq!((pair().unwrap(), expression().unwrap(), block().unwrap()), (2, 3, 3));
     drop(entered);
     assert_eq!(block_on(balancer.scope(async { generic::<3>().await })).unwrap(), 3);
     assert_eq!(Of::<3>(balancer.clone()).of_the_impl().unwrap(), 5);
-    assert_eq!(counts(&balancer), (12, 12, 0));
+    assert_eq!(counts(&balancer), (15, 15, 0));
 }
