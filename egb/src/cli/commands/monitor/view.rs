@@ -125,9 +125,8 @@ fn speed_line(model: &Model) -> Line<'_> {
 fn table(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let (top, rows) = model.visible();
     let columns = columns::of(model, area.width);
-    let peak = model.peak();
     let rows: Vec<Row<'_>> =
-        rows.map(|key| Row::new(columns.iter().map(|&(column, width)| column.cell(model, key, width, peak)))).collect();
+        rows.map(|key| Row::new(columns.iter().map(|&(column, width)| column.cell(model, key, width)))).collect();
     let title = keys_title(model, top, rows.len());
     let block = Block::new().borders(Borders::TOP).border_style(DIM).title(title.0).title(title.1.right_aligned());
     if rows.is_empty() {
