@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Clear, Paragraph, Row, Table};
+use ratatui::widgets::{Block, Borders, Clear, Paragraph, Row, Table, Wrap};
 
 use super::columns;
 use super::happening::{Happening, Tone};
@@ -165,7 +165,8 @@ fn happenings(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     } else {
         Paragraph::new(lines)
     };
-    frame.render_widget(paragraph.block(block), area);
+    // A warning may be longer than a line.
+    frame.render_widget(paragraph.wrap(Wrap { trim: true }).block(block), area);
 }
 
 fn happening(happening: &Happening) -> Line<'_> {
