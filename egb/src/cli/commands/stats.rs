@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
 
 impl<'a> Picture<'a> {
     pub(super) fn new(setup: &'a Setup, stats: &'a Stats) -> Result<Self, Failure> {
-        let size = setup.look_at_db()?.facts()?.size;
+        let size = setup.look_at_db()?.size();
         Ok(Self { setup, stats, count: Count::of(&stats.keys), size, at: SystemTime::now() })
     }
 
