@@ -73,7 +73,8 @@ pub(super) fn build(
 /// Keys of which only the database knows, but those that were removed.
 fn strangers(loaded: &Loaded) -> Result<Vec<KeyConfig>, Arc<StoreError>> {
     let removed = loaded.store.removed_keys()?;
-    let added: ByFingerprint<()> = loaded.added.iter().map(|config| (config.key.fingerprint(), ())).collect();
+    let added: ByFingerprint<&KeyConfig> =
+        loaded.added.iter().map(|config| (config.key.fingerprint(), config)).collect();
     let records = loaded.records.iter().filter(|record| record.scope.is_none());
     let strangers = records.filter(|record| {
         // One that is used still is given by something else.
