@@ -201,7 +201,7 @@ pub(crate) fn reload_refused(error: &str) {
     metrics::counter!("egb_events_total", "event" => "reload_refused").increment(1);
     tracing::warn!(
         name: "reload_refused", target: "egb", event = "reload_refused", error,
-        "changed keys files are not taken; the keys stay as they were"
+        "a changed keys file is not taken; the keys stay as they were"
     );
 }
 

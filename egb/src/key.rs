@@ -250,6 +250,16 @@ mod tests {
         assert_ne!(Key::from("a").fingerprint(), Key::from("b").fingerprint());
     }
 
+    #[cfg(feature = "cli")]
+    #[test]
+    fn keys_without_text_are_told_apart_by_their_names() {
+        let of = |text: &str| Key::without_text(Key::from(text).fingerprint());
+        assert_eq!(of("a"), of("a"));
+        assert_ne!(of("a"), of("b"));
+        assert_ne!(of("a"), Key::from("a"));
+        assert!(!of("a").has_text() && of("a").masked() == "…");
+    }
+
     #[test]
     fn the_fingerprint_never_changes() {
         // Databases in the field know keys by this value.

@@ -15,8 +15,8 @@ fn key(label: &str) -> String {
 /// A folder with a keys file of these keys and a database that knows them.
 fn egb(labels: &[&str]) -> Egb {
     let egb = Egb::new(env!("CARGO_BIN_EXE_egb_command"));
-    let lines: String = labels.iter().map(|label| format!("{} label={label}\n", key(label))).collect();
-    egb.write("keys.txt", &lines);
+    let lines: Vec<String> = labels.iter().map(|label| format!("{} label={label}", key(label))).collect();
+    egb.write("keys.txt", &lines.join("\n"));
     drop(pool(&egb));
     egb
 }

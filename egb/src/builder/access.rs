@@ -75,7 +75,8 @@ pub(super) fn build(
 /// Keys of which only the database knows, but those that were removed.
 fn strangers(loaded: &Loaded) -> Result<Vec<KeyConfig>, Arc<StoreError>> {
     let removed = loaded.store.removed_keys()?;
-    let added: ByFingerprint<()> = loaded.added.iter().map(|config| (config.key.fingerprint(), ())).collect();
+    let added: ByFingerprint<&KeyConfig> =
+        loaded.added.iter().map(|config| (config.key.fingerprint(), config)).collect();
     let records = loaded.records.iter().filter(|record| record.scope.is_none());
     let strangers = records.filter(|record| {
         // One that is used still is given by something else.
@@ -85,4 +86,70 @@ fn strangers(loaded: &Loaded) -> Result<Vec<KeyConfig>, Arc<StoreError>> {
     });
     let config = |key, weight| KeyConfig::new(key).weight(weight);
     Ok(strangers.map(|record| config(Key::without_text(record.fingerprint), record.state.health.weight)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KeyConfig;
+    use crate::stats::KeyState;
+
+    /// A database with an added key and one that a program gave, which was leased once and is throttled.
+    fn ground() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("keys.db");
+        let balancer = Balancer::builder().key(KeyConfig::new("test-key-given").weight(2.5)).db(&db).build().unwrap();
+        balancer.lease().unwrap().success();
+        balancer.add("test-key-added").unwrap();
+        (folder, db)
+    }
+
+    fn open(db: &Path, access: Access) -> Balancer {
+        Balancer::builder().db(db).access(access).build().unwrap()
+    }
+
+    #[test]
+    fn keys_that_only_the_database_knows_are_shown_and_never_leased() {
+        let (_folder, db) = ground();
+        for access in [Access::Look, Access::Edit] {
+            let balancer = open(&db, access);
+            let stats = balancer.stats();
+            let stranger = stats.keys.iter().find(|key| key.masked == "…" && key.calls == 1).unwrap();
+            assert_eq!((stats.total(), stranger.state, stranger.health.weight()), (2, KeyState::Available, 2.5));
+            for _ in 0..10 {
+                assert_eq!(balancer.key().unwrap().expose_secret(), "test-key-added");
+            }
+        }
+    }
+
+    #[test]
+    fn a_look_writes_nothing_and_an_edit_all_but_the_use_of_limits() {
+        let (_folder, db) = ground();
+        let limits = |db: &Path| {
+            rusqlite::Connection::open(db)
+                .unwrap()
+                .query_row("SELECT count(*) FROM usage", [], |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        for access in [Access::Look, Access::Edit] {
+            let balancer = Balancer::builder().key("test-key-given").rpm(100).db(&db).access(access).build().unwrap();
+            balancer.disable(&"test-key-given".into()).unwrap();
+            balancer.lease().unwrap().success();
+            balancer.flush().unwrap();
+            drop(balancer);
+            let is_disabled = open(&db, Access::Look).stats().disabled() == 1;
+            assert_eq!(is_disabled, access == Access::Edit);
+            assert_eq!(limits(&db), 0);
+        }
+    }
+
+    #[test]
+    fn a_pool_without_a_key_can_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("keys.db");
+        drop(Sqlite::open_for(&db, &[], None).unwrap());
+        assert_eq!(open(&db, Access::Look).stats().total(), 0);
+        assert_eq!(open(&db, Access::Edit).stats().total(), 0);
+        assert!(Balancer::builder().db(&db).build().is_err(), "a program needs one");
+    }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Global {
     /// The database of the pool [default: egb/keys.db in your data directory]
     #[arg(long, global = true, value_name = "FILE", env = "EGB_DB", hide_env_values = true, help_heading = POOL)]
     pub(crate) db: Option<OsString>,
-    /// A file with keys of the pool; may be given several times. Keys in the variable EGB_KEYS are taken too
+    /// A file with keys of the pool; may be given several times. Keys in the variable `EGB_KEYS` are taken too
     #[arg(
         long = "keys-file",
         global = true,

@@ -113,7 +113,8 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
             self.message = format!("{value:?}");
-        } else {
+        } else if field.name() != "event" {
+            // Its name says what the message says.
             self.others.push(format!("{field}={value:?}"));
         }
     }

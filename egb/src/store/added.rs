@@ -167,14 +167,14 @@ pub(super) fn add(
 pub(super) fn load(
     connection: &Connection,
     sealer: Option<&Sealer>,
-    sealed: SealedKeys,
+    unopened: SealedKeys,
 ) -> Result<(Vec<KeyConfig>, usize), Refusal> {
     let mut statement = connection.prepare_cached(SELECT)?;
     let mut rows = statement.query([])?;
     let (mut configs, mut nonsense) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let is_sealed = matches!(row.get_ref(2)?, ValueRef::Integer(1));
-        let config = match (sealer, sealed) {
+        let config = match (sealer, unopened) {
             _ if !is_sealed => read(row, None)?,
             (Some(sealer), _) => read(row, Some(sealer))?,
             (None, SealedKeys::Refused) => return Err(StoreErrorKind::Sealed.into()),

@@ -80,8 +80,8 @@ impl Dialect {
         let body = match self {
             Self::Google => google::models(self.models()),
             Self::OpenAi | Self::Anthropic => {
-                let models = self.models().iter().map(|model| json!({ "id": model }));
-                json!({ "object": "list", "data": Vec::from_iter(models) })
+                let models: Vec<Value> = self.models().iter().map(|model| json!({ "id": model })).collect();
+                json!({ "object": "list", "data": models })
             }
         };
         Reply::new(200, body)

@@ -121,7 +121,8 @@ fn text(setup: &Setup, facts: &DatabaseFacts, damage: &[String]) -> String {
         ("integrity", intact),
     ];
     let dim = style::DIM;
-    lines.iter().map(|(name, value)| format!("{dim}{name:<9}{dim:#}  {value}\n")).collect()
+    let lines = lines.map(|(name, value)| format!("{dim}{name:<9}{dim:#}  {value}\n"));
+    lines.concat()
 }
 
 fn back_up(setup: &Setup, backup: &Path) -> Result<(), Failure> {
@@ -151,10 +152,9 @@ fn upgrade(setup: &Setup) -> Result<(), Failure> {
     let standing = Standing::of(&setup.db)?;
     let (from, backup) = match standing {
         Standing::Missing | Standing::Empty => return Err(Failure::NoDatabase { path: setup.db.clone() }),
-        Standing::Ready => (None, None),
         Standing::Older { found, .. } => (Some(found), Some(copy_of_older(setup, found)?)),
-        // The library makes the copy, and tells of it.
-        Standing::PythonTool => (None, None),
+        // Of the Python tool's the library makes the copy, and tells of it.
+        Standing::Ready | Standing::PythonTool => (None, None),
     };
     let db = setup.upgrade_db()?;
     let schema = db.facts()?.schema;
@@ -184,7 +184,7 @@ fn copy_of_older(setup: &Setup, version: i64) -> Result<PathBuf, Failure> {
         }
         PathBuf::from(name)
     };
-    let free = (1..).map(beside).find(|name| !name.exists()).unwrap_or_else(|| beside(1));
+    let free = (1..=u32::MAX).map(beside).find(|name| !name.exists()).unwrap_or_else(|| beside(1));
     let db = setup.look_at_any_db()?;
     file::write(&free, Existing::Kept, |half| Ok(db.copy_to(half.path())?))?;
     Ok(free)

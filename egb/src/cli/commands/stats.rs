@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
 
 impl<'a> Picture<'a> {
     pub(super) fn new(setup: &'a Setup, stats: &'a Stats) -> Result<Self, Failure> {
-        let size = setup.look_at_db()?.facts()?.size;
+        let size = setup.look_at_db()?.size();
         Ok(Self { setup, stats, count: Count::of(&stats.keys), size, at: SystemTime::now() })
     }
 
@@ -121,11 +121,11 @@ impl<'a> Picture<'a> {
 
     pub(super) fn text(&self) -> String {
         let (stats, count, weights) = (self.stats, self.count, Weights::of(self.stats));
-        let mut lines = String::new();
+        let mut lines = Vec::new();
         let mut line = |name: &str, figure: String, more: String| {
             let (dim, bold) = (style::DIM, style::BOLD);
             let gap = if more.is_empty() { "" } else { "  " };
-            lines += &format!("{dim}{name:<9}{dim:#}  {bold}{figure}{bold:#}{gap}{more}\n");
+            lines.push(format!("{dim}{name:<9}{dim:#}  {bold}{figure}{bold:#}{gap}{more}\n"));
         };
         line("keys", number(count.total as u64), count.words());
         let average = weights.average(count.total).map_or_else(String::new, |average| {
@@ -145,7 +145,7 @@ impl<'a> Picture<'a> {
         line("database", style::bytes(self.size), self.setup.db.display().to_string());
         let sessions = "sessions that each program remembers at most".to_owned();
         line("cache", number(stats.sessions.capacity as u64), sessions);
-        lines
+        lines.concat()
     }
 }
 

@@ -64,6 +64,7 @@ impl Output {
     }
 
     /// Tells on stderr what is good to know and no result.
+    #[expect(clippy::unused_self, reason = "what is printed is said by the one who knows how to")]
     pub(crate) fn note(self, text: &str) {
         // Nobody is there to be told when that fails.
         let _ = writeln!(anstream::stderr(), "{}note:{} {text}", style::HINT.render(), style::HINT.render_reset());
@@ -74,9 +75,9 @@ impl Output {
 pub(crate) fn error(failure: &Failure) {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let mut text = format!("{}error:{} {failure}\n", red.render(), red.render_reset());
-    if let Some(hint) = failure.hint() {
-        text += &format!("{}hint:{} {hint}\n", style::HINT.render(), style::HINT.render_reset());
-    }
+    let hint =
+        failure.hint().map(|hint| format!("{}hint:{} {hint}\n", style::HINT.render(), style::HINT.render_reset()));
+    text.push_str(&hint.unwrap_or_default());
     // Nobody is there to be told when that fails.
     let _ = anstream::stderr().write_all(text.as_bytes());
 }

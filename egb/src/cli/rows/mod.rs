@@ -94,9 +94,9 @@ pub(crate) fn digits(keys: &[KeyStats]) -> usize {
     let mut names: Vec<Fingerprint> = keys.iter().map(|key| key.fingerprint).collect();
     names.sort_unstable();
     let common = |a: &Fingerprint, b: &Fingerprint| {
-        let pairs = a.as_bytes().iter().zip(b.as_bytes());
+        let mut pairs = a.as_bytes().iter().zip(b.as_bytes());
         let same = pairs.clone().take_while(|(a, b)| a == b).count();
-        let half = pairs.skip(same).next().is_some_and(|(a, b)| a >> 4 == b >> 4);
+        let half = pairs.nth(same).is_some_and(|(a, b)| a >> 4 == b >> 4);
         2 * same + usize::from(half)
     };
     let longest = names.windows(2).map(|pair| common(&pair[0], &pair[1])).max().unwrap_or(0);
@@ -200,10 +200,10 @@ impl Count {
 }
 
 /// Keys by the name of a group they are in, in the order of the names; those in none are last.
-pub(crate) fn grouped<'a>(
-    stats: &'a Stats,
+pub(crate) fn grouped(
+    stats: &Stats,
     name: impl Fn(&KeyStats) -> Option<String>,
-) -> Vec<(Option<String>, Vec<&'a KeyStats>)> {
+) -> Vec<(Option<String>, Vec<&KeyStats>)> {
     let mut groups: HashMap<Option<String>, Vec<&KeyStats>> = HashMap::new();
     for key in &stats.keys {
         groups.entry(name(key)).or_default().push(key);
@@ -215,5 +215,6 @@ pub(crate) fn grouped<'a>(
 
 /// Keys that were changed, a line each: `disabled 19fd7846 (work-1)`.
 pub(crate) fn changed(what: &str, keys: &[&KeyStats]) -> String {
-    keys.iter().map(|key| format!("{what} {}\n", named(key.fingerprint, key.label.as_deref()))).collect()
+    let lines = keys.iter().map(|key| format!("{what} {}\n", named(key.fingerprint, key.label.as_deref())));
+    lines.collect::<Vec<_>>().concat()
 }

@@ -226,13 +226,21 @@ impl Sqlite {
         run().map_err(|error| self.error(error))
     }
 
+    /// The bytes of the file, its log included.
+    pub(crate) fn size(&self) -> u64 {
+        let mut log = self.file.as_os_str().to_owned();
+        log.push("-wal");
+        let bytes = |file: &Path| file.metadata().map_or(0, |found| found.len());
+        bytes(&self.file) + bytes(Path::new(&log))
+    }
+
     pub(crate) fn facts(&self) -> Result<DatabaseFacts, StoreError> {
         let read = || -> rusqlite::Result<DatabaseFacts> {
             let number =
                 |sql: &str| self.connection.query_one(sql, [], |row| row.get::<_, i64>(0).map(i64::unsigned_abs));
             Ok(DatabaseFacts {
                 schema: self.connection.query_one("PRAGMA user_version", [], |row| row.get(0))?,
-                size: size(&self.file),
+                size: self.size(),
                 free: number("PRAGMA freelist_count")?.saturating_mul(number("PRAGMA page_size")?),
                 keys: number("SELECT count(*) FROM keys WHERE scope = ''")?,
                 added_keys: number("SELECT count(*) FROM added_keys")?,
@@ -284,12 +292,4 @@ fn unused(
         }
     }
     Ok(unused)
-}
-
-/// The bytes of a database, its log included.
-fn size(file: &Path) -> u64 {
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    let bytes = |file: &Path| file.metadata().map_or(0, |found| found.len());
-    bytes(file) + bytes(Path::new(&log))
 }

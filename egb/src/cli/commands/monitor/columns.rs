@@ -91,8 +91,8 @@ impl Column {
         }
     }
 
-    /// What is in it; the top of sparklines is `peak`.
-    pub(super) fn cell<'a>(self, model: &'a Model, key: &'a KeyStats, width: u16, peak: f32) -> Line<'a> {
+    /// What is in it.
+    pub(super) fn cell<'a>(self, model: &'a Model, key: &'a KeyStats, width: u16) -> Line<'a> {
         match self {
             Self::Key => Line::from(rows::short(key.fingerprint, model.digits)),
             Self::Name => Line::from(rows::own_name(key)),
@@ -101,7 +101,7 @@ impl Column {
             Self::Health => health(key.health.factor(), width),
             Self::Calls => count(key.calls, width),
             Self::Recent => {
-                let spark = model.history(key).map(|history| history.sparkline(usize::from(width), peak));
+                let spark = model.history(key).map(|history| history.sparkline(usize::from(width), model.peak));
                 Line::styled(spark.unwrap_or_default(), Style::new().fg(Color::Cyan))
             }
             Self::Failed => count(key.failures, width),

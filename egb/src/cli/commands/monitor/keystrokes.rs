@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(asks(help, KeyCode::Char('q')), Some(Wish::Quit));
         assert_eq!(
             [table, filtering, help].map(|mode| asks(mode, KeyCode::Esc)),
-            [Some(Wish::Quit), Some(Wish::ClearFilter), Some(Wish::Back)]
+            [Some(Wish::Leave), Some(Wish::ClearFilter), Some(Wish::Back)]
         );
         assert_eq!(asks(filtering, KeyCode::PageDown), Some(Wish::Scroll(Scroll::PageDown)));
         assert_eq!(asks(table, KeyCode::Char('x')), None);

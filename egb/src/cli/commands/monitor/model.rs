@@ -98,6 +98,8 @@ pub(super) struct Model {
     /// Places in `keys` of those that the filter admits, in order.
     pub(super) shown: Vec<usize>,
     histories: ByFingerprint<History>,
+    /// The most calls a second that any key had: the top of all sparklines.
+    pub(super) peak: f32,
     /// The newest last.
     pub(super) happenings: VecDeque<Happening>,
     /// Those that came during a pause.
@@ -125,6 +127,7 @@ impl Model {
             flow: Flow::default(),
             shown: Vec::new(),
             histories: ByFingerprint::default(),
+            peak: 0.0,
             happenings: VecDeque::new(),
             held_back: Vec::new(),
             mode: Mode::Table,
@@ -147,6 +150,7 @@ impl Model {
             history.add(at, key.calls);
             self.histories.insert(key.fingerprint, history);
         }
+        self.peak = self.histories.values().map(History::peak).fold(0.0, f32::max);
         self.keys = stats.keys;
         self.digits = rows::digits(&self.keys);
         self.count = Count::of(&self.keys);
@@ -185,11 +189,6 @@ impl Model {
 
     pub(super) fn history(&self, key: &KeyStats) -> Option<&History> {
         self.histories.get(&key.fingerprint)
-    }
-
-    /// The most calls a second that any key had: the top of all sparklines.
-    pub(super) fn peak(&self) -> f32 {
-        self.histories.values().map(History::peak).fold(0.0, f32::max)
     }
 
     /// The rows on the screen, with the place of the first.

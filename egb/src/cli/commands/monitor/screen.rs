@@ -1,6 +1,8 @@
 //! The terminal: full-screen while the monitor runs, and as it was afterwards, however that ends.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ratatui::DefaultTerminal;
@@ -23,9 +25,22 @@ pub(super) fn run(mut model: Model, mut source: Source, count: Option<u64>) -> R
     let mut terminal = ratatui::try_init().map_err(failed)?;
     let restore = Restore;
     let warnings = log::divert();
-    let ended = watch(&mut terminal, &mut model, &mut source, count, &warnings);
+    let ended = termination().and_then(|is_told_to_end| {
+        let is_over = |looks| count.is_some_and(|count| looks >= count) || is_told_to_end.load(Ordering::Relaxed);
+        watch(&mut terminal, &mut model, &mut source, is_over, &warnings)
+    });
     drop(restore);
     ended.map_err(failed)
+}
+
+/// Becomes true when the process is told to end, which must not leave the terminal as it is.
+fn termination() -> io::Result<Arc<AtomicBool>> {
+    let is_told_to_end = Arc::new(AtomicBool::new(false));
+    #[cfg(unix)]
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&is_told_to_end))?;
+    }
+    Ok(is_told_to_end)
 }
 
 struct Restore;
@@ -41,7 +56,7 @@ fn watch(
     terminal: &mut DefaultTerminal,
     model: &mut Model,
     source: &mut Source,
-    count: Option<u64>,
+    is_over: impl Fn(u64) -> bool,
     warnings: &log::Diverted,
 ) -> io::Result<()> {
     let (mut next, mut looks) = (source.clock.monotonic(), 0);
@@ -60,7 +75,7 @@ fn watch(
             model.set_page(view::rows(frame.area()));
             view::draw(frame, model);
         })?;
-        if count.is_some_and(|count| looks >= count) {
+        if is_over(looks) {
             return Ok(());
         }
         let until_next = next.saturating_sub(source.clock.monotonic());

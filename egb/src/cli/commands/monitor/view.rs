@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Clear, Paragraph, Row, Table};
+use ratatui::widgets::{Block, Borders, Clear, Paragraph, Row, Table, Wrap};
 
 use super::columns;
 use super::happening::{Happening, Tone};
@@ -125,9 +125,8 @@ fn speed_line(model: &Model) -> Line<'_> {
 fn table(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let (top, rows) = model.visible();
     let columns = columns::of(model, area.width);
-    let peak = model.peak();
     let rows: Vec<Row<'_>> =
-        rows.map(|key| Row::new(columns.iter().map(|&(column, width)| column.cell(model, key, width, peak)))).collect();
+        rows.map(|key| Row::new(columns.iter().map(|&(column, width)| column.cell(model, key, width)))).collect();
     let title = keys_title(model, top, rows.len());
     let block = Block::new().borders(Borders::TOP).border_style(DIM).title(title.0).title(title.1.right_aligned());
     if rows.is_empty() {
@@ -166,7 +165,8 @@ fn happenings(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     } else {
         Paragraph::new(lines)
     };
-    frame.render_widget(paragraph.block(block), area);
+    // A warning may be longer than a line.
+    frame.render_widget(paragraph.wrap(Wrap { trim: true }).block(block), area);
 }
 
 fn happening(happening: &Happening) -> Line<'_> {
