@@ -66,7 +66,9 @@ fn compare(record: bool) -> Result<ExitCode, Box<dyn Error>> {
     if record {
         fs::write(RECORD, fresh)?;
     } else if is_slower {
-        eprintln!("a path got slower; mend it, or record it with `cargo bench -p egb --bench instructions -- --record`");
+        eprintln!(
+            "a path got slower; mend it, or record it with `cargo bench -p egb --bench instructions -- --record`"
+        );
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
