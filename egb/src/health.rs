@@ -49,10 +49,6 @@ static NO_PAST: Past = Past {
 };
 
 impl History {
-    pub(crate) fn is_there(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// No failure counts as one in a row any more, but for an open circuit.
     pub(crate) fn end_streaks(&mut self, circuit: u32) {
         if let Some(past) = &mut self.0 {

@@ -16,9 +16,9 @@ pub(crate) use self::model::explore;
 #[cfg(egb_shuttle)]
 mod model;
 
-/// Takes a lock that is held for less than a microsecond: a thread that finds it taken looks again after the time of
-/// some calls, and sleeps only if that is of no use. Looking all the time would take the memory behind the lock away
-/// from the thread that works on it, and sleeping takes longer than the wait.
+/// Takes a lock that is held for less than a microsecond. A thread that finds it taken looks again after the time of
+/// many calls: to hand such a lock over, with the memory behind it, takes longer than to work under it, so two threads
+/// do most when each works on for a while. It sleeps only if that is of no use.
 #[inline]
 pub(crate) fn lock_briefly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     #[cfg(not(egb_shuttle))]
@@ -31,12 +31,12 @@ pub(crate) fn lock_briefly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(not(egb_shuttle))]
 #[cold]
 fn look_again<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    const LOOKS: u32 = 30;
-    /// Each is 10 to 50 nanoseconds.
-    const PAUSES: u32 = 16;
+    const LOOKS: u32 = 8;
+    /// About ten microseconds where a pause is long, and one where it is short.
+    const PAUSES: u32 = 256;
     (0..LOOKS).find_map(|_| {
         (0..PAUSES).for_each(|_| std::hint::spin_loop());
-        if mutex.is_locked() { None } else { mutex.try_lock() }
+        mutex.try_lock()
     })
 }
 

@@ -9,15 +9,18 @@ use super::tokens::{Spent, Tokens};
 use super::{Limits, Used};
 use crate::clock::Tick;
 
+/// In the order in which it is written: what each use reads lies together.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Meter {
-    limits: Limits,
     tally: Option<Tally>,
+    limits: Limits,
+    /// Boxed, as most keys never meet a limit that was not given.
+    learned: Option<Box<Learned>>,
+    tokens: Option<Box<Tokens>>,
+    day: Option<Day>,
     /// Whether a limit per minute is to be learned, as none is given.
     learns: bool,
-    learned: Option<Learned>,
-    day: Option<Day>,
-    tokens: Option<Box<Tokens>>,
 }
 
 impl Meter {
@@ -111,7 +114,8 @@ impl Meter {
 
     /// Whether a call may try how far the learned limit can be trusted.
     pub(super) fn may_probe(&self, now: Tick) -> bool {
-        self.learned.is_some_and(|learned| learned.may_probe(now)) && self.ready_but_for_what_was_learned() <= now
+        self.learned.as_ref().is_some_and(|learned| learned.may_probe(now))
+            && self.ready_but_for_what_was_learned() <= now
     }
 
     pub(super) fn begin_probe(&mut self, serial: u64, now: Tick) {
@@ -121,12 +125,12 @@ impl Meter {
     }
 
     pub(super) fn learned(&self) -> Option<u32> {
-        self.learned.map(|learned| learned.limit())
+        self.learned.as_ref().map(|learned| learned.limit())
     }
 
     /// See [`Learned::is_open`].
     pub(super) fn is_open(&self, now: Tick) -> bool {
-        self.learned.is_some_and(|learned| learned.is_open(now))
+        self.learned.as_ref().is_some_and(|learned| learned.is_open(now))
     }
 
     pub(super) fn succeeded(&mut self, serial: u64, now: Tick) -> bool {
@@ -145,12 +149,12 @@ impl Meter {
     /// The server refused a call for its rate. Returns whether it was a probe.
     pub(super) fn refused(&mut self, refusal: Refusal, now: Tick) -> bool {
         let Some(tally) = self.tally.as_mut().filter(|_| self.learns) else { return false };
-        let was_probe = self.learned.is_some_and(|learned| learned.is_probe(refusal.serial));
+        let was_probe = self.learned.as_ref().is_some_and(|learned| learned.is_probe(refusal.serial));
         // When the server counted is more like when the call began than when its answer is here.
         let counted = tally.time_of(refusal.serial).unwrap_or(now);
         tally.take_back();
-        match Learned::refused(self.learned, tally, refusal, counted, now) {
-            Some(learned) => self.learned = Some(learned),
+        match Learned::refused(self.learned.as_deref().copied(), tally, refusal, counted, now) {
+            Some(learned) => self.learned = Some(Box::new(learned)),
             None => self.ended(refusal.serial),
         }
         was_probe
@@ -213,7 +217,8 @@ impl Meter {
             tokens.remember(before);
         }
         if self.learns {
-            self.learned = self.learned.or(memory.learned.map(Learned::restored));
+            let known = self.learned.take();
+            self.learned = known.or_else(|| memory.learned.map(|rpm| Box::new(Learned::restored(rpm))));
         }
     }
 }

@@ -55,9 +55,10 @@ impl Tally {
     #[inline]
     pub(super) fn record(&mut self, serial: u64, now: Tick) {
         self.forget(now);
-        let is_next = self.groups.back().is_none_or(|newest| {
-            newest.at <= now && newest.serial <= serial && newest.uses >> self.scale > 0
-        });
+        let is_next = self
+            .groups
+            .back()
+            .is_none_or(|newest| newest.at <= now && newest.serial <= serial && newest.uses >> self.scale > 0);
         if is_next && self.groups.len() < MAX_GROUPS && self.total < u32::MAX {
             self.total += 1;
             self.groups.push_back(Group { at: now, uses: 1, serial });

@@ -9,12 +9,11 @@ use crate::health::{Health, Streaks};
 use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
 
-#[repr(C)]
 pub(super) struct Condition {
-    pub(super) probe: Option<Box<Probe>>,
     pub(super) health: Health,
     /// The last checkout before the present cooldown began: verdicts up to it are late.
     pub(super) cooling_since: u64,
+    pub(super) probe: Option<Box<Probe>>,
     /// Whether the health changed since it was handed to the writer.
     pub(super) changed: bool,
     /// The end of the cooldown as the store has it, by a wall clock that may have been wrong.
@@ -93,12 +92,6 @@ impl Condition {
         }
         self.changed |= health != self.health;
         self.health = health;
-    }
-
-    /// Whether any failure is known.
-    #[inline]
-    pub(super) fn is_struck(&self) -> bool {
-        self.health.past.is_there()
     }
 
     /// A checkout begins; one of a half-open key is its probe, and no other gets it for a while.

@@ -132,6 +132,7 @@ impl Slot {
         self.begun.load(Ordering::Relaxed).wrapping_sub(ended(self.word.load(Ordering::SeqCst)))
     }
 
+    #[inline]
     pub(super) fn is_serene(&self) -> bool {
         self.has(SERENE)
     }
@@ -168,6 +169,7 @@ impl Slot {
         successes(self.word.fetch_and(!(SUCCESSES | DIRTY), Ordering::SeqCst))
     }
 
+    #[inline]
     fn has(&self, mark: u64) -> bool {
         self.word.load(Ordering::SeqCst) & mark != 0
     }

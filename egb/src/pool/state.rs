@@ -238,9 +238,11 @@ impl State {
         let entry = self.entry_mut(id);
         entry.last_used = now;
         entry.pending.calls += 1;
-        entry.main.begin(serial, now, timeline);
-        if let Some(scoped) = entry.within_mut(scope) {
-            scoped.condition.begin(serial, now, timeline);
+        if !entry.slot.is_serene() {
+            entry.main.begin(serial, now, timeline);
+            if let Some(scoped) = entry.within_mut(scope) {
+                scoped.condition.begin(serial, now, timeline);
+            }
         }
         self.spend(id, scope, serial, now, timeline);
     }
@@ -249,10 +251,15 @@ impl State {
     #[inline(always)]
     pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, now: Tick, timeline: &Timeline) {
         let entry = self.entry(id);
+        let shares = entry.group.is_some();
+        // A serene key has no probe, and no limit on running calls.
+        if entry.slot.is_serene() && !shares && entry.budget.ready_at(scope) <= now {
+            self.lane_mut(scope).schedule.requeue(id);
+            return;
+        }
         let is_probed = entry.main.probe.is_some() || entry.within(scope).is_some_and(|within| within.probe.is_some());
         let quota = self.groups.quota(entry);
         let is_spent = quota.is_busy(&self.quotas, scope) || quota.budget.ready_at(scope) > now;
-        let shares = entry.group.is_some();
         let schedule = &mut self.lane_mut(scope).schedule;
         if is_spent && shares {
             schedule.mark_used(id);
