@@ -207,7 +207,11 @@ fn the_last_version_with_more_columns_and_a_write_ahead_log_is_taken_over_too() 
         let names = names.query_map([], |row| row.get(0)).unwrap();
         names.collect::<Result<_, _>>().unwrap()
     };
-    assert_eq!(tables, ["revisions", "keys", "usage", "added_keys", "seal"]);
+    let theirs = ["api_keys", "file_changes", "import_history"];
+    assert!(
+        tables.iter().any(|table| table == "keys") && tables.iter().all(|table| !theirs.contains(&&**table)),
+        "{tables:?}"
+    );
 }
 
 #[test]
