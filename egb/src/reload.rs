@@ -4,12 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::builder::Sources;
 use crate::error::Error;
 use crate::pool::{Pool, Reloaded};
 use crate::store::Bell;
+use crate::sync::Mutex;
 
 /// The sources of a pool's keys, and the way from the ones to the other.
 pub(crate) struct Intake {
@@ -23,7 +22,7 @@ pub(crate) struct Intake {
 
 impl Intake {
     pub(crate) fn new(pool: Arc<Pool>, sources: Sources, writer: Option<Bell>) -> Self {
-        Self { pool, sources, writer, turn: Mutex::default() }
+        Self { pool, sources, writer, turn: Mutex::new(()) }
     }
 
     pub(crate) fn pool(&self) -> &Pool {

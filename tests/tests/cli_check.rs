@@ -242,6 +242,22 @@ fn an_added_key_is_checked_without_a_keys_file() {
 }
 
 #[test]
+fn of_ten_thousand_keys_those_are_checked_that_can_be() {
+    let labels: Vec<String> = (0..10_000).map(|number| format!("k{number}")).collect();
+    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let egb = egb(&labels);
+    let balancer = pool(&egb);
+    (0..10_000).for_each(|_| balancer.lease().unwrap().success());
+    drop(balancer);
+    let server = server(FakeGemini::builder().key(key("k77")).revoked(key("k9999")));
+    let json = check(&egb, &server, &["k77", "k9999", "--json"]).json();
+    assert_eq!(found(&json), ["k77 works 200 null none", "k9999 refused 400 invalid_key disabled"]);
+    let url = server.url();
+    let json = egb.run(&["check", "--provider", "gemini", "--url", &url, "--json"]).json();
+    assert_eq!((&json["summary"]["total"], &json["summary"]["skipped"]), (&10_000.into(), &10_000.into()));
+}
+
+#[test]
 fn calls_are_made_at_once_but_no_more_than_allowed() {
     let labels: Vec<String> = (0..24).map(|number| format!("k{number}")).collect();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();

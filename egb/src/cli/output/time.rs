@@ -21,6 +21,12 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     Timestamp::try_from(time).unwrap_or(beyond).to_string()
 }
 
+/// To the second, for people: `2026-11-24T09:30:00Z`.
+pub(crate) fn moment(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).unwrap_or(Timestamp::MIN);
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// The time of day in UTC: `09:30:00`.
 pub(crate) fn clock(time: SystemTime) -> String {
     let time = Timestamp::try_from(time).unwrap_or(Timestamp::MIN);
@@ -77,6 +83,8 @@ mod tests {
         assert_eq!(left(Some(now + Duration::from_millis(2_100)), now), "3s");
         assert_eq!(left(Some(now), now), "");
         assert_eq!(rfc3339(now), "2026-11-23T12:00:00Z");
+        assert_eq!(moment(now + Duration::from_millis(999)), "2026-11-23T12:00:00Z");
+        assert_eq!(clock(now), "12:00:00");
         assert_eq!(rfc3339(now + Duration::from_millis(5)), "2026-11-23T12:00:00.005Z");
     }
 }

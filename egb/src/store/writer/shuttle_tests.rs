@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::balancer::Balancer;
+use crate::builder::Sources;
 use crate::clock::{ManualClock, Timeline, Zone};
 use crate::pool::{Pool, Settings};
+use crate::reload::Intake;
 use crate::store::{Counters, testing};
 use crate::sync::explore;
 
@@ -159,7 +161,8 @@ fn successes_without_the_lock_reach_the_store_once() {
         let pool = Arc::new(Pool::new(configs, Vec::new(), Settings::default(), timeline, true));
         let store = Memory::default();
         let writer = Writer::spawn_with(store.clone(), pool.clone(), STILL).unwrap();
-        let balancer = Balancer::new(pool, crate::builder::Sources::default(), Some(writer));
+        let intake = Arc::new(Intake::new(pool.clone(), Sources::default(), Some(writer.bell())));
+        let balancer = Balancer::new(pool, intake, Some(writer), None);
         let callers: Vec<_> = (0..2)
             .map(|_| {
                 let balancer = balancer.clone();

@@ -32,6 +32,7 @@ Examples:
   egb monitor                                  full-screen; ? shows the keys to press
   egb monitor --sort errors --filter work      the same, sorted and filtered
   egb monitor --interval 10s > pool.log        a block of lines every ten seconds
+  egb monitor --count 1                        a look, and the end
   egb monitor --json --interval 1m             a line of JSON every minute";
 
 /// The fastest pace.
@@ -39,8 +40,8 @@ const FASTEST: Duration = Duration::from_millis(50);
 
 /// Watch the pool live: calls, states, countdowns, events
 ///
-/// On a terminal it fills the screen; elsewhere, and with --json, it prints what it sees at each look. It sees what all
-/// programs do that share the database, within a second.
+/// On a terminal it fills the screen; elsewhere, and with --json or --count, it prints what it sees at each look. It sees
+/// what all programs do that share the database, within a second.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -53,10 +54,10 @@ pub(crate) struct Args {
     /// Only keys in whose label, masked key, fingerprint, group, state or last error all of these words are
     #[arg(short, long, value_name = "WORDS", default_value = "")]
     filter: String,
-    /// End after so many looks
+    /// Print so many looks, and end
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
-    /// Keys in a block, when it is no terminal
+    /// Keys that are printed at each look
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
     limit: usize,
 }
@@ -75,8 +76,9 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let source = Source::new(setup.live()?);
     let title = setup.db.display().to_string();
     let model = Model::new(title, args.interval, args.sort, args.filter.clone(), source.clock.utc());
-    if !setup.output.is_json() && std::io::stdout().is_terminal() && std::io::stdin().is_terminal() {
-        screen::run(model, source, args.count)?;
+    let has_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    if has_terminal && !setup.output.is_json() && args.count.is_none() {
+        screen::run(model, source)?;
     } else {
         plain::run(model, source, args, setup)?;
     }

@@ -11,7 +11,7 @@ use crate::cli::commands::monitor::happening::{EventJson, Happening};
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::style::{self, number, percent};
-use crate::cli::output::time::{Utc, clock, left, rfc3339};
+use crate::cli::output::time::{Utc, clock, left, moment};
 use crate::cli::output::{Output, table};
 use crate::cli::rows::{self, Count, KeyJson, Origins};
 use crate::clock::Clock;
@@ -82,7 +82,7 @@ fn block(model: &Model, happenings: &[Happening], limit: usize) -> String {
     let (bold, total) = (style::BOLD, number(model.count.total as u64));
     let mut text = format!(
         "{bold}{}{bold:#}  {total} keys{words}; {speed:.1} calls/s, success {success}, 429s {throttled:.1}/s\n",
-        rfc3339(model.now)
+        moment(model.now)
     );
     let (_, rows) = model.visible();
     let mut rows = rows.take(limit).peekable();

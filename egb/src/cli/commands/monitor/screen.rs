@@ -19,16 +19,14 @@ use crate::clock::Clock;
 /// The longest wait for a keystroke: news of the pool is shown then, even when the next look is far.
 const NEWS: Duration = Duration::from_millis(250);
 
-pub(super) fn run(mut model: Model, mut source: Source, count: Option<u64>) -> Result<(), Failure> {
+pub(super) fn run(mut model: Model, mut source: Source) -> Result<(), Failure> {
     let failed = |error| Failure::Terminal(error);
     // A panic restores it as well: this sets a hook.
     let mut terminal = ratatui::try_init().map_err(failed)?;
     let restore = Restore;
     let warnings = log::divert();
-    let ended = termination().and_then(|is_told_to_end| {
-        let is_over = |looks| count.is_some_and(|count| looks >= count) || is_told_to_end.load(Ordering::Relaxed);
-        watch(&mut terminal, &mut model, &mut source, is_over, &warnings)
-    });
+    let ended = termination()
+        .and_then(|is_told_to_end| watch(&mut terminal, &mut model, &mut source, &is_told_to_end, &warnings));
     drop(restore);
     ended.map_err(failed)
 }
@@ -56,16 +54,15 @@ fn watch(
     terminal: &mut DefaultTerminal,
     model: &mut Model,
     source: &mut Source,
-    is_over: impl Fn(u64) -> bool,
+    is_told_to_end: &AtomicBool,
     warnings: &log::Diverted,
 ) -> io::Result<()> {
-    let (mut next, mut looks) = (source.clock.monotonic(), 0);
-    loop {
+    let mut next = source.clock.monotonic();
+    while !is_told_to_end.load(Ordering::Relaxed) {
         if !model.is_paused && source.clock.monotonic() >= next {
             source.show(model);
             // From now: who was held up does not have to catch up.
             next = source.clock.monotonic() + model.interval;
-            looks += 1;
         }
         source.tell(model);
         for warning in warnings.try_iter() {
@@ -75,15 +72,13 @@ fn watch(
             model.set_page(view::rows(frame.area()));
             view::draw(frame, model);
         })?;
-        if is_over(looks) {
-            return Ok(());
-        }
         let until_next = next.saturating_sub(source.clock.monotonic());
         let wait = if model.is_paused { NEWS } else { until_next.min(NEWS) };
         if !heed(model, wait)? {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
 /// Waits for a keystroke, and does what that and those that wait behind it ask for. Returns whether to go on.
