@@ -24,7 +24,7 @@ Exit codes: 0 fine, 1 failure, 2 usage, 3 no usable key.";
 /// It works on the database that programs keep their state in: what it changes is in force in all that run, within a
 /// second. With the keys file it shows labels and masked keys; without it, keys by their fingerprints.
 #[derive(Debug, Parser)]
-#[command(name = "egb", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "egb", bin_name = "egb", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,

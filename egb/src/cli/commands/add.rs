@@ -17,9 +17,9 @@ use crate::store::{Import, Imported, Store as _};
 
 const EXAMPLES: &str = "\
 Examples:
-  egb add                                      asks for the key, and does not show it
+  egb add                                      asks for the key, unseen
   egb add --label work-3 --group work --rpm 60
-  printenv GEMINI_API_KEY | egb add -          reads it from stdin
+  printenv GEMINI_API_KEY | egb add -          reads it
   pass show gemini | egb add - --weight 2
 
 The key is not taken from the command line, where the shell's history keeps it and other users see it.
