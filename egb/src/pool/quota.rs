@@ -338,7 +338,7 @@ impl State {
 #[cfg(feature = "metrics")]
 impl State {
     pub(super) fn gauges(&self) -> crate::events::Gauges {
-        let parked = self.lane(super::NO_SCOPE).schedule.parked_len();
+        let parked = self.lane(NO_SCOPE).schedule.parked_len();
         crate::events::Gauges { keys: self.index.len(), disabled: self.disabled, waiting: parked }
     }
 }
