@@ -8,6 +8,7 @@
     clippy::cast_possible_wrap,
     reason = "figures to look at, far from any bound"
 )]
+#![expect(clippy::unused_async, clippy::unnecessary_wraps, reason = "as the functions with the attribute are")]
 
 use std::future::Future;
 use std::hint::black_box;
@@ -130,7 +131,7 @@ fn work(threads: usize, balancer: &Balancer) -> f64 {
 }
 
 fn threads() {
-    for keys in [10, 1_000, 100_000] {
+    for keys in [10, 1_000] {
         let balancer = with_limits(keys);
         (0..keys).for_each(|_| lease(&balancer));
         let (one, two) = (work(1, &balancer), work(2, &balancer));
@@ -235,7 +236,7 @@ fn balanced_call() {
                 black_box(bare()).expect("no error");
             });
         let allocations = allocation_counter::measure(|| (0..1_000).for_each(|_| call())).count_total;
-        row(what, &format!("{added:.0} ns"), &format!("300 ns ({} allocations in 1000 calls)", allocations));
+        row(what, &format!("{added:.0} ns"), &format!("300 ns ({allocations} allocations in 1000 calls)"));
     };
     let text = black_box("text");
     measure("a sync #[balanced] call adds, database on", &|| ask_sync(&pool, text), &|| bare_sync(&key, text));
@@ -287,10 +288,10 @@ fn memory() {
             let keys = with_keys(KEYS as usize);
             balancer = Some(if limits { keys.rpm(10).rpd(1_000).build() } else { keys.build() }.expect("valid keys"));
         };
-        let built = allocation_counter::measure(build).bytes_current;
-        row(&format!("memory of a key with its text, {what}"), &format!("{} bytes", built / KEYS as i64), "200 bytes");
+        let fresh = allocation_counter::measure(build).bytes_current;
+        row(&format!("memory of a key with its text, {what}"), &format!("{} bytes", fresh / KEYS as i64), "200 bytes");
         let balancer = balancer.expect("built");
         let used = allocation_counter::measure(|| (0..KEYS).for_each(|_| lease(&balancer))).bytes_current;
-        row("  and once it has served a call", &format!("{} bytes", (built + used) / KEYS as i64), "");
+        row("  and once it has served a call", &format!("{} bytes", (fresh + used) / KEYS as i64), "");
     }
 }

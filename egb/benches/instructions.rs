@@ -22,7 +22,7 @@ const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.
 const TOLERANCE: f64 = 0.05;
 
 const KEYS: u64 = 1000;
-const CALLS: u64 = 20 * KEYS;
+const CALLS: u64 = 4 * KEYS;
 
 const PATHS: [&str; 5] = ["a lease", "a lease with limits", "a lease with a database", "a sync call", "an async call"];
 
