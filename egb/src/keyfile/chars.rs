@@ -15,7 +15,8 @@ pub(super) fn trim(text: &str) -> &str {
 /// and the interlinear annotation marks.
 pub(super) fn is_invisible(char: char) -> bool {
     char.is_control()
-        || matches!(char,
+        // Nearly every key ends the search here.
+        || !char.is_ascii() && matches!(char,
             '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
             | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'

@@ -21,8 +21,8 @@ use crate::stats::{KeyState, KeyStats, ScopeStats};
 use crate::store::{Counters, Record};
 
 /// In the order in which it is written, as a large pool is not in the processor's cache: what the checkout of a
-/// serene key reads comes first, on one cache line.
-#[repr(C, align(64))]
+/// serene key reads comes first.
+#[repr(C)]
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
     /// What it used of its limits, if it is in no group.
