@@ -316,7 +316,7 @@ impl BalancerBuilder {
             if self.access != Access::Use {
                 return access::load(self.access, path, self.seal.as_ref());
             }
-            Loaded::from(Sqlite::open_for(path, configs, self.seal.as_ref())?, Sqlite::load)
+            Loaded::from(Sqlite::open_for(path, configs, self.seal.as_ref())?)
         };
         // A keys file and a database of 100,000 keys take a tenth of a second each. A database that is yet to be
         // made, or to be taken over, needs to know the keys first.
@@ -360,11 +360,8 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn from(
-        mut store: Sqlite,
-        load: fn(&mut Sqlite) -> Result<Vec<Record>, StoreError>,
-    ) -> Result<Self, Arc<StoreError>> {
-        let (records, added) = (load(&mut store)?, store.added_keys()?.unwrap_or_default());
+    fn from(mut store: Sqlite) -> Result<Self, Arc<StoreError>> {
+        let (records, added) = (store.load()?, store.added_keys()?.unwrap_or_default());
         let usage = store.usage()?;
         Ok(Self { store, records, usage, added })
     }

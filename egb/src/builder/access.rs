@@ -12,7 +12,7 @@ use crate::config::KeyConfig;
 use crate::error::Error;
 use crate::key::{ByFingerprint, Key};
 use crate::pool::{Pool, Settings};
-use crate::store::{Seal, Sqlite, Store as _, StoreError, Writer};
+use crate::store::{Seal, Sqlite, StoreError, Writer};
 use crate::watch::FirstLook;
 
 /// So long after a key was removed a program may use it still.
@@ -39,14 +39,8 @@ impl super::BalancerBuilder {
 
 pub(super) fn load(access: Access, path: &Path, seal: Option<&Seal>) -> Result<Loaded, Arc<StoreError>> {
     match access {
-        Access::Look => {
-            let store = Sqlite::look(path, seal)?.with_sealed_keys_unread();
-            Loaded::from(store, Sqlite::load_by_halves)
-        }
-        Access::Use | Access::Edit => {
-            let store = Sqlite::open_for(path, &[], seal)?.with_sealed_keys_unread();
-            Loaded::from(store, Sqlite::load)
-        }
+        Access::Look => Loaded::from(Sqlite::look(path, seal)?.with_sealed_keys_unread()),
+        Access::Use | Access::Edit => Loaded::from(Sqlite::open_for(path, &[], seal)?.with_sealed_keys_unread()),
     }
 }
 

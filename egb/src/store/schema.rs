@@ -378,7 +378,6 @@ pub(super) const LAST_REVISION: &str = "SELECT last FROM revisions";
 
 pub(super) const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM keys");
 /// Those of a part of the names, from one on and below another.
-#[cfg(feature = "cli")]
 pub(super) const SELECT_PART: &str =
     concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint >= ?1 AND fingerprint < ?2");
 pub(super) const SELECT_ONE: &str = concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint = ?1 AND scope = ?2");

@@ -45,6 +45,8 @@ pub(crate) struct Sqlite {
     id: Option<FileId>,
     was_replaced: bool,
     connection: Connection,
+    /// Opens it once more, to read.
+    opener: load::Opener,
     clock: Arc<dyn Clock>,
     /// The revision up to which everything is known: given out, in `touched`, or written by this store.
     seen: i64,
@@ -83,16 +85,22 @@ impl Sqlite {
         if origin == Origin::Found {
             warn_if_readable_by_others(&file);
         }
-        Ok(Self::over(path, file, connection, seal.cloned(), sealer))
+        Ok(Self::over(path, file, (connection, load::beside), (seal.cloned(), sealer)))
     }
 
-    fn over(path: &Path, file: PathBuf, connection: Connection, seal: Option<Seal>, sealer: Option<Sealer>) -> Self {
+    fn over(
+        path: &Path,
+        file: PathBuf,
+        (connection, opener): (Connection, load::Opener),
+        (seal, sealer): (Option<Seal>, Option<Sealer>),
+    ) -> Self {
         Self {
             path: path.to_owned(),
             id: FileId::of(&file),
             file,
             was_replaced: false,
             connection,
+            opener,
             clock: Arc::new(SystemClock::new()),
             seen: 0,
             touched: BTreeSet::new(),
@@ -146,12 +154,12 @@ impl Sqlite {
         StoreError::new(&self.path, kind_of(error))
     }
 
-    fn load_all(&mut self) -> rusqlite::Result<Vec<Record>> {
+    fn load_all(&mut self) -> Result<Vec<Record>, Refusal> {
         let data_version = data_version(&self.connection)?;
         let transaction = self.connection.transaction()?;
+        // Before the rows: what is written meanwhile is seen again, which does no harm.
         let last = last_revision(&transaction)?;
-        let mut reader = Reader::default();
-        let records = select(&transaction, &mut reader, schema::SELECT_ALL, [])?;
+        let (records, reader) = load::all(&transaction, &self.file, self.opener)?;
         transaction.commit()?;
         warn_if_repaired(&self.path, &reader);
         self.seen = last;
@@ -258,7 +266,7 @@ impl Store for Sqlite {
     }
 
     fn load(&mut self) -> Result<Vec<Record>, StoreError> {
-        self.load_all().map_err(|error| self.error(error))
+        self.load_all().map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
@@ -468,6 +476,7 @@ pub(super) fn warn_if_readable_by_others(_: &Path) {}
 
 #[cfg(feature = "cli")]
 mod admin;
+mod load;
 #[cfg(feature = "cli")]
 mod look;
 #[cfg(test)]

@@ -1,19 +1,13 @@
 //! A database that is looked at and not touched: opened read-only, never made, never brought to a newer schema.
 
-use std::panic::resume_unwind;
 use std::path::{self, Path, PathBuf};
-use std::thread;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::added::SealedKeys;
-use super::super::row::Reader;
 use super::super::schema::{self, Identity, Refusal};
-use super::super::{Record, Seal, Store as _, StoreError, StoreErrorKind};
-use super::{BUSY_TIMEOUT, Sqlite, select, warn_if_readable_by_others, warn_if_repaired};
-
-/// A file of so many bytes takes so long to read that a second thread is worth it.
-const LARGE: u64 = 1 << 20;
+use super::super::{Seal, StoreError, StoreErrorKind};
+use super::{BUSY_TIMEOUT, Sqlite, warn_if_readable_by_others};
 
 /// What there is at a path, if it is anything of egb's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,33 +67,7 @@ impl Sqlite {
         };
         let (connection, sealer) = open().map_err(|refusal| fail(refusal.into_kind()))?;
         warn_if_readable_by_others(&file);
-        Ok(Self::over(path, file, connection, seal.cloned(), sealer))
-    }
-
-    /// As `load`, which two threads do if the database is large.
-    pub(crate) fn load_by_halves(&mut self) -> Result<Vec<Record>, StoreError> {
-        if self.file.metadata().is_ok_and(|file| file.len() < LARGE) {
-            return self.load();
-        }
-        let half = |connection: &Connection, from: [u8; 1], to: [u8; 17]| {
-            let mut reader = Reader::default();
-            let records = select(connection, &mut reader, schema::SELECT_PART, (from, to))?;
-            Ok((records, reader))
-        };
-        // Names are hashes. The last one there can be is below 17 bytes of ones.
-        let mut middle = [0xFF; 17];
-        middle[0] = 0x7F;
-        let loaded = thread::scope(|threads| -> Result<_, Refusal> {
-            let file = &self.file;
-            let upper = threads.spawn(move || -> Result<_, Refusal> { half(&connect(file)?, [0x80], [0xFF; 17]) });
-            let lower = half(&self.connection, [0], middle)?;
-            Ok((lower, upper.join().unwrap_or_else(|panic| resume_unwind(panic))?))
-        });
-        let ((mut records, lower), (others, upper)) =
-            loaded.map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))?;
-        records.extend(others);
-        warn_if_repaired(&self.path, &Reader { repaired: lower.repaired + upper.repaired });
-        Ok(records)
+        Ok(Self::over(path, file, (connection, connect), (seal.cloned(), sealer)))
     }
 
     /// Takes sealed keys without their texts when there is no seal, rather than none of them.
