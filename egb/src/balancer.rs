@@ -241,7 +241,7 @@ impl Balancer {
     /// # Ok::<(), egb::Error>(())
     /// ```
     pub fn spent(&self, key: &Key, tokens: u64) {
-        self.0.pool.spent_last(key.fingerprint(), tokens);
+        self.wake(self.0.pool.spent_last(key.fingerprint(), tokens));
     }
 
     #[inline]

@@ -55,7 +55,7 @@ impl Turn {
     const SERIAL_BITS: u32 = 48;
 
     fn new(serial: u64, scope: ScopeId) -> Self {
-        Self(u64::from(scope) << Self::SERIAL_BITS | serial)
+        Self(u64::from(scope) << Self::SERIAL_BITS | serial & ((1 << Self::SERIAL_BITS) - 1))
     }
 
     fn serial(self) -> u64 {
@@ -219,7 +219,7 @@ impl Lease {
         let slots = core.held().slots();
         let share = tokens.div_ceil(slots.len() as u64);
         for slot in slots {
-            core.balancer.pool().spent(slot, core.turn.serial(), core.turn.scope(), share);
+            core.balancer.wake(core.balancer.pool().spent(slot, core.turn.serial(), core.turn.scope(), share));
         }
     }
 

@@ -55,8 +55,12 @@ fn each_call_is_counted_once_whatever_operators_do_meanwhile() {
             operator.disable(&a).unwrap();
             operator.enable(&a).unwrap();
             operator.remove(&"c".into()).unwrap();
+            operator.add("c").unwrap();
+            operator.remove(&"c".into()).unwrap();
             operator.disable(&b).unwrap();
             operator.reset().unwrap();
+            // With the calls that still run.
+            operator.add("c").unwrap();
         });
         together(callers.chain([operator]).collect());
         let stats = balancer.stats();

@@ -16,30 +16,6 @@ pub(crate) use self::model::explore;
 #[cfg(egb_shuttle)]
 mod model;
 
-/// Takes a lock that is held for less than a microsecond. A thread that finds it taken looks again after the time of
-/// many calls: to hand such a lock over, with the memory behind it, takes longer than to work under it, so two threads
-/// do most when each works on for a while. It sleeps only if that is of no use.
-#[inline]
-pub(crate) fn lock_briefly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    #[cfg(not(egb_shuttle))]
-    if let Some(guard) = mutex.try_lock().or_else(|| look_again(mutex)) {
-        return guard;
-    }
-    mutex.lock()
-}
-
-#[cfg(not(egb_shuttle))]
-#[cold]
-fn look_again<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    const LOOKS: u32 = 8;
-    /// About ten microseconds where a pause is long, and one where it is short.
-    const PAUSES: u32 = 256;
-    (0..LOOKS).find_map(|_| {
-        (0..PAUSES).for_each(|_| std::hint::spin_loop());
-        mutex.try_lock()
-    })
-}
-
 /// Something that many threads write, on cache lines of its own: who reads what lies beside it is not disturbed.
 #[derive(Debug)]
 #[repr(align(128))]

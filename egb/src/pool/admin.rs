@@ -301,10 +301,9 @@ impl Pool {
     /// The limits of these keys changed.
     fn came_under(&self, state: &mut State, ids: &[SlotId], now: Tick) {
         state.watch(ids, now);
-        for &id in ids {
-            state.entry(id).refresh_serene(&self.policy);
-            state.place(id, now, &self.timeline);
-        }
+        // All of them first: a call that ends quietly meanwhile would leave the others of its group where they are.
+        ids.iter().for_each(|&id| state.entry(id).refresh_serene(&self.policy));
+        ids.iter().for_each(|&id| state.place(id, now, &self.timeline));
     }
 
     /// What the store knows of a key: its record, and its condition in the scopes where it is impaired.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use crate::sync::{Apart, Mutex, MutexGuard, RwLock, lock_briefly};
+use crate::sync::{Apart, Mutex, MutexGuard, RwLock};
 
 use self::condition::is_of_the_key;
 pub(crate) use self::held::{Held, Tried};
@@ -24,6 +24,7 @@ use self::weather::Kind;
 use crate::clock::{Sleep, Tick, Timeline};
 use crate::events::{Bus, Events};
 use crate::key::{Fingerprint, Key};
+use crate::limits::Budget;
 use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
@@ -162,7 +163,7 @@ impl Pool {
     /// Works on the state, and tells and wakes whom that concerns once the lock is free again.
     #[inline]
     fn locked<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = lock_briefly(&self.state.0);
+        let mut state = self.state.0.lock();
         let result = work(&mut state);
         if state.woken.is_empty() && state.events.is_empty() {
             return result;
@@ -378,12 +379,12 @@ impl Pool {
     }
 
     /// Books the successes that were counted without the lock. A store collects them all the time; without one nobody does.
-    fn collect(&self, slot: &Arc<Slot>) {
+    fn collect(&self, slot: &Arc<Slot>) -> bool {
         self.locked(|state| {
-            if let Some(id) = state.id_of(slot) {
-                state.entry_mut(id).pending.successes += slot.take_successes();
-            }
-        });
+            let Some(id) = state.id_of(slot) else { return false };
+            state.entry_mut(id).pending.successes += slot.take_successes();
+            self.journaled && state.mark_dirty(id)
+        })
     }
 
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
@@ -426,10 +427,7 @@ impl Pool {
             Ended::Quietly(Afterwards::MarkDirty) if self.journaled => {
                 Effect { wake: self.mark_dirty(slot), disabled: false }
             }
-            Ended::Quietly(Afterwards::Collect) => {
-                self.collect(slot);
-                Effect { wake: self.journaled && self.mark_dirty(slot), disabled: false }
-            }
+            Ended::Quietly(Afterwards::Collect) => Effect { wake: self.collect(slot), disabled: false },
             Ended::Quietly(_) => Effect::default(),
             Ended::Loudly => self.settle_loudly(slot, serial, scope, verdict, lone),
         }
@@ -441,6 +439,7 @@ impl Pool {
         let now = self.now();
         let softened = soften(verdict, lone);
         self.locked(|state| {
+            slot.end_one();
             if let Some(group) = slot.gauge.as_ref().and_then(|gauge| gauge.group)
                 && slot.has_departed()
             {
@@ -491,26 +490,27 @@ impl Pool {
         }
     }
 
-    /// A call says how many tokens it spent of one key.
-    pub(crate) fn spent(&self, slot: &Arc<Slot>, serial: u64, scope: ScopeId, tokens: u64) {
-        let now = self.now();
-        self.locked(|state| {
-            if let Some(id) = state.id_of(slot) {
-                state.with_budget(id, |budget, _| budget.spent(scope, serial, tokens));
-                state.place_sharing(id, now, &self.timeline);
-            }
-        });
+    /// A call says how many tokens it spent of one key. Returns whether the writer has to be woken.
+    pub(crate) fn spent(&self, slot: &Slot, serial: u64, scope: ScopeId, tokens: u64) -> bool {
+        self.book_tokens(slot.key.fingerprint(), |budget, _| budget.spent(scope, serial, tokens))
     }
 
     /// As [`spent`](Self::spent), of the key's last call that has not said so.
-    pub(crate) fn spent_last(&self, fingerprint: Fingerprint, tokens: u64) {
+    pub(crate) fn spent_last(&self, fingerprint: Fingerprint, tokens: u64) -> bool {
+        let now = self.now();
+        self.book_tokens(fingerprint, |budget, latest| budget.spent_last(latest, tokens, now))
+    }
+
+    /// By the key's name: one that was put back has the budget that it left with.
+    fn book_tokens(&self, fingerprint: Fingerprint, book: impl FnOnce(&mut Budget, u64)) -> bool {
         let now = self.now();
         self.locked(|state| {
-            let Some(id) = state.index.get(&fingerprint).copied() else { return };
+            let Some(id) = state.index.get(&fingerprint).copied() else { return false };
             let latest = state.serial;
-            state.with_budget(id, |budget, _| budget.spent_last(latest, tokens, now));
+            state.with_budget(id, |budget, _| book(budget, latest));
             state.place_sharing(id, now, &self.timeline);
-        });
+            self.journaled && state.mark_dirty(id)
+        })
     }
 
     /// A verdict that was reported by hand, for a key that was fetched in auto-success mode.
@@ -556,7 +556,7 @@ impl Pool {
             Verdict::Failure(failure) if let Some(kind) = Kind::of(failure) => (failure, kind),
             Verdict::Success => {
                 state.lane_mut(scope).weather.clear();
-                self.is_failing.store(!state.lanes.iter().all(|lane| lane.weather.is_clear()), Ordering::SeqCst);
+                self.is_failing.store(!state.lanes.iter().all(|lane| lane.weather.is_clear(now)), Ordering::SeqCst);
                 return self.apply(state, id, scope, verdict, serial, now);
             }
             _ => return self.apply(state, id, scope, verdict, serial, now),

@@ -29,7 +29,7 @@ pub(crate) struct Slot {
 const SERENE: u64 = 1;
 /// The writer has the key on its list.
 const DIRTY: u64 = 1 << 1;
-/// The key was removed: what ends now is to be booked elsewhere.
+/// The key was removed: what ends now is told to the key if it was put back, and to nobody else.
 const DEPARTED: u64 = 1 << 2;
 const SUCCESS: u64 = 1 << 3;
 const SUCCESSES: u64 = ENDED - SUCCESS;
@@ -88,8 +88,9 @@ impl Slot {
         }
     }
 
-    /// A call holds it no longer; a quiet verdict is counted in the same stroke. Whoever clears a mark under the
-    /// lock sees the call as running no more, or the call sees the mark gone.
+    /// A call holds it no longer, if nothing has to be told; a quiet verdict is counted in the same stroke. Else it is
+    /// running until [`end_one`](Self::end_one). Whoever clears a mark under the lock sees the call as running no more,
+    /// or the call sees the mark gone.
     #[inline]
     pub(super) fn end(&self, scope: ScopeId, quiet: Option<Quiet>) -> Ended {
         if let Some(gauge) = &self.gauge {
@@ -98,17 +99,12 @@ impl Slot {
         let counted = match quiet {
             Some(Quiet::Success) => ENDED + SUCCESS,
             Some(Quiet::Neutral) => ENDED,
-            None => {
-                self.word.fetch_add(ENDED, Ordering::SeqCst);
-                return Ended::Loudly;
-            }
+            None => return Ended::Loudly,
         };
         let mut word = self.word.load(Ordering::SeqCst);
-        loop {
-            let is_quiet = word & (SERENE | DEPARTED) == SERENE;
-            let next = word.wrapping_add(if is_quiet { counted } else { ENDED });
+        while word & (SERENE | DEPARTED) == SERENE {
+            let next = word.wrapping_add(counted);
             match self.word.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) if !is_quiet => return Ended::Loudly,
                 Ok(_) if quiet == Some(Quiet::Neutral) => return Ended::Quietly(Afterwards::Nothing),
                 Ok(_) if next & SUCCESSES >= MANY_SUCCESSES * SUCCESS => return Ended::Quietly(Afterwards::Collect),
                 Ok(_) if next & DIRTY == 0 => return Ended::Quietly(Afterwards::MarkDirty),
@@ -116,15 +112,13 @@ impl Slot {
                 Err(changed) => word = changed,
             }
         }
+        Ended::Loudly
     }
 
-    /// One of its running calls ended elsewhere, if one is left.
-    pub(super) fn end_of_another(&self) {
-        // In the order in which calls end, as this may be one of them.
-        let begun = self.begun.load(Ordering::Relaxed);
-        let _ = self.word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
-            (ended(word) != begun).then(|| word.wrapping_add(ENDED))
-        });
+    /// One of its running calls ended, or one that it inherited. Under the pool's lock, so that a slot that takes over
+    /// the running calls of another takes exactly those that will be ended there.
+    pub(super) fn end_one(&self) {
+        self.word.fetch_add(ENDED, Ordering::SeqCst);
     }
 
     /// Calls that hold it.
@@ -214,8 +208,6 @@ mod tests {
         assert_eq!(slot.running(), 1);
         assert_eq!(slot.end(0, Some(Quiet::Success)), Ended::Quietly(Afterwards::MarkDirty));
         assert_eq!((slot.running(), slot.successes(), slot.is_serene(), slot.is_dirty()), (0, 1, true, false));
-        slot.end_of_another();
-        assert_eq!(slot.running(), 0);
     }
 
     #[test]
@@ -229,7 +221,9 @@ mod tests {
         assert_eq!(slot.end(0, None), Ended::Loudly);
         slot.depart();
         assert_eq!(slot.end(0, Some(Quiet::Success)), Ended::Loudly);
-        assert_eq!((slot.running(), slot.successes()), (0, 0));
+        assert_eq!((slot.running(), slot.successes()), (3, 0));
+        (0..3).for_each(|_| slot.end_one());
+        assert_eq!(slot.running(), 0);
     }
 
     #[test]

@@ -98,15 +98,14 @@ impl State {
             // Removed once more: the later slot counted the call as well.
             let later = self.remains.get(&fingerprint).and_then(|remains| remains.slot.as_ref());
             if let Some(later) = later.filter(|later| !Arc::ptr_eq(later, slot)) {
-                // The call may have ended before it was counted.
-                later.end_of_another();
+                later.end_one();
             }
             return None;
         };
         let entry = self.entry_mut(id);
         if let Some(left) = entry.inherited.checked_sub(1) {
             entry.inherited = left;
-            entry.slot.end_of_another();
+            entry.slot.end_one();
         }
         Some(id)
     }

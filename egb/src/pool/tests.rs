@@ -614,3 +614,25 @@ fn a_probe_in_auto_success_mode_that_is_not_contradicted_closes_the_circuit() {
     bench.pool.fetch().ok().unwrap();
     assert_eq!(bench.state(0), KeyState::Available);
 }
+
+#[test]
+fn a_call_that_ends_while_its_key_is_removed_and_put_back_is_ended_once() {
+    let key = || KeyConfig::new("test-key-0").concurrency(2);
+    let bench = Bench::new([key()]);
+    let (first, second) = (bench.take(), bench.take());
+    // The first has ended, and waits for the lock that the operator has.
+    let slot = &first.keys.slots()[0];
+    assert_eq!(slot.end(NO_SCOPE, None), Ended::Loudly);
+    bench.pool.reload(Vec::new());
+    bench.pool.reload(vec![key()]);
+    assert_eq!(bench.pool.stats().keys[0].in_flight, 2, "neither has been told to the pool");
+    bench.pool.reload(Vec::new());
+    bench.pool.settle_loudly(slot, first.serial, NO_SCOPE, &Verdict::Success, Lone::One);
+    bench.pool.reload(vec![key()]);
+    let third = bench.take();
+    assert_eq!(bench.pool.stats().keys[0].in_flight, 2);
+    assert_eq!(bench.shortage().busy, 1);
+    bench.end(&second, &Verdict::Success);
+    bench.end(&third, &Verdict::Success);
+    assert_eq!(bench.pool.stats().keys[0].in_flight, 0);
+}

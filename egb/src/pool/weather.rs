@@ -66,8 +66,9 @@ impl Weather {
         self.common = None;
     }
 
-    pub(super) fn is_clear(&self) -> bool {
-        self.failed.is_empty() && self.common.is_none()
+    pub(super) fn is_clear(&self, now: Tick) -> bool {
+        let is_over = self.last.plus(TOGETHER) <= now;
+        is_over || (self.failed.is_empty() && self.common.is_none())
     }
 
     /// Whether such a failure is not to be held against its key.

@@ -111,7 +111,6 @@ impl Levels {
         self.get_mut(level).set_active(-1);
     }
 
-    /// Lines up a key at the end where it belongs; false when its place is neither end.
     /// Lines up a key whose last use is the latest of its level.
     #[inline]
     pub(super) fn append(&mut self, id: SlotId, slots: &mut [Slot]) {
@@ -129,6 +128,7 @@ impl Levels {
         self.len += 1;
     }
 
+    /// Lines up a key at the end where it belongs; false when its place is neither end.
     pub(super) fn line_up(&mut self, id: SlotId, slots: &mut [Slot]) -> bool {
         let Slot { last_use, level: level_id, .. } = slots[id as usize];
         let level = &mut self.all[level_id as usize];

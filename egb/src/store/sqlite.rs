@@ -45,8 +45,8 @@ pub(crate) struct Sqlite {
     id: Option<FileId>,
     was_replaced: bool,
     connection: Connection,
-    /// Opens it once more, to read.
-    opener: load::Opener,
+    /// Opens it once more, for a second thread that reads.
+    opener: Option<load::Opener>,
     clock: Arc<dyn Clock>,
     /// The revision up to which everything is known: given out, in `touched`, or written by this store.
     seen: i64,
@@ -85,13 +85,13 @@ impl Sqlite {
         if origin == Origin::Found {
             warn_if_readable_by_others(&file);
         }
-        Ok(Self::over(path, file, (connection, load::beside), (seal.cloned(), sealer)))
+        Ok(Self::over(path, file, (connection, None), (seal.cloned(), sealer)))
     }
 
     fn over(
         path: &Path,
         file: PathBuf,
-        (connection, opener): (Connection, load::Opener),
+        (connection, opener): (Connection, Option<load::Opener>),
         (seal, sealer): (Option<Seal>, Option<Sealer>),
     ) -> Self {
         Self {

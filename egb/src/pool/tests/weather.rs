@@ -175,3 +175,17 @@ fn a_success_in_one_scope_ends_nothing_in_another() {
         assert_eq!(key.scopes[0].health.factor(), 0.8, "{failing}: a success was between, so this one is its own");
     }
 }
+
+#[test]
+fn an_outage_of_a_scope_that_is_used_no_more_is_over_after_a_while() {
+    let bench = Bench::new(keys(3));
+    let retired = bench.pool.scope("retired-model");
+    let wanted = Wanted { scope: retired, ..Wanted::plain(1) };
+    let checkout = bench.pool.checkout(&wanted).unwrap();
+    bench.end_in(retired, &checkout, &Verdict::status(503));
+    bench.call(&Verdict::Success);
+    assert!(bench.pool.is_failing.load(Ordering::SeqCst), "the scope has heard of no success yet");
+    bench.clock.advance(61 * SECOND);
+    bench.call(&Verdict::Success);
+    assert!(!bench.pool.is_failing.load(Ordering::SeqCst), "ends of calls need no lock any more");
+}

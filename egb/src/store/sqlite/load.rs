@@ -1,15 +1,15 @@
-//! Reading the records of all keys, which two threads do where there are many. What they mean is for `row.rs`.
+//! Reading the records of all keys, which two threads may do where there are many. What they mean is for `row.rs`.
 
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use super::super::Record;
 use super::super::row::Reader;
 use super::super::schema::{self, Refusal};
-use super::{BUSY_TIMEOUT, select};
+use super::select;
 
 /// A file of so many bytes takes so long to read that a second thread is worth it.
 const LARGE: u64 = 1 << 20;
@@ -17,22 +17,19 @@ const LARGE: u64 = 1 << 20;
 /// Opens a database once more, to read from it beside another connection.
 pub(super) type Opener = fn(&Path) -> Result<Connection, Refusal>;
 
-/// The [`Opener`] of a database that is in use.
-pub(super) fn beside(file: &Path) -> Result<Connection, Refusal> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(file, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    Ok(connection)
-}
-
-/// All records. Some may be newer than what `connection` sees, none is older.
-pub(super) fn all(connection: &Connection, file: &Path, open: Opener) -> Result<(Vec<Record>, Reader), Refusal> {
-    if file.metadata().is_ok_and(|file| file.len() < LARGE) {
+/// All records. With an opener a second thread reads half of many; what it allocates stays with it when it is freed, so
+/// that is for programs that end soon.
+pub(super) fn all(
+    connection: &Connection,
+    file: &Path,
+    opener: Option<Opener>,
+) -> Result<(Vec<Record>, Reader), Refusal> {
+    let is_large = || file.metadata().is_ok_and(|file| file.len() >= LARGE);
+    let Some(open) = opener.filter(|_| is_large()) else {
         let mut reader = Reader::default();
         let records = select(connection, &mut reader, schema::SELECT_ALL, [])?;
         return Ok((records, reader));
-    }
+    };
     let half = |connection: &Connection, from: [u8; 1], to: [u8; 17]| {
         let mut reader = Reader::default();
         let records = select(connection, &mut reader, schema::SELECT_PART, (from, to))?;

@@ -67,7 +67,7 @@ impl Sqlite {
         };
         let (connection, sealer) = open().map_err(|refusal| fail(refusal.into_kind()))?;
         warn_if_readable_by_others(&file);
-        Ok(Self::over(path, file, (connection, connect), (seal.cloned(), sealer)))
+        Ok(Self::over(path, file, (connection, Some(connect)), (seal.cloned(), sealer)))
     }
 
     /// Takes sealed keys without their texts when there is no seal, rather than none of them.

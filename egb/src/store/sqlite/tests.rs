@@ -89,25 +89,6 @@ fn the_file_says_whose_it_is_and_which_schema_it_has() {
     assert_eq!(pragma("user_version"), 6);
 }
 
-#[test]
-fn a_large_database_is_read_whole_by_two_threads_and_followed_from_there() {
-    let ground = Ground::new();
-    let changes: Vec<Change> = (0..20_000).map(change).collect();
-    let mut store = ground.open();
-    store.apply(&changes).unwrap();
-    forget_log(&store.connection);
-    assert!(ground.path().metadata().unwrap().len() > 1 << 20);
-    let mut reading = ground.open();
-    let mut records = reading.load().unwrap();
-    records.sort_by_key(|record| record.fingerprint);
-    let mut names: Vec<_> = (0..20_000).map(name).collect();
-    names.sort();
-    assert!(records.iter().map(|record| record.fingerprint).eq(names));
-    store.apply(&[change(7)]).unwrap();
-    let news = reading.changes_by_others().unwrap();
-    assert_eq!((news.len(), news[0].fingerprint, news[0].counters.calls), (1, name(7), 2));
-}
-
 /// A database as an egb of that schema version left it, with one key.
 fn of_version(version: i64) -> Ground {
     let ground = Ground::new();

@@ -36,6 +36,19 @@ fn a_look_changes_no_file_and_makes_none() {
 }
 
 #[test]
+fn a_large_database_is_read_whole_by_two_threads() {
+    let ground = Ground::new();
+    let changes: Vec<Change> = (0..20_000).map(change).collect();
+    ground.open().apply(&changes).unwrap();
+    assert!(ground.path().metadata().unwrap().len() > 1 << 20);
+    let mut records = Sqlite::look(&ground.path(), None).unwrap().load().unwrap();
+    records.sort_by_key(|record| record.fingerprint);
+    let mut names: Vec<_> = (0..20_000).map(name).collect();
+    names.sort();
+    assert!(records.iter().map(|record| record.fingerprint).eq(names));
+}
+
+#[test]
 fn a_file_is_looked_at_whatever_its_name() {
     for name in ["odd name?.db", "100%#1.db", "a%20b.db", ":memory:"] {
         let ground = Ground::new();
