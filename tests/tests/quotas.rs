@@ -120,6 +120,29 @@ fn tokens_that_were_spent_before_a_restart_count_and_so_does_what_calls_spend_on
 }
 
 #[test]
+fn tokens_that_are_said_late_are_on_disk_at_the_next_flush_and_count_for_a_key_that_was_put_back() {
+    let ground = Ground::new();
+    let open = || ground.open(|builder| builder.key(KeyConfig::new("test-key-1").tpm(1000)));
+    let tokens = |balancer: &Balancer| balancer.stats().keys[0].tokens_in_minute;
+    let balancer = open();
+    let key = balancer.key().unwrap();
+    balancer.flush().unwrap();
+    balancer.spent(&key, 900);
+    balancer.flush().unwrap();
+    assert_eq!(tokens(&open()), Some(900));
+    drop(balancer);
+
+    let balancer = Balancer::builder().key("test-key-2").clock(ground.clock.clone()).build().unwrap();
+    let (key, added) = (egb::Key::from("test-key-3"), || KeyConfig::new("test-key-3").tpm(1000));
+    balancer.add(added()).unwrap();
+    let lease = std::iter::repeat_with(|| balancer.lease().unwrap()).find(|lease| *lease.key() == key).unwrap();
+    balancer.remove(&key).unwrap();
+    balancer.add(added()).unwrap();
+    lease.spent(900);
+    assert_eq!(balancer.stats().keys[1].tokens_in_minute, Some(900));
+}
+
+#[test]
 fn what_was_learned_is_known_after_a_restart() {
     let ground = Ground::new();
     let open = || ground.open(|builder| builder.key("test-key-1"));
