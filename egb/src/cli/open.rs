@@ -57,6 +57,11 @@ impl Setup {
         })
     }
 
+    /// Whether keys in the database are sealed, and nothing is given to open them.
+    pub(crate) fn lacks_seal(&self) -> Result<bool, Failure> {
+        Ok(self.seal.is_none() && self.look_at_db()?.facts()?.sealed)
+    }
+
     /// Whether keys are given beside the database.
     pub(crate) fn has_sources(&self) -> bool {
         !self.keys_files.is_empty() || self.has_keys_variable
