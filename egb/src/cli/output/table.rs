@@ -24,7 +24,9 @@ pub(crate) fn uncut(titles: &[&str]) -> Table {
     table.load_style(presets::NOTHING).enforce_styling();
     let header =
         titles.iter().map(|title| Cell::new(title.trim_start_matches(['>', '~'])).add_attribute(Attribute::Dim));
-    table.set_header(Row::from(header.collect::<Vec<_>>()));
+    let mut header = Row::from(header.collect::<Vec<_>>());
+    header.max_height(1);
+    table.set_header(header);
     let last = titles.len() - 1;
     for (at, (column, title)) in table.column_iter_mut().zip(titles).enumerate() {
         column.set_padding((0, if at == last { 0 } else { 2 }));
