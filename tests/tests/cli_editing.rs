@@ -401,3 +401,20 @@ fn small_weights_are_shown_and_senseless_ones_refused() {
         assert!(refused.err.contains("from 0.000001 to 1000000000"), "{refused:?}");
     }
 }
+
+#[test]
+fn a_removed_key_that_was_disabled_is_said_to_be_enabled_when_it_is_added_again() {
+    let egb = one_key();
+    egb.run(&["disable", "one"]).fine();
+    egb.run(&["remove", "one"]).fine();
+    let added = egb.run_with(&["add", "-"], ADDED);
+    assert!(added.err.contains("enabled again"), "{added:?}");
+    assert_eq!(list(&egb)[0]["state"], "available");
+}
+
+#[test]
+fn more_is_told_of_where_the_pool_is() {
+    let egb = given_and_added();
+    let told = egb.run(&["list", "-v", "--keys-file", "keys.txt"]);
+    assert_eq!(told.err, "info: database keys.db\ninfo: keys file keys.txt\n");
+}

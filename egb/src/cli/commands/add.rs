@@ -77,6 +77,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     builder::check(&KeyConfig::new(&key))?;
     let mut db = setup.make_db()?;
     let known = db.added_keys()?.unwrap_or_default().into_iter().find(|config| config.key == key);
+    let was_disabled = known.is_none() && db.is_disabled(key.fingerprint())?;
     let config = args.applied_to(known.unwrap_or_else(|| KeyConfig::new(&key)));
     let import = Import { configs: std::slice::from_ref(&config), source: &args.source, file: None };
     let outcome = match db.import(import, |_| ())? {
@@ -94,6 +95,9 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     };
     let name = rows::named(key.fingerprint(), config.label_text());
     setup.output.result(&json, || format!("{outcome} {name}\n"))?;
+    if was_disabled {
+        setup.output.note("it was known and disabled, and is enabled again; `egb check` tells whether it works");
+    }
     setup.note_if_given(&[key.fingerprint()])?;
     Ok(Ending::Fine)
 }

@@ -155,6 +155,12 @@ impl Sqlite {
         read().map_err(|error| self.error(error))
     }
 
+    /// Whether a key of that name, in the pool or not, is known and disabled.
+    pub(crate) fn is_disabled(&self, name: Fingerprint) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM keys WHERE fingerprint = ?1 AND scope = '' AND disabled)";
+        self.connection.query_one(sql, [name.as_bytes()], |row| row.get(0)).map_err(|error| self.error(error))
+    }
+
     /// When each key that was added and removed was removed.
     pub(crate) fn removed_keys(&self) -> Result<ByFingerprint<SystemTime>, StoreError> {
         self.times("SELECT fingerprint, removed_at FROM removed_keys")
