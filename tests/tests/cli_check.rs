@@ -365,3 +365,15 @@ fn sealed_keys_that_are_skipped_say_how_to_open_them() {
     assert_eq!(printed.code, 3);
     assert!(printed.err.contains("--passphrase-file"), "{printed:?}");
 }
+
+#[test]
+fn a_long_label_is_cut_and_the_table_fits() {
+    let label = "a-label-of-five-and-forty-characters-in-all-x";
+    let egb = egb(&[label]);
+    let server = server(FakeGemini::builder().revoked(key(label)));
+    let printed = check(&egb, &server, &[]);
+    assert!(printed.out.contains('…') && printed.out.contains("invalid_key"), "{printed:?}");
+    assert!(printed.out.lines().all(|line| line.chars().count() <= 80), "{}", printed.out);
+    let looks = egb.run(&["monitor", "--count", "1", "--keys-file", "keys.txt"]);
+    assert!(looks.out.lines().all(|line| line.chars().count() <= 80), "{}", looks.out);
+}

@@ -376,7 +376,7 @@ fn completions_and_manual_pages_are_generated() {
     fs::create_dir(egb.path("man1")).unwrap();
     egb.run(&["man", "--output", "man1"]).fine();
     let page = fs::read_to_string(egb.path("man1/egb-list.1")).unwrap();
-    assert!(page.contains(".TH egb-list 1"), "{page}");
+    assert!(page.contains(".TH egb-list 1") && page.contains("egb 0."), "{page}");
     assert!(fs::read_to_string(egb.path("man1/egb.1")).unwrap().contains("egb\\-stats(1)"));
 }
 

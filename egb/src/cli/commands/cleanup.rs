@@ -136,8 +136,8 @@ fn unused(stats: &Stats, setup: &Setup, since: SystemTime) -> Result<Vec<Unused>
     let changes = setup.look_at_db()?.last_changes()?;
     let digits = rows::digits(&stats.keys);
     let is_unused = |key: &&KeyStats| {
-        let changed = changes.get(&key.fingerprint).copied();
-        key.last_used.or(changed).is_none_or(|time| time <= since)
+        let last_change = changes.get(&key.fingerprint).copied();
+        key.last_used.or(last_change).is_none_or(|time| time <= since)
     };
     let row = |key: &KeyStats| {
         let origin = origins.of(key.fingerprint);

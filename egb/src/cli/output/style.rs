@@ -76,8 +76,8 @@ pub(crate) fn weight(weight: f64) -> String {
     let text = match weight {
         0.1.. if weight <= 1e12 => format!("{weight:.2}"),
         0.000_000_1..0.1 => {
-            let places = (1..).find(|places| weight * 10_f64.powi(*places) >= 1.0).unwrap_or(1);
-            format!("{weight:.*}", usize::try_from(places).unwrap_or(1) + 1)
+            let leading_zeros = (1..8).take_while(|places| weight * 10_f64.powi(*places) < 1.0).count();
+            format!("{weight:.*}", leading_zeros + 2)
         }
         0.0 => "0".to_owned(),
         _ => return format!("{weight:.1e}"),

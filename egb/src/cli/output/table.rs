@@ -79,4 +79,12 @@ mod tests {
         assert!(cut.lines().all(|line| line.chars().count() <= 30) && cut.contains('…'), "{cut}");
         assert_eq!(cut.lines().count(), 3, "{cut}");
     }
+
+    #[test]
+    fn titles_are_cut_and_not_wrapped() {
+        let mut table = table(&["KEY", "~SOURCE", "~GROUP"]);
+        add(&mut table, vec![Cell::new("x".repeat(24)), Cell::new("keys.txt"), Cell::new("group")]);
+        table.set_width(30);
+        assert_eq!(text(&table).lines().count(), 2, "{table}");
+    }
 }
