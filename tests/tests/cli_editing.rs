@@ -378,6 +378,9 @@ fn control_characters_of_a_files_name_do_not_reach_the_terminal() {
     assert!(!egb.run(&["history"]).out.contains('\u{1b}'));
     let missing = egb.run(&["import", "none\u{1b}[31m.txt"]);
     assert!(!missing.err.contains('\u{1b}'), "{missing:?}");
+    fs::rename(egb.db(), egb.path("odd\u{1b}[31m.db")).unwrap();
+    let stats = egb.run(&["stats", "-vvv", "--db", "odd\u{1b}[31m.db"]);
+    assert!(!stats.out.contains('\u{1b}') && !stats.err.contains('\u{1b}'), "{stats:?}");
 }
 
 #[test]
