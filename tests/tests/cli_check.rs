@@ -317,3 +317,63 @@ fn who_reads_no_further_is_no_failure_and_the_state_is_written() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(state(&egb, "revoked"), KeyState::Disabled);
 }
+
+#[test]
+fn a_wrong_provider_or_address_takes_out_no_pool_unasked() {
+    let egb = egb(&["a", "b", "c"]);
+    let server = server(FakeGemini::builder().revoked(key("a")).revoked(key("b")).revoked(key("c")));
+    let printed = check(&egb, &server, &[]);
+    assert_eq!(printed.code, 3, "{printed:?}");
+    assert!(printed.out.contains("would be disabled"), "{printed:?}");
+    assert!(printed.err.contains("no key works: a wrong provider or address?"), "{printed:?}");
+    assert!(printed.err.contains("--yes"), "{printed:?}");
+    assert_eq!(pool(&egb).stats().available(), 3, "nothing was changed");
+    let json = check(&egb, &server, &["--json"]).json();
+    assert_eq!((&json["applied"], &json["keys"][0]["disabled"]), (&false.into(), &true.into()));
+    let one = check(&egb, &server, &["c", "--json"]).json();
+    assert_eq!((&one["applied"], state(&egb, "c")), (&true.into(), KeyState::Disabled), "one is not a pool");
+    let all = check(&egb, &server, &["--yes", "--json"]);
+    assert_eq!((all.code, &all.json()["applied"]), (3, &true.into()));
+    assert_eq!(pool(&egb).stats().disabled(), 3);
+}
+
+#[test]
+fn what_the_notes_say_is_what_happened() {
+    let egb = egb(&["a"]);
+    let failing = server(FakeGemini::builder().key(key("a")));
+    failing.outage(true);
+    let failed = check(&egb, &failing, &[]);
+    assert!(failed.out.contains("health ") && failed.err.contains("costs the key health"), "{failed:?}");
+    assert!(!failed.err.contains("says nothing of the key"), "{failed:?}");
+    let server = server(FakeGemini::builder().revoked(key("a")));
+    let url = server.url() + "/v1beta/models?token=a-secret-of-the-query";
+    let own = ["check", "--keys-file", "keys.txt", "--url", &url, "--header", "x-goog-api-key: {key}", "--dry-run"];
+    let printed = egb.run(&[&own[..], &["--json"]].concat());
+    let json = printed.json();
+    assert_eq!(json["url"], server.url() + "/v1beta/models?…");
+    assert!(!printed.out.contains("a-secret-of-the-query"), "{printed:?}");
+    let message = json["keys"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("the server answered 400"), "{message}");
+}
+
+#[test]
+fn sealed_keys_that_are_skipped_say_how_to_open_them() {
+    let egb = Egb::new(env!("CARGO_BIN_EXE_egb_command"));
+    egb.write("passphrase.txt", "correct horse\n");
+    egb.run_with(&["add", "-", "--passphrase-file", "passphrase.txt"], "an-added-key-0123456789");
+    let printed = egb.run(&["check", "--provider", "gemini", "--url", "http://127.0.0.1:9"]);
+    assert_eq!(printed.code, 3);
+    assert!(printed.err.contains("--passphrase-file"), "{printed:?}");
+}
+
+#[test]
+fn a_long_label_is_cut_and_the_table_fits() {
+    let label = "a-label-of-five-and-forty-characters-in-all-x";
+    let egb = egb(&[label]);
+    let server = server(FakeGemini::builder().revoked(key(label)));
+    let printed = check(&egb, &server, &[]);
+    assert!(printed.out.contains('…') && printed.out.contains("invalid_key"), "{printed:?}");
+    assert!(printed.out.lines().all(|line| line.chars().count() <= 80), "{}", printed.out);
+    let looks = egb.run(&["monitor", "--count", "1", "--keys-file", "keys.txt"]);
+    assert!(looks.out.lines().all(|line| line.chars().count() <= 80), "{}", looks.out);
+}

@@ -254,7 +254,7 @@ fn cleanup_says_what_it_would_do_and_then_does_it() {
     egb.run_with(&["add", "-", "--label", "two"], OTHER);
     egb.run(&["remove", "two"]).fine();
     let nothing = egb.run(&["cleanup", "--unused", "30d"]);
-    assert_eq!(nothing.fine(), "every key was used within 30d\n");
+    assert_eq!(nothing.fine(), "no key was left unused for 30d\n");
     let dry = egb.run(&["cleanup", "--unused", "0s", "--keys-file", "keys.txt"]);
     assert_eq!(
         dry.steady(),
@@ -316,4 +316,108 @@ fn sealed_keys_are_worked_with_and_added_with_the_passphrase() {
     let with = egb.run(&["list", "--json", "--passphrase-file", "passphrase.txt"]).json();
     assert_eq!((&with["keys"][0]["masked"], &with["keys"][0]["weight"]), (&json!("an-a…-one"), &json!(3.0)));
     egb.run(&["remove", "one"]).fine();
+}
+
+#[test]
+fn cleanup_forgets_no_disablement_and_no_removal_of_a_moment_ago() {
+    let egb = egb();
+    let balancer = Balancer::builder().key(GIVEN).db(egb.db()).build().unwrap();
+    balancer.disable(&GIVEN.into()).unwrap();
+    balancer.add(ADDED).unwrap();
+    balancer.disable(&ADDED.into()).unwrap();
+    balancer.remove(&ADDED.into()).unwrap();
+    drop(balancer);
+    egb.write("keys.txt", "AIzaSyFAKE_another_0123456789abcdef\n");
+    let cleanup = |span| egb.run(&["cleanup", "--unused", span, "--keys-file", "keys.txt", "--yes", "--json"]).json();
+    assert_eq!(cleanup("30d")["forgotten"], 0, "they were never used, and changed a moment ago");
+    let stats = Balancer::builder().key(GIVEN).db(egb.db()).build().unwrap().stats();
+    assert_eq!(stats.keys[0].state, KeyState::Disabled);
+    assert_eq!(cleanup("0s")["forgotten"], 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn keys_are_not_put_into_a_file_that_others_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let egb = egb();
+    egb.write("keys.db", "");
+    fs::set_permissions(egb.db(), fs::Permissions::from_mode(0o644)).unwrap();
+    let added = egb.run_with(&["add", "-"], ADDED);
+    assert_eq!(added.code, 0, "{added:?}");
+    assert!(!added.err.contains("others"), "{added:?}");
+    assert_eq!(egb.db().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    fs::set_permissions(egb.db(), fs::Permissions::from_mode(0o640)).unwrap();
+    let other = egb.run_with(&["add", "-"], OTHER);
+    assert_eq!(other.err.matches("others may read").count(), 1, "{other:?}");
+    assert_eq!(egb.run(&["disable", &short(ADDED)]).err.matches("others may read").count(), 1);
+    assert_eq!(egb.db().metadata().unwrap().permissions().mode() & 0o777, 0o640, "what somebody chose stays");
+}
+
+#[test]
+fn a_source_is_checked_as_labels_are() {
+    let egb = egb();
+    egb.write("keys.txt", ADDED);
+    for bad in [ADDED, " ", "two\nlines", "red \u{1b}[31m"] {
+        for command in [&["add", "-", "--source", bad][..], &["import", "keys.txt", "--source", bad]] {
+            let printed = egb.run_with(command, ADDED);
+            let (code, error) = printed.refused();
+            assert_eq!(code, 2, "{bad:?} {error}");
+            assert!(error.contains("the source "), "{error}");
+        }
+    }
+    assert!(!egb.db().exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn control_characters_of_a_files_name_do_not_reach_the_terminal() {
+    let egb = egb();
+    egb.write("odd\u{1b}[31m.txt", ADDED);
+    let imported = egb.run(&["import", "odd\u{1b}[31m.txt"]);
+    assert!(imported.code == 0 && imported.out.contains("odd\\u{1b}[31m.txt"), "{imported:?}");
+    assert!(!egb.run(&["history"]).out.contains('\u{1b}'));
+    let missing = egb.run(&["import", "none\u{1b}[31m.txt"]);
+    assert!(!missing.err.contains('\u{1b}'), "{missing:?}");
+    fs::rename(egb.db(), egb.path("odd\u{1b}[31m.db")).unwrap();
+    let stats = egb.run(&["stats", "-vvv", "--db", "odd\u{1b}[31m.db"]);
+    assert!(!stats.out.contains('\u{1b}') && !stats.err.contains('\u{1b}'), "{stats:?}");
+}
+
+#[test]
+fn unknown_options_of_add_are_told_as_such() {
+    let egb = egb();
+    let printed = egb.run(&["add", "--wieght=2"]);
+    let (code, error) = printed.refused();
+    assert!(code == 2 && error.contains("unexpected argument"), "{error}");
+    assert!(egb.run_with(&["add", "-"], ADDED).code == 0, "a hyphen is stdin still");
+}
+
+#[test]
+fn small_weights_are_shown_and_senseless_ones_refused() {
+    let egb = one_key();
+    let small = egb.run(&["weight", "one", "0.001"]);
+    assert!(small.fine().ends_with("has weight 0.001 now; it was 1\n"), "{small:?}");
+    assert!(egb.run(&["list"]).fine().contains(" 0.001 "));
+    for bad in ["1e308", "1000000001", "0.0000001"] {
+        let refused = egb.run(&["weight", "one", bad]);
+        assert_eq!(refused.code, 2, "{bad}");
+        assert!(refused.err.contains("from 0.000001 to 1000000000"), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_removed_key_that_was_disabled_is_said_to_be_enabled_when_it_is_added_again() {
+    let egb = one_key();
+    egb.run(&["disable", "one"]).fine();
+    egb.run(&["remove", "one"]).fine();
+    let added = egb.run_with(&["add", "-"], ADDED);
+    assert!(added.err.contains("enabled again"), "{added:?}");
+    assert_eq!(list(&egb)[0]["state"], "available");
+}
+
+#[test]
+fn more_is_told_of_where_the_pool_is() {
+    let egb = given_and_added();
+    let told = egb.run(&["list", "-v", "--keys-file", "keys.txt"]);
+    assert_eq!(told.err, "info: database keys.db\ninfo: keys file keys.txt\n");
 }

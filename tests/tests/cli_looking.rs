@@ -220,7 +220,9 @@ fn an_empty_pool_is_nothing_special() {
     assert!(stats.out.starts_with("keys       0\nweight     0\ncalls      0\n"), "{}", stats.out);
     assert_eq!(egb.run(&["stats", "--json"]).json()["weight"]["average"], Value::Null);
     assert_eq!(egb.run(&["health"]).out, "0 keys: add some with `egb add` or `egb import`\n");
-    assert_eq!(egb.run(&["list"]).fine(), "");
+    let list = egb.run(&["list"]);
+    assert_eq!((list.code, &*list.out, &*list.err), (0, "", "note: no key\n"));
+    assert_eq!(egb.run(&["reset", "--yes"]).fine(), "reset no key: there is none\n");
     assert_eq!(egb.run(&["list", "--json"]).json(), json!({ "total": 0, "keys": [] }));
     assert_eq!(egb.run(&["export", "--format", "csv"]).fine().lines().count(), 1, "the header");
     assert_eq!(egb.run(&["export"]).json()["detailed"], json!([]));

@@ -141,6 +141,8 @@ fn a_database_of_the_python_tool_is_taken_over_on_request() {
     let egb = egb();
     let seed = concat!(env!("CARGO_MANIFEST_DIR"), "/data/seed_keys.db");
     fs::write(egb.db(), fs::read(seed).unwrap()).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(egb.db(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let printed = egb.run(&["list"]);
     let (code, error) = printed.refused();
     assert_eq!(code, 1);
@@ -148,6 +150,8 @@ fn a_database_of_the_python_tool_is_taken_over_on_request() {
     let upgraded = egb.run(&["db", "--upgrade"]);
     assert_eq!(upgraded.out, format!("took over keys.db, which has schema version {SCHEMA} now\n"));
     assert!(upgraded.err.contains("keys.db.python-backup"), "{}", upgraded.err);
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&egb.db().metadata().unwrap().permissions()) & 0o777, 0o600);
     let stats = egb.run(&["stats", "--json"]).json();
     assert!(stats["keys"]["total"].as_u64().unwrap() > 0 && stats["failures"].as_u64().unwrap() > 0, "{stats}");
 }
@@ -372,6 +376,38 @@ fn completions_and_manual_pages_are_generated() {
     fs::create_dir(egb.path("man1")).unwrap();
     egb.run(&["man", "--output", "man1"]).fine();
     let page = fs::read_to_string(egb.path("man1/egb-list.1")).unwrap();
-    assert!(page.contains(".TH egb-list 1"), "{page}");
+    assert!(page.contains(".TH egb-list 1") && page.contains("egb 0."), "{page}");
     assert!(fs::read_to_string(egb.path("man1/egb.1")).unwrap().contains("egb\\-stats(1)"));
+}
+
+#[test]
+fn a_key_in_place_of_an_argument_is_not_repeated() {
+    let egb = three_keys();
+    let typed = "AIzaSyTYPED0123456789abcdef";
+    let option = format!("--{typed}");
+    let hyphen = format!("-{typed}");
+    let limit = format!("--limit={hyphen}");
+    for arguments in [
+        &["import", typed][..],
+        &["list", "--keys-file", typed],
+        &["list", "--db", typed],
+        &["list", "--key-file", typed],
+        &["list", "--passphrase-file", typed],
+        &["add", typed],
+        &["add", &hyphen],
+        &[&option],
+        &["list", &option],
+        &["list", &limit],
+        &["weight", "one", &format!("<{typed}")],
+        &["weight", "one", &format!("[{typed}")],
+        &[typed],
+    ] {
+        let printed = egb.run(arguments);
+        let (code, error) = printed.refused();
+        assert!(code > 0 && !error.contains("TYPED"), "{arguments:?} {error}");
+    }
+    let named = egb.run(&["import", "a-file-that-is-not-there.txt"]);
+    assert!(named.err.contains("a-file-that-is-not-there.txt"), "{named:?}");
+    let misspelt = egb.run(&["list", "--no-such-option=1"]);
+    assert!(misspelt.err.contains("unexpected argument"), "{misspelt:?}");
 }

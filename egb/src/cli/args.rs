@@ -1,10 +1,11 @@
 //! What can be typed: the options that all commands share, and the list of commands. The options of one command are in
 //! its own file.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use super::commands;
@@ -106,17 +107,41 @@ pub(crate) enum Command {
 /// Prints what was wrong with the arguments, or the help that was asked for. An argument may be a key that was typed by
 /// mistake: what is long enough to be one is not repeated.
 pub(crate) fn refuse(mut error: clap::Error) -> ExitCode {
-    const LONG_ENOUGH: usize = 12;
-    for kind in [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue] {
-        if let Some(ContextValue::String(text)) = error.get(kind)
-            && text.chars().count() >= LONG_ENOUGH
-            && !text.starts_with(['-', '<', '['])
-        {
-            error.insert(kind, ContextValue::String("…".to_owned()));
-        }
+    if error.kind() == ErrorKind::UnknownArgument {
+        // Here it is what was typed, and else an option of the command. The suggestion is to type it after `--`.
+        hide(&mut error, ContextKind::InvalidArg);
+        error.remove(ContextKind::Suggested);
     }
+    hide(&mut error, ContextKind::InvalidSubcommand);
+    hide(&mut error, ContextKind::InvalidValue);
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     // When that can't be printed the code still tells.
     let _ = error.print();
     code.into()
+}
+
+fn hide(error: &mut clap::Error, kind: ContextKind) {
+    if let Some(ContextValue::String(text)) = error.get(kind)
+        && is_long_enough(text)
+    {
+        error.insert(kind, ContextValue::String("…".to_owned()));
+    }
+}
+
+fn is_long_enough(text: &str) -> bool {
+    const SHORTEST_KEY: usize = 12;
+    text.chars().count() >= SHORTEST_KEY
+}
+
+impl Args {
+    /// What was typed as the name of a file that is not there, and may be a key: not to be repeated.
+    pub(crate) fn doubtful_names(&self) -> Vec<String> {
+        let Global { db, keys_files, passphrase_file, key_file, .. } = &self.global;
+        let imported = if let Command::Import(args) = &self.command { Some(args.file.as_os_str()) } else { None };
+        let typed = [db, passphrase_file, key_file].into_iter().flatten().chain(keys_files).map(OsString::as_os_str);
+        let names = typed.chain(imported).filter_map(OsStr::to_str);
+        let doubtful =
+            names.filter(|name| is_long_enough(name) && !name.contains(['/', '\\', '.']) && !Path::new(name).exists());
+        doubtful.map(str::to_owned).collect()
+    }
 }

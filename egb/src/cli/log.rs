@@ -11,6 +11,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::output::shown;
+
 /// Where lines go in place of stderr, while something else is on the terminal.
 static ELSEWHERE: Mutex<Option<Sender<String>>> = Mutex::new(None);
 
@@ -95,9 +97,9 @@ where
         };
         let mut fields = Fields::default();
         event.record(&mut fields);
-        write!(writer, "{name}: {}", fields.message)?;
+        write!(writer, "{name}: {}", shown(&fields.message))?;
         if !fields.others.is_empty() {
-            write!(writer, " ({})", fields.others.join(", "))?;
+            write!(writer, " ({})", shown(&fields.others.join(", ")))?;
         }
         writeln!(writer)
     }

@@ -49,12 +49,13 @@ pub fn main() -> ExitCode {
         Err(error) => return args::refuse(error),
     };
     log::to_stderr(args.global.verbose);
+    let doubtful = args.doubtful_names();
     match run(args) {
         Ok(ending) => ending.code().into(),
         // Who reads no further has what he wanted.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            output::error(&failure);
+            output::error(&failure, &doubtful);
             failure.code().into()
         }
     }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::args::Global;
 use super::failure::Failure;
-use super::output::Output;
+use super::output::{Output, shown};
 use super::rows::Origin;
 use crate::balancer::Balancer;
 use crate::builder::{self, Access, BalancerBuilder};
@@ -48,13 +48,25 @@ impl Setup {
             (None, Some(path)) => Some(Seal::key_file(path)?),
             (None, None) => None,
         };
+        let keys_files: Vec<PathBuf> = keys_files.into_iter().filter_map(|path| named(Some(path))).collect();
+        // A name of no file may be a key that was typed.
+        for (what, path) in [("database", &db)].into_iter().chain(keys_files.iter().map(|file| ("keys file", file))) {
+            if path.exists() {
+                tracing::info!(target: "egb", "{what} {}", shown(&path.display().to_string()));
+            }
+        }
         Ok(Self {
             db,
-            keys_files: keys_files.into_iter().filter_map(|path| named(Some(path))).collect(),
+            keys_files,
             has_keys_variable: env::var_os(KEYS_VARIABLE).is_some_and(|keys| !keys.is_empty()),
             seal,
             output: Output::new(json),
         })
+    }
+
+    /// Whether keys in the database are sealed, and nothing is given to open them.
+    pub(crate) fn lacks_seal(&self) -> Result<bool, Failure> {
+        Ok(self.seal.is_none() && self.look_at_db()?.facts()?.sealed)
     }
 
     /// Whether keys are given beside the database.

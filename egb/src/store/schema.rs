@@ -246,7 +246,8 @@ pub(super) fn identify(connection: &Transaction<'_>) -> rusqlite::Result<Identit
 
 /// Refuses what is neither egb's nor the Python tool's, too new or read-only, and brings the rest to the newest version. Several processes
 /// may do so at once: one migrates, the others wait for it and find it done.
-pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyConfig]) -> Result<(), Refusal> {
+/// Returns whether it was egb's before.
+pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyConfig]) -> Result<bool, Refusal> {
     let transaction = connection.transaction()?;
     let found = accepted(&identify(&transaction)?)?;
     drop(transaction);
@@ -255,7 +256,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), message).into());
     }
     if found == KNOWN {
-        return Ok(());
+        return Ok(true);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let identity = identify(&transaction)?;
@@ -279,7 +280,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
             "took over the state of the Python tool; the copy of its database holds keys in the clear, delete it when all is well"
         );
     }
-    Ok(())
+    Ok(matches!(identity, Identity::Ours(_)))
 }
 
 /// The version to start from.

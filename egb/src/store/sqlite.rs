@@ -80,7 +80,10 @@ impl Sqlite {
         let file = path::absolute(path).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         let origin = make(&file).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         let refused = |refusal: Refusal| fail(refusal.into_kind());
-        let mut connection = connect(&file, configs).map_err(refused)?;
+        let (mut connection, was_ours) = connect(&file, configs).map_err(refused)?;
+        if origin == Origin::Found && !was_ours {
+            make_private(&file).map_err(|error| fail(StoreErrorKind::Io(error)))?;
+        }
         let sealer = seal.map(|seal| seal.attach(&mut connection)).transpose().map_err(refused)?;
         if origin == Origin::Found {
             warn_if_readable_by_others(&file);
@@ -348,7 +351,8 @@ pub(super) fn sync_folder(file: &Path) {
 }
 
 /// Opens a file that exists, refuses what is not egb's, and brings the rest to the newest schema.
-fn connect(file: &Path, configs: &[KeyConfig]) -> Result<Connection, Refusal> {
+/// Also says whether it was egb's before.
+fn connect(file: &Path, configs: &[KeyConfig]) -> Result<(Connection, bool), Refusal> {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
     let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
@@ -362,12 +366,12 @@ fn connect(file: &Path, configs: &[KeyConfig]) -> Result<Connection, Refusal> {
     // Else a look at another program's database could move its write-ahead log into it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    schema::migrate(&mut connection, file, configs)?;
+    let was_ours = schema::migrate(&mut connection, file, configs)?;
     check(&connection)?;
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    Ok(connection)
+    Ok((connection, was_ours))
 }
 
 /// Finds damage before it is built upon: reading the table alone would not see that of its index.
@@ -456,12 +460,37 @@ fn warn_if_repaired(path: &Path, reader: &Reader) {
     }
 }
 
+/// Makes a file that egb took over its owner's alone, with what SQLite put beside it, before keys get into it.
+#[cfg(unix)]
+fn make_private(file: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    for end in ["", "-wal", "-shm"] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(end);
+        match fs::set_permissions(name, fs::Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Whose file it is has to see to it: the warning says so.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            changed => changed?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn make_private(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Warns once of each file, however often a program opens it.
 #[cfg(unix)]
 pub(super) fn warn_if_readable_by_others(file: &Path) {
     use std::os::unix::fs::PermissionsExt;
+    static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let Ok(found) = fs::metadata(file) else { return };
     let mode = found.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if mode & 0o077 != 0 && WARNED.lock().insert(file.to_owned()) {
         tracing::warn!(
             target: "egb",
             path = %file.display(),

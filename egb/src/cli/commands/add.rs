@@ -31,7 +31,7 @@ All programs that use the database call with the key within a second.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// `-` reads the key from stdin; without it, it is asked for
-    #[arg(value_name = "-", allow_hyphen_values = true)]
+    #[arg(value_name = "-")]
     from: Option<String>,
     /// Its share of traffic, compared to other keys [default: 1]
     #[arg(long, value_name = "W", value_parser = super::weight::parse)]
@@ -73,9 +73,11 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let key = read_key(args.from.as_deref())?;
     let names = keyfile::check_names(args.label.as_deref(), args.group.as_deref(), key.expose_secret());
     names.map_err(|problem| Failure::Usage { problem: format!("the label or group {problem}"), hint: None })?;
+    super::import::check_source(&args.source, [&key])?;
     builder::check(&KeyConfig::new(&key))?;
     let mut db = setup.make_db()?;
     let known = db.added_keys()?.unwrap_or_default().into_iter().find(|config| config.key == key);
+    let was_disabled = known.is_none() && db.is_disabled(key.fingerprint())?;
     let config = args.applied_to(known.unwrap_or_else(|| KeyConfig::new(&key)));
     let import = Import { configs: std::slice::from_ref(&config), source: &args.source, file: None };
     let outcome = match db.import(import, |_| ())? {
@@ -93,6 +95,9 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     };
     let name = rows::named(key.fingerprint(), config.label_text());
     setup.output.result(&json, || format!("{outcome} {name}\n"))?;
+    if was_disabled {
+        setup.output.note("it was known and disabled, and is enabled again; `egb check` tells whether it works");
+    }
     setup.note_if_given(&[key.fingerprint()])?;
     Ok(Ending::Fine)
 }

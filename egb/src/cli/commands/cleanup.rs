@@ -110,7 +110,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         return Ok(Ending::Fine);
     }
     if keys.is_empty() {
-        Output::text(&format!("every key was used within {}\n", span(args.unused)))?;
+        Output::text(&format!("no key was left unused for {}\n", span(args.unused)))?;
         return Ok(Ending::Fine);
     }
     let counts = format!("{}, {}", counted(removed, "remove"), counted(forgotten, "forget"));
@@ -130,14 +130,14 @@ fn counted(count: usize, what: &str) -> String {
     format!("{what} {}", number(count as u64))
 }
 
-/// Keys of the pool that were not used since. One that was never used counts from when it was seen first.
+/// Keys of the pool that were not used since. One that was never used counts from the last change of it.
 fn unused(stats: &Stats, setup: &Setup, since: SystemTime) -> Result<Vec<Unused>, Failure> {
     let origins = Origins::read(setup)?;
-    let known = setup.look_at_db()?.known_keys()?;
+    let changes = setup.look_at_db()?.last_changes()?;
     let digits = rows::digits(&stats.keys);
     let is_unused = |key: &&KeyStats| {
-        let seen = origins.added_at(key.fingerprint).or_else(|| known.get(&key.fingerprint).copied());
-        key.last_used.or(seen).is_none_or(|time| time <= since)
+        let last_change = changes.get(&key.fingerprint).copied();
+        key.last_used.or(last_change).is_none_or(|time| time <= since)
     };
     let row = |key: &KeyStats| {
         let origin = origins.of(key.fingerprint);
@@ -165,15 +165,17 @@ fn unused(stats: &Stats, setup: &Setup, since: SystemTime) -> Result<Vec<Unused>
     Ok(keys)
 }
 
-/// Keys that are in no pool any more: they were removed, or, when sources are given, these don't give them.
+/// Keys that are in no pool any more and of which nothing was heard since: they were removed, or, when sources are given,
+/// these don't give them.
 fn gone(stats: &Stats, setup: &Setup, since: SystemTime) -> Result<Vec<Unused>, Failure> {
     let db = setup.look_at_db()?;
     let in_pool: std::collections::HashSet<Fingerprint> = stats.keys.iter().map(|key| key.fingerprint).collect();
-    let removed = db.removed_keys()?;
+    let (removed, changes) = (db.removed_keys()?, db.last_changes()?);
     let is_gone = |name: &Fingerprint| setup.has_sources() || removed.contains_key(name);
     let mut gone: Vec<Unused> = Vec::new();
     for (name, last_used) in db.last_uses()? {
-        if !in_pool.contains(&name) && is_gone(&name) && last_used.is_none_or(|time| time <= since) {
+        let last = last_used.max(changes.get(&name).copied());
+        if !in_pool.contains(&name) && is_gone(&name) && last.is_none_or(|time| time <= since) {
             let (name, fingerprint) = (rows::named(name, None), name);
             gone.push(Unused { action: Action::Forget, fingerprint, name, source: None, line: None, last_used });
         }

@@ -14,7 +14,7 @@ use crate::cli::Ending;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::file::{self, Existing};
-use crate::cli::output::{Output, style, time};
+use crate::cli::output::{Output, shown, style, time};
 use crate::cli::rows::{self, KeyJson, Origin, Origins};
 use crate::key::Key;
 use crate::limits::Limits;
@@ -86,7 +86,8 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     };
     file::write(path, Existing::Replaced, |half| half.write_all(&bytes).map_err(Failure::file(path, "write it")))?;
     let json = ExportedJson { file: path.display().to_string(), format, keys };
-    setup.output.result(&json, || format!("wrote {} keys to {}\n", style::number(keys as u64), path.display()))?;
+    let name = shown(&json.file);
+    setup.output.result(&json, || format!("wrote {} keys to {name}\n", style::number(keys as u64)))?;
     Ok(Ending::Fine)
 }
 

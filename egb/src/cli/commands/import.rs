@@ -10,9 +10,11 @@ use zeroize::Zeroizing;
 use crate::cli::Ending;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
+use crate::cli::output::shown;
 use crate::cli::output::style::number;
 use crate::config::KeyConfig;
 use crate::error::Error;
+use crate::key::Key;
 use crate::keyfile;
 use crate::store::{Import, Imported};
 
@@ -33,7 +35,7 @@ const MANY: usize = 2_000;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// The keys file; `-` is stdin
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Where they come from, for `egb list --group-by source` [default: the file's name]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
@@ -55,6 +57,9 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         return Err(Error::EmptySource { source_name: name(&args.file) }.into());
     }
     let (file, source) = (name(&args.file), args.source.clone().unwrap_or_else(|| name(&args.file)));
+    if args.source.is_some() {
+        check_source(&source, configs.iter().map(|config| &config.key))?;
+    }
     let mut db = setup.make_db()?;
     let bar = bar(configs.len(), setup);
     let import = Import { configs: &configs, source: &source, file: Some(&file) };
@@ -72,8 +77,16 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     Ok(Ending::Fine)
 }
 
+/// A source is printed, as labels are.
+pub(super) fn check_source<'a>(source: &str, keys: impl IntoIterator<Item = &'a Key>) -> Result<(), Failure> {
+    let refused = |problem| Failure::Usage { problem: format!("the source {problem}"), hint: None };
+    let mut keys = keys.into_iter();
+    keys.try_for_each(|key| keyfile::check_names(Some(source), None, key.expose_secret())).map_err(refused)
+}
+
+/// How the file is named in what is printed and kept.
 fn name(file: &Path) -> String {
-    if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() }
+    if file == Path::new("-") { "stdin".to_owned() } else { shown(&file.display().to_string()) }
 }
 
 fn read(file: &Path) -> Result<Vec<KeyConfig>, Failure> {

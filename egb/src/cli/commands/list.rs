@@ -97,6 +97,11 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         let table = if args.reveal { table::uncut(&COLUMNS) } else { table::table(&COLUMNS) };
         table_of(table, &keys, digits, SystemTime::now())
     };
+    if total == 0 {
+        let why = if args.filter.is_some() { "no key that the filter admits" } else { "no key" };
+        setup.output.note(why);
+        return Ok(Ending::Fine);
+    }
     let groups = match args.group_by {
         None => {
             if !stats.keys.is_empty() {

@@ -70,6 +70,6 @@ fn name(command: &clap::Command) -> String {
 fn page(command: clap::Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     let name = name(&command);
-    Man::new(command).title(name).render(&mut page)?;
+    Man::new(command).title(name).source(concat!("egb ", env!("CARGO_PKG_VERSION"))).render(&mut page)?;
     Ok(page)
 }

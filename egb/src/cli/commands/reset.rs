@@ -54,6 +54,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     }
     let count = Count::of(&stats.keys);
     let all = match count.total {
+        0 => "no key: there is none".to_owned(),
         1 => "the only key".to_owned(),
         total => format!("all {} keys", number(total as u64)),
     };

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::style::{self, number};
 use crate::cli::output::time::{Utc, ago};
-use crate::cli::output::{Output, table};
+use crate::cli::output::{Output, shown, table};
 use crate::cli::rows::{self, Count, KeyJson, Origins};
 use crate::stats::{KeyStats, Stats};
 
@@ -142,7 +142,7 @@ impl<'a> Picture<'a> {
         }
         line("429s", number(stats.throttled()), String::new());
         line("last use", ago(last_used(stats), self.at), String::new());
-        line("database", style::bytes(self.size), self.setup.db.display().to_string());
+        line("database", style::bytes(self.size), shown(&self.setup.db.display().to_string()));
         let sessions = "sessions that each program remembers at most".to_owned();
         line("cache", number(stats.sessions.capacity as u64), sessions);
         lines.concat()

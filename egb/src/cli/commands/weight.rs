@@ -22,7 +22,7 @@ Keys of a keys file have their weights there: `key:2`. Programs take a changed f
 pub(crate) struct Args {
     /// Its label, its fingerprint, or the beginning of that
     key: String,
-    /// A number above 0
+    /// A number from 0.000001 to 1000000000
     #[arg(value_name = "N", value_parser = parse)]
     weight: f64,
 }
@@ -35,10 +35,10 @@ struct WeightJson<'a> {
     was: f64,
 }
 
-/// Reads a weight.
+/// Reads a weight. One beyond these bounds is a slip: its key would get all calls, or none in a lifetime.
 pub(crate) fn parse(text: &str) -> Result<f64, &'static str> {
     let weight: Option<f64> = text.parse().ok();
-    weight.filter(|weight| weight.is_finite() && *weight > 0.0).ok_or("a weight is a number above 0")
+    weight.filter(|weight| (1e-6..=1e9).contains(weight)).ok_or("a weight is a number from 0.000001 to 1000000000")
 }
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {

@@ -67,16 +67,27 @@ impl Output {
     #[expect(clippy::unused_self, reason = "what is printed is said by the one who knows how to")]
     pub(crate) fn note(self, text: &str) {
         // Nobody is there to be told when that fails.
-        let _ = writeln!(anstream::stderr(), "{}note:{} {text}", style::HINT.render(), style::HINT.render_reset());
+        let (hint, text) = (style::HINT, shown(text));
+        let _ = writeln!(anstream::stderr(), "{hint}note:{hint:#} {text}");
     }
 }
 
-/// Prints what went wrong, and what to do about it.
-pub(crate) fn error(failure: &Failure) {
+/// A text that others chose, a file's name or a server's message, without what a terminal would obey.
+pub(crate) fn shown(text: &str) -> String {
+    let escaped = |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
+    text.chars().map(escaped).collect()
+}
+
+/// Prints what went wrong, and what to do about it, but for names that are not to be repeated.
+pub(crate) fn error(failure: &Failure, unnamed: &[String]) {
+    let told = |text: &str| {
+        let text = unnamed.iter().fold(text.to_owned(), |text, name| text.replace(name.as_str(), "…"));
+        text.lines().map(shown).collect::<Vec<_>>().join("\n")
+    };
+    let (hint, failure) = (failure.hint().map(|hint| told(&hint)), told(&failure.to_string()));
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let mut text = format!("{}error:{} {failure}\n", red.render(), red.render_reset());
-    let hint =
-        failure.hint().map(|hint| format!("{}hint:{} {hint}\n", style::HINT.render(), style::HINT.render_reset()));
+    let hint = hint.map(|hint| format!("{}hint:{} {hint}\n", style::HINT.render(), style::HINT.render_reset()));
     text.push_str(&hint.unwrap_or_default());
     // Nobody is there to be told when that fails.
     let _ = anstream::stderr().write_all(text.as_bytes());

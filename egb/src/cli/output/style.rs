@@ -70,10 +70,19 @@ pub(crate) fn number(number: u64) -> String {
     grouped
 }
 
-/// A weight: as many digits after the point as it has, and no more than two.
+/// A weight: as many digits after the point as it has, and no more than two that count; in short when it is out of all
+/// proportion.
 pub(crate) fn weight(weight: f64) -> String {
-    let text = format!("{weight:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    let text = match weight {
+        0.1.. if weight <= 1e12 => format!("{weight:.2}"),
+        0.000_000_1..0.1 => {
+            let leading_zeros = (1..8).take_while(|places| weight * 10_f64.powi(*places) < 1.0).count();
+            format!("{weight:.*}", leading_zeros + 2)
+        }
+        0.0 => "0".to_owned(),
+        _ => return format!("{weight:.1e}"),
+    };
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// `97.3 %`.
@@ -100,7 +109,11 @@ mod tests {
     #[test]
     fn numbers_are_easy_to_read() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([2.0, 0.5, 1.125, 100.0, 0.001].map(weight), ["2", "0.5", "1.12", "100", "0"]);
+        assert_eq!([2.0, 0.5, 1.125, 100.0, 0.001].map(weight), ["2", "0.5", "1.12", "100", "0.001"]);
+        assert_eq!(
+            [0.0, 0.0123, 0.000_001, 1e9, 1e308].map(weight),
+            ["0", "0.012", "0.000001", "1000000000", "1.0e308"]
+        );
         assert_eq!([0, 999, 1_500, 10_100_000].map(bytes), ["0 bytes", "999 bytes", "1.5 kB", "10.1 MB"]);
         assert_eq!(percent(0.9731), "97.3 %");
     }

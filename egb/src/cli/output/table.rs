@@ -24,7 +24,9 @@ pub(crate) fn uncut(titles: &[&str]) -> Table {
     table.load_style(presets::NOTHING).enforce_styling();
     let header =
         titles.iter().map(|title| Cell::new(title.trim_start_matches(['>', '~'])).add_attribute(Attribute::Dim));
-    table.set_header(Row::from(header.collect::<Vec<_>>()));
+    let mut header = Row::from(header.collect::<Vec<_>>());
+    header.max_height(1);
+    table.set_header(header);
     let last = titles.len() - 1;
     for (at, (column, title)) in table.column_iter_mut().zip(titles).enumerate() {
         column.set_padding((0, if at == last { 0 } else { 2 }));
@@ -76,5 +78,13 @@ mod tests {
         let cut = anstream::adapter::strip_str(&text(&table)).to_string();
         assert!(cut.lines().all(|line| line.chars().count() <= 30) && cut.contains('…'), "{cut}");
         assert_eq!(cut.lines().count(), 3, "{cut}");
+    }
+
+    #[test]
+    fn titles_are_cut_and_not_wrapped() {
+        let mut table = table(&["KEY", "~SOURCE", "~GROUP"]);
+        add(&mut table, vec![Cell::new("x".repeat(24)), Cell::new("keys.txt"), Cell::new("group")]);
+        table.set_width(30);
+        assert_eq!(text(&table).lines().count(), 2, "{table}");
     }
 }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::named;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
+use crate::cli::output::shown;
 use crate::key::{ByFingerprint, Fingerprint};
 use crate::keyfile;
 use crate::stats::KeyStats;
@@ -28,7 +29,7 @@ impl Origin {
     /// What people and programs read; `None` is unknown.
     pub(crate) fn source(&self) -> Option<String> {
         match self {
-            Self::KeysFile(path) => Some(path.display().to_string()),
+            Self::KeysFile(path) => Some(shown(&path.display().to_string())),
             Self::Variable => Some("EGB_KEYS".to_owned()),
             Self::Added(source) => Some(source.as_deref().unwrap_or("added").to_owned()),
             Self::Elsewhere => None,

@@ -155,14 +155,25 @@ impl Sqlite {
         read().map_err(|error| self.error(error))
     }
 
+    /// Whether a key of that name, in the pool or not, is known and disabled.
+    pub(crate) fn is_disabled(&self, name: Fingerprint) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM keys WHERE fingerprint = ?1 AND scope = '' AND disabled)";
+        self.connection.query_one(sql, [name.as_bytes()], |row| row.get(0)).map_err(|error| self.error(error))
+    }
+
     /// When each key that was added and removed was removed.
     pub(crate) fn removed_keys(&self) -> Result<ByFingerprint<SystemTime>, StoreError> {
         self.times("SELECT fingerprint, removed_at FROM removed_keys")
     }
 
-    /// When each key of which there is a state was seen first.
-    pub(crate) fn known_keys(&self) -> Result<ByFingerprint<SystemTime>, StoreError> {
-        self.times("SELECT fingerprint, added_at FROM keys WHERE scope = ''")
+    /// When something was last done with each key: it was seen first, its state changed, it was added or removed.
+    pub(crate) fn last_changes(&self) -> Result<ByFingerprint<SystemTime>, StoreError> {
+        self.times(
+            "SELECT fingerprint, max(at) FROM (
+                SELECT fingerprint, max(added_at, updated_at) AS at FROM keys WHERE scope = ''
+                UNION ALL SELECT fingerprint, added_at FROM added_keys
+                UNION ALL SELECT fingerprint, removed_at FROM removed_keys) GROUP BY fingerprint",
+        )
     }
 
     /// When each key of which there is a state was used last, in the order of their names.
@@ -195,12 +206,13 @@ impl Sqlite {
         read().map_err(|error| self.error(error))
     }
 
-    /// Removes those of these added keys that were not used since an instant, and returns how many.
+    /// Removes those of these added keys that were not used since an instant, and returns how many. One that was never
+    /// used counts from the last change.
     pub(crate) fn remove_unused(&mut self, names: &[Fingerprint], since: SystemTime) -> Result<usize, StoreError> {
         let mut run = || -> Result<usize, Refusal> {
             let now = self.clock.utc();
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let unused = unused(&transaction, names, since)?;
+            let unused = unused(&transaction, USED_SINCE, names, since)?;
             let removed = unused.len();
             added::edit(&transaction, &Edit::Remove(unused), self.sealer.as_ref(), now)?;
             transaction.commit()?;
@@ -210,11 +222,12 @@ impl Sqlite {
         run().map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))
     }
 
-    /// Deletes all that is known of those of these keys that were not used since an instant, and returns how many.
+    /// Deletes all that is known of those of these keys that were neither used nor changed since an instant, and returns
+    /// how many.
     pub(crate) fn forget_unused(&mut self, names: &[Fingerprint], since: SystemTime) -> Result<usize, StoreError> {
         let mut run = || -> rusqlite::Result<usize> {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let unused = unused(&transaction, names, since)?;
+            let unused = unused(&transaction, TOUCHED_SINCE, names, since)?;
             for name in &unused {
                 for table in ["keys WHERE fingerprint", "usage WHERE holder", "removed_keys WHERE fingerprint"] {
                     transaction.prepare_cached(&format!("DELETE FROM {table} = ?1"))?.execute([name.as_bytes()])?;
@@ -277,17 +290,27 @@ impl Sqlite {
     }
 }
 
-/// Those of the keys that were not used since an instant.
+const USED_SINCE: &str = "SELECT
+    EXISTS (SELECT 1 FROM keys WHERE fingerprint = ?1 AND scope = ''
+        AND coalesce(last_used, max(added_at, updated_at)) > ?2)
+    OR NOT EXISTS (SELECT 1 FROM keys WHERE fingerprint = ?1 AND scope = '' AND last_used IS NOT NULL)
+        AND EXISTS (SELECT 1 FROM added_keys WHERE fingerprint = ?1 AND added_at > ?2)";
+const TOUCHED_SINCE: &str = "SELECT
+    EXISTS (SELECT 1 FROM keys WHERE fingerprint = ?1 AND scope = ''
+        AND max(coalesce(last_used, 0), added_at, updated_at) > ?2)
+    OR EXISTS (SELECT 1 FROM removed_keys WHERE fingerprint = ?1 AND removed_at > ?2)";
+
+/// Those of the keys of which a query does not say that something happened since an instant.
 fn unused(
     transaction: &Transaction<'_>,
+    happened: &str,
     names: &[Fingerprint],
     since: SystemTime,
 ) -> rusqlite::Result<Vec<Fingerprint>> {
-    let used = "SELECT EXISTS (SELECT 1 FROM keys WHERE fingerprint = ?1 AND scope = '' AND last_used > ?2)";
-    let mut used = transaction.prepare(used)?;
+    let mut happened = transaction.prepare(happened)?;
     let mut unused = Vec::new();
     for name in names {
-        if !used.query_one(params![name.as_bytes(), to_micros(since)], |row| row.get(0))? {
+        if !happened.query_one(params![name.as_bytes(), to_micros(since)], |row| row.get(0))? {
             unused.push(*name);
         }
     }

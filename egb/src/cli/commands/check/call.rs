@@ -111,7 +111,7 @@ impl Caller {
                 took,
                 verdict: Verdict::Neutral,
             },
-            Ok((status, Err(error))) => refused(status, &error, took),
+            Ok((status, Err(error))) => refused(status, &error, took, self.target.server()),
             Err(error) => Answer {
                 finding: Finding::NoAnswer,
                 status: None,
@@ -127,7 +127,7 @@ impl Caller {
     }
 }
 
-fn refused(status: u16, error: &HttpError, took: Option<Duration>) -> Answer {
+fn refused(status: u16, error: &HttpError, took: Option<Duration>, server: &str) -> Answer {
     let verdict = Verdict::error(error);
     let reason = if let Verdict::Failure(failure) = &verdict { Some(failure.reason()) } else { None };
     let finding = match reason {
@@ -138,6 +138,9 @@ fn refused(status: u16, error: &HttpError, took: Option<Duration>) -> Answer {
     // What is the request's fault, or this host's, is no news of the key.
     let is_news = reason.is_some_and(Reason::is_retryable);
     let verdict = if is_news { verdict } else { Verdict::Neutral };
-    let (reason, message) = (reason.map(Reason::name), Some(error.to_string()));
-    Answer { finding, status: Some(status), reason, message, took, verdict }
+    // The dialect of an answer does not tell whose server it is.
+    let message = error.to_string();
+    let message =
+        message.split_once(" answered ").map_or(message.clone(), |(_, rest)| format!("{server} answered {rest}"));
+    Answer { finding, status: Some(status), reason: reason.map(Reason::name), message: Some(message), took, verdict }
 }

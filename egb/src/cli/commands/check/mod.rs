@@ -1,5 +1,5 @@
 //! `egb check`: calls the provider with each key, tells the pool what it learned, and prints it. A network that is down
-//! changes nothing.
+//! changes nothing, and a wrong provider or address nothing unasked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -33,7 +33,8 @@ Examples:
   egb check --provider anthropic --enable --jobs 2
   egb check --url https://api.example.com/v1/me --header 'X-Api-Key: {key}'
 
-Exit codes: 0 a key works, 1 a key got no answer or an unclear one, 3 no key works.";
+Exit codes: 0 a key works, 1 a key got no answer or an unclear one, 3 no key works. If none works and several would be
+taken out or set back, that is more likely a wrong address than all keys: nothing is changed then without --yes.";
 
 /// Call the provider with each key, and tell the pool what it says
 ///
@@ -67,6 +68,9 @@ pub(crate) struct Args {
     /// Enable disabled keys that work
     #[arg(long)]
     enable: bool,
+    /// Tell the pool of the answers even if no key works
+    #[arg(short, long)]
+    yes: bool,
 }
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
@@ -89,11 +93,30 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let answers = call_all(&keys, balancer, &caller, args);
     log::to_stderr_again();
     warnings.try_iter().for_each(|warning| eprintln!("{warning}"));
-    balancer.flush()?;
-    let after = balancer.stats();
-    let checked = print::join(keys, answers, &after, args, system_utc());
-    print::print(&checked, rows::digits(&stats.keys), &target, args, setup)?;
+    let foreseen = print::foresee(keys, answers, args, system_utc());
+    let is_withheld = !args.dry_run && !args.yes && is_doubtful(&foreseen);
+    let is_applied = !args.dry_run && !is_withheld;
+    let checked = if is_applied {
+        foreseen.iter().for_each(|checked| tell(balancer, checked, args.enable));
+        balancer.flush()?;
+        print::with_what_became_of(foreseen, &balancer.stats(), system_utc())
+    } else {
+        foreseen
+    };
+    print::Printer { target: &target, args, is_applied }.print(&checked, rows::digits(&stats.keys), setup)?;
+    if is_withheld {
+        setup.output.note(
+            "no key works: a wrong provider or address? Nothing was changed; --yes applies what was found all the same",
+        );
+        return Ok(Ending::NoUsableKey);
+    }
     Ok(ending(&checked))
+}
+
+/// Whether the answers speak against the address rather than against the keys: none works, and several would be worse off.
+fn is_doubtful(foreseen: &[Checked<'_>]) -> bool {
+    let works = foreseen.iter().any(|checked| checked.answer.finding == Finding::Works);
+    !works && foreseen.iter().filter(|checked| checked.is_worse_off()).count() > 1
 }
 
 /// Calls with all keys, so many at a time; the answers are in the order of the keys.
@@ -108,7 +131,7 @@ fn call_all(keys: &[&KeyStats], balancer: &Balancer, caller: &Caller, args: &Arg
                 while let place = next.fetch_add(1, Ordering::Relaxed)
                     && let Some(key) = keys.get(place)
                     // It fails when nobody waits for it any more.
-                    && sender.send((place, check(key, balancer, caller, args))).is_ok()
+                    && sender.send((place, check(key, balancer, caller))).is_ok()
                 {}
             });
         }
@@ -126,27 +149,23 @@ fn progress(keys: usize) -> ProgressBar {
     ProgressBar::new(keys as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn check(key: &KeyStats, balancer: &Balancer, caller: &Caller, args: &Args) -> Answer {
+fn check(key: &KeyStats, balancer: &Balancer, caller: &Caller) -> Answer {
     let text = balancer.pool().key(key.fingerprint).filter(Key::has_text);
-    let Some(text) = text else { return Answer::skipped("its text is not known here; give the keys file") };
-    let answer = caller.call(&text);
-    if !args.dry_run {
-        tell(balancer, key, &text, &answer, args.enable);
-    }
-    answer
+    text.map_or_else(|| Answer::skipped("its text is not known here; give the keys file"), |text| caller.call(&text))
 }
 
 /// Tells the pool of an answer. Of a disabled key that works it hears if it is to be enabled, and nothing else.
-fn tell(balancer: &Balancer, key: &KeyStats, text: &Key, answer: &Answer, enable: bool) {
-    let is_disabled = key.state == KeyState::Disabled;
-    match answer.verdict {
+fn tell(balancer: &Balancer, checked: &Checked<'_>, enable: bool) {
+    let Some(key) = balancer.pool().key(checked.before.fingerprint) else { return };
+    let is_disabled = checked.before.state == KeyState::Disabled;
+    match checked.answer.verdict {
         Verdict::Neutral => {}
         Verdict::Success if is_disabled && !enable => {}
         Verdict::Success if is_disabled => {
             // The flush at the end tells when it is not on disk.
-            let _ = balancer.enable(text);
+            let _ = balancer.enable(&key);
         }
-        _ => balancer.report(text, answer.verdict.clone()),
+        _ => balancer.report(&key, checked.answer.verdict.clone()),
     }
 }
 

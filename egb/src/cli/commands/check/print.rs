@@ -22,7 +22,7 @@ use crate::stats::{KeyState, KeyStats, Stats};
 
 /// A key with what was found of it.
 pub(super) struct Checked<'a> {
-    before: &'a KeyStats,
+    pub(super) before: &'a KeyStats,
     pub(super) answer: Answer,
     health: Health,
     effect: Effect,
@@ -54,28 +54,35 @@ impl Effect {
     }
 }
 
-/// Joins keys, answers and what became of them.
-pub(super) fn join<'a>(
+/// Joins keys and answers, with what the default policy makes of them.
+pub(super) fn foresee<'a>(
     keys: Vec<&'a KeyStats>,
     answers: Vec<Answer>,
-    after: &Stats,
     args: &Args,
     now: SystemTime,
 ) -> Vec<Checked<'a>> {
-    let after: ByFingerprint<&KeyStats> = after.keys.iter().map(|key| (key.fingerprint, key)).collect();
-    let checked = keys.into_iter().zip(answers).map(|(before, answer)| {
+    let foreseen = keys.into_iter().zip(answers).map(|(before, answer)| {
         let works_disabled = before.state == KeyState::Disabled && answer.finding == Finding::Works;
-        let health = match after.get(&before.fingerprint) {
-            _ if args.dry_run && works_disabled && args.enable => Health::new(before.health.weight()),
-            _ if args.dry_run && works_disabled => before.health.clone(),
-            _ if args.dry_run => Policy::default().next(&before.health, &answer.verdict, now),
-            Some(key) => key.health.clone(),
-            None => before.health.clone(),
+        let health = match works_disabled {
+            true if args.enable => Health::new(before.health.weight()),
+            true => before.health.clone(),
+            false => Policy::default().next(&before.health, &answer.verdict, now),
         };
         let effect = Effect::between(&before.health, &health, now);
         Checked { before, answer, health, effect }
     });
-    checked.collect()
+    foreseen.collect()
+}
+
+/// The same, with what the pool made of the answers.
+pub(super) fn with_what_became_of<'a>(foreseen: Vec<Checked<'a>>, after: &Stats, now: SystemTime) -> Vec<Checked<'a>> {
+    let after: ByFingerprint<&KeyStats> = after.keys.iter().map(|key| (key.fingerprint, key)).collect();
+    let became = foreseen.into_iter().map(|checked| {
+        let before = checked.before;
+        let health = after.get(&before.fingerprint).map_or(&before.health, |key| &key.health).clone();
+        Checked { effect: Effect::between(&before.health, &health, now), health, ..checked }
+    });
+    became.collect()
 }
 
 impl Checked<'_> {
@@ -84,13 +91,22 @@ impl Checked<'_> {
         self.answer.finding == Finding::Works && self.health.is_disabled()
     }
 
-    fn effect_words(&self, args: &Args, digits: usize, now: SystemTime) -> String {
-        let would_be = if args.dry_run { "would be " } else { "" };
+    /// Whether it is out, rests or gets less than before.
+    pub(super) fn is_worse_off(&self) -> bool {
+        match self.effect {
+            Effect::Disabled | Effect::Cooldown => true,
+            Effect::Health => self.health.factor() < self.before.health.factor(),
+            Effect::Enabled | Effect::None => false,
+        }
+    }
+
+    fn effect_words(&self, is_applied: bool, digits: usize, now: SystemTime) -> String {
+        let would_be = if is_applied { "" } else { "would be " };
         match self.effect {
             Effect::Disabled => format!("{would_be}disabled"),
             Effect::Enabled => format!("{would_be}enabled"),
             Effect::Cooldown => {
-                let rests = if args.dry_run { "would rest" } else { "rests" };
+                let rests = if is_applied { "rests" } else { "would rest" };
                 format!("{rests} {}", left(self.health.cooldown_until(), now))
             }
             Effect::Health => format!("health {would_be}{:.0}%", self.health.factor() * 100.0),
@@ -109,6 +125,8 @@ struct CheckJson<'a> {
     provider: Option<&'static str>,
     url: String,
     dry_run: bool,
+    /// Whether the pool was told.
+    applied: bool,
     summary: Summary,
     keys: Vec<KeyJson<'a>>,
 }
@@ -176,33 +194,37 @@ struct KeyJson<'a> {
     health: f64,
 }
 
-pub(super) fn print(
-    checked: &[Checked<'_>],
-    digits: usize,
-    target: &Target,
-    args: &Args,
-    setup: &Setup,
-) -> Result<(), Failure> {
-    let (now, summary) = (system_utc(), Summary::of(checked));
-    if setup.output.is_json() {
-        return Output::json(&CheckJson {
-            at: Utc(now),
-            provider: target.provider.map(Provider::name),
-            url: target.url.to_string(),
-            dry_run: args.dry_run,
-            summary,
-            keys: checked.iter().map(key_json).collect(),
-        });
+/// What a check was, and how it is printed.
+pub(super) struct Printer<'a> {
+    pub(super) target: &'a Target,
+    pub(super) args: &'a Args,
+    /// Whether the pool was told; else what is printed is what would be.
+    pub(super) is_applied: bool,
+}
+
+impl Printer<'_> {
+    pub(super) fn print(&self, checked: &[Checked<'_>], digits: usize, setup: &Setup) -> Result<(), Failure> {
+        let (now, summary) = (system_utc(), Summary::of(checked));
+        if setup.output.is_json() {
+            return Output::json(&CheckJson {
+                at: Utc(now),
+                provider: self.target.provider.map(Provider::name),
+                url: self.target.shown_url(),
+                dry_run: self.args.dry_run,
+                applied: self.is_applied,
+                summary,
+                keys: checked.iter().map(key_json).collect(),
+            });
+        }
+        let mut text = String::new();
+        if !checked.is_empty() {
+            text += &table_of(checked, digits, self.is_applied, now);
+            text.push('\n');
+        }
+        text += &(summary.words() + "\n");
+        Output::text(&text)?;
+        hints(checked, summary, self.args, setup)
     }
-    let mut text = String::new();
-    if !checked.is_empty() {
-        text += &table_of(checked, digits, args, now);
-        text.push('\n');
-    }
-    text += &(summary.words() + "\n");
-    Output::text(&text)?;
-    hints(checked, summary, args, setup);
-    Ok(())
 }
 
 fn key_json<'a>(checked: &'a Checked<'_>) -> KeyJson<'a> {
@@ -228,8 +250,8 @@ fn milliseconds(took: std::time::Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn table_of(checked: &[Checked<'_>], digits: usize, args: &Args, now: SystemTime) -> String {
-    let mut table = table::table(&["KEY", "NAME", "VERDICT", "STATUS", "REASON", ">MS", "EFFECT"]);
+fn table_of(checked: &[Checked<'_>], digits: usize, is_applied: bool, now: SystemTime) -> String {
+    let mut table = table::table(&["KEY", "~NAME", "VERDICT", "STATUS", "REASON", ">MS", "EFFECT"]);
     for checked in checked {
         let (key, answer) = (checked.before, &checked.answer);
         let color = match answer.finding {
@@ -244,7 +266,7 @@ fn table_of(checked: &[Checked<'_>], digits: usize, args: &Args, now: SystemTime
             Cell::new(answer.status.map_or("-".to_owned(), |status| status.to_string())),
             Cell::new(answer.reason.unwrap_or("-")),
             Cell::new(answer.took.map_or("-".to_owned(), |took| number(milliseconds(took)))),
-            Cell::new(checked.effect_words(args, digits, now)),
+            Cell::new(checked.effect_words(is_applied, digits, now)),
         ];
         table::add(&mut table, cells);
     }
@@ -252,21 +274,33 @@ fn table_of(checked: &[Checked<'_>], digits: usize, args: &Args, now: SystemTime
 }
 
 /// What to do next.
-fn hints(checked: &[Checked<'_>], summary: Summary, args: &Args, setup: &Setup) {
+fn hints(checked: &[Checked<'_>], summary: Summary, args: &Args, setup: &Setup) -> Result<(), Failure> {
     let waiting = checked.iter().filter(|checked| checked.is_waiting()).count();
     if waiting > 0 && !args.enable {
         let (are, them) = if waiting == 1 { ("1 disabled key works", "it") } else { ("disabled keys work", "them") };
         let are = if waiting == 1 { are.to_owned() } else { format!("{waiting} {are}") };
         setup.output.note(&format!("{are}; `egb enable KEY` or `egb check --enable` puts {them} back in use"));
     }
+    let message_of = |finding: Finding| {
+        let first = checked.iter().find(|checked| checked.answer.finding == finding);
+        first.and_then(|checked| checked.answer.message.as_deref()).unwrap_or_default()
+    };
     if summary.no_answer > 0 {
-        let why = checked.iter().find(|checked| checked.answer.finding == Finding::NoAnswer);
-        let message = why.and_then(|checked| checked.answer.message.as_deref()).unwrap_or_default();
+        let message = message_of(Finding::NoAnswer);
         setup.output.note(&format!("keys without an answer are left as they were; the first failed with: {message}"));
     }
     if summary.unclear > 0 {
-        let why = checked.iter().find(|checked| checked.answer.finding == Finding::Unclear);
-        let message = why.and_then(|checked| checked.answer.message.as_deref()).unwrap_or_default();
-        setup.output.note(&format!("an unclear answer says nothing of the key; the first is: {message}"));
+        let is_unclear = |checked: &&Checked<'_>| checked.answer.finding == Finding::Unclear;
+        let costs = checked.iter().filter(is_unclear).any(Checked::is_worse_off);
+        let what = if costs {
+            "a server that fails costs the key health"
+        } else {
+            "an unclear answer says nothing of the key"
+        };
+        setup.output.note(&format!("{what}; the first answer is: {}", message_of(Finding::Unclear)));
     }
+    if summary.skipped > 0 && setup.lacks_seal()? {
+        setup.output.note("keys in the database are sealed; --passphrase-file or --key-file opens them, to be checked");
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Whom to ask and where the key goes: a provider's list of models, which costs nothing, or an address of the user's.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -111,12 +112,14 @@ pub(super) struct Target {
     pub(super) provider: Option<Provider>,
     pub(super) url: Uri,
     headers: Vec<Header>,
+    /// Whether a server was named.
+    is_own: bool,
 }
 
 impl Target {
     pub(super) fn new(args: &Args) -> Result<Self, Failure> {
         let provider = args.provider;
-        let url = match (provider, &args.url) {
+        let text = match (provider, &args.url) {
             (None, None) => {
                 return Err(Failure::usage(
                     "it is not said whom to ask",
@@ -127,9 +130,15 @@ impl Target {
             (Some(provider), None) => provider.base().to_owned() + provider.path(),
             (Some(provider), Some(base)) => base.trim_end_matches('/').to_owned() + provider.path(),
         };
+        if text.contains(PLACE) {
+            return Err(Failure::usage(
+                "the address has {key} in it, and keys do not go into addresses, which logs hold",
+                "say where the key goes with --header 'NAME: {key}'",
+            ));
+        }
         let unusable =
             || Failure::usage("the address can't be used", "give one like https://api.example.com/v1/models");
-        let url: Uri = url.parse().map_err(|_| unusable())?;
+        let url: Uri = text.parse().map_err(|_| unusable())?;
         if url.host().is_none() || !matches!(url.scheme_str(), Some("http" | "https")) {
             return Err(unusable());
         }
@@ -141,13 +150,32 @@ impl Target {
             }
             headers.extend(provider.map_or_else(|| vec![Header::bearer()], Provider::headers));
         }
-        Ok(Self { provider, url, headers })
+        Ok(Self { provider, url, headers, is_own: args.url.is_some() })
     }
 
     /// Whether keys cross a network in the clear.
     pub(super) fn is_overheard(&self) -> bool {
-        let host = self.url.host().unwrap_or_default();
-        self.url.scheme_str() == Some("http") && !(host == "localhost" || host.starts_with("127.") || host == "[::1]")
+        let host = self.url.host().unwrap_or_default().trim_matches(['[', ']']);
+        let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        self.url.scheme_str() == Some("http") && !is_here
+    }
+
+    /// The address without what may be a secret in it: a query, or a user's name and password.
+    pub(super) fn shown_url(&self) -> String {
+        let text = self.url.to_string();
+        if !self.is_own {
+            return text;
+        }
+        let (address, query) = text.split_once('?').map_or((&*text, ""), |(address, _)| (address, "?…"));
+        let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+        let authority = rest.split('/').next().unwrap_or_default();
+        let user = authority.rfind('@').map_or(0, |at| at + 1);
+        format!("{scheme}://{}{}{query}", if user > 0 { "…@" } else { "" }, &rest[user..])
+    }
+
+    /// Who answers.
+    pub(super) fn server(&self) -> &'static str {
+        if self.is_own { "the server" } else { self.provider.map_or("the server", Provider::name) }
     }
 
     /// The headers of a call with this key. `None` when no header can hold it.
@@ -223,10 +251,21 @@ mod tests {
         for url in ["", "example.com", "ftp://example.com", "https://", "two words"] {
             assert!(matches!(target(&["--url", url]), Err(Failure::Usage { .. })), "{url}");
         }
+        let in_address = target(&["--url", "https://example.com/?key={key}", "--header", "x: {key}"]).unwrap_err();
+        assert!(in_address.to_string().contains("{key}"), "{in_address}");
         assert!(target(&["--url", "https://example.com", "--header", "x-key: a-key"]).is_err());
         for header in ["x-key", "x key: {key}", "x-key: line\nbreak"] {
             assert!(header.parse::<Header>().is_err(), "{header}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_of_an_address_holds_no_secret() {
+        let shown = |arguments: &[&str]| target(arguments).unwrap().shown_url();
+        assert_eq!(shown(&["--url", "https://me:secret@example.com/a@b?token=secret"]), "https://…@example.com/a@b?…");
+        assert_eq!(shown(&["--url", "https://example.com"]), "https://example.com/");
+        let own = "https://generativelanguage.googleapis.com/v1beta/models?pageSize=1";
+        assert_eq!(shown(&["--provider", "gemini"]), own);
     }
 
     #[test]
@@ -238,6 +277,7 @@ mod tests {
     fn keys_in_the_clear_are_noticed_unless_they_stay_on_this_host() {
         let is_overheard = |url| target(&["--url", url]).unwrap().is_overheard();
         assert!(is_overheard("http://api.example.com/"));
+        assert!(is_overheard("http://127.evil.invalid/") && is_overheard("http://10.0.0.1/"));
         for fine in ["https://api.example.com/", "http://localhost:1/", "http://127.0.0.1:1/", "http://[::1]:1/"] {
             assert!(!is_overheard(fine), "{fine}");
         }

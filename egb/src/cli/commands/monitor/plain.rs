@@ -87,7 +87,7 @@ fn block(model: &Model, happenings: &[Happening], limit: usize) -> String {
     let (_, rows) = model.visible();
     let mut rows = rows.take(limit).peekable();
     if rows.peek().is_some() {
-        let mut table = table::table(&["KEY", "NAME", "STATE", "BACK IN", ">CALLS", ">FAILED", ">429S", "LAST ERROR"]);
+        let mut table = table::table(&["KEY", "~NAME", "STATE", "BACK IN", ">CALLS", ">FAILED", ">429S", "LAST ERROR"]);
         for key in rows {
             let cells = vec![
                 Cell::new(rows::short(key.fingerprint, model.digits)),

@@ -139,8 +139,10 @@ fn a_removed_key_is_known_to_be_removed_until_it_is_added_again() {
 #[test]
 fn what_was_used_meanwhile_is_neither_removed_nor_forgotten() {
     let ground = Ground::new();
-    let mut store = ground.open();
-    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+    let store = ground.open();
+    let clock = ManualClock::new();
+    let start = clock.utc();
+    let mut store = store.with_clock(clock.clone());
     import(&mut store, &["test-key-1".into(), "test-key-2".into()], "x");
     for key in [1, 2, 3, 4] {
         let mut used = change(key);
@@ -154,6 +156,28 @@ fn what_was_used_meanwhile_is_neither_removed_nor_forgotten() {
     assert_eq!(left.len(), 2);
     assert!(left.contains(&name(1)) && left.contains(&name(3)));
     assert!(store.removed_keys().unwrap().is_empty());
+}
+
+#[test]
+fn what_was_never_used_counts_from_when_it_was_changed() {
+    let ground = Ground::new();
+    let clock = ManualClock::new();
+    let start = clock.utc();
+    let mut store = ground.open().with_clock(clock.clone());
+    store.apply(&[disablement(1), disablement(2)]).unwrap();
+    import(&mut store, &["test-key-3".into(), "test-key-4".into()], "x");
+    clock.advance(Duration::from_secs(10));
+    let ago = |seconds| start + Duration::from_secs(seconds);
+    store.apply(&[disablement(2)]).unwrap();
+    store.edit(&Edit::Remove(vec![name(3)])).unwrap();
+    assert!(store.last_changes().unwrap()[&name(2)] > ago(9));
+    assert_eq!(store.forget_unused(&[name(1), name(2), name(3)], ago(5)).unwrap(), 1);
+    assert!(store.removed_keys().unwrap().contains_key(&name(3)));
+    let left: Vec<_> = store.last_uses().unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(left, [name(2)]);
+    import(&mut store, &["test-key-5".into()], "x");
+    assert_eq!(store.remove_unused(&[name(4), name(5)], ago(5)).unwrap(), 1, "the other was added since");
+    assert_eq!(store.added_keys().unwrap().unwrap()[0].key, Key::from("test-key-5"));
 }
 
 #[test]
