@@ -2,7 +2,7 @@
 //! becomes the next. Knows nothing of Rust values; those are `row.rs`'s.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 
@@ -245,8 +245,13 @@ pub(super) fn identify(connection: &Transaction<'_>) -> rusqlite::Result<Identit
 }
 
 /// Refuses what is neither egb's nor the Python tool's, too new or read-only, and brings the rest to the newest version. Several processes
-/// may do so at once: one migrates, the others wait for it and find it done.
-pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyConfig]) -> Result<(), Refusal> {
+/// may do so at once: one migrates, the others wait for it and find it done. Returns the copy of the Python tool's, if that is
+/// what was there.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    file: &Path,
+    configs: &[KeyConfig],
+) -> Result<Option<PathBuf>, Refusal> {
     let transaction = connection.transaction()?;
     let found = accepted(&identify(&transaction)?)?;
     drop(transaction);
@@ -255,7 +260,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), message).into());
     }
     if found == KNOWN {
-        return Ok(());
+        return Ok(None);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let identity = identify(&transaction)?;
@@ -270,7 +275,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
         backup.is_some().then(|| python::take_over(&transaction, configs, clock::system_utc())).transpose()?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()?;
-    if let (Some(backup), Some(keys)) = (backup, taken_over) {
+    if let (Some(backup), Some(keys)) = (&backup, taken_over) {
         tracing::warn!(
             target: "egb",
             path = %file.display(),
@@ -279,7 +284,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
             "took over the state of the Python tool; the copy of its database holds keys in the clear, delete it when all is well"
         );
     }
-    Ok(())
+    Ok(backup)
 }
 
 /// The version to start from.
