@@ -136,7 +136,9 @@ fn text(setup: &Setup, size: u64, facts: Option<DatabaseFacts>, damage: &[String
     }
     lines.push(("integrity", intact));
     let dim = style::DIM;
-    lines.into_iter().map(|(name, value)| format!("{dim}{name:<9}{dim:#}  {value}\n")).collect()
+    let lines: Vec<String> =
+        lines.into_iter().map(|(name, value)| format!("{dim}{name:<9}{dim:#}  {value}\n")).collect();
+    lines.concat()
 }
 
 fn back_up(setup: &Setup, backup: &Path) -> Result<(), Failure> {
@@ -194,9 +196,12 @@ fn seal(setup: &Setup) -> Result<(), Failure> {
     let added_keys = setup.seal_db()?.facts()?.added_keys;
     let path = setup.db.display();
     let json = SealJson { path: path.to_string(), added_keys, was_sealed };
-    setup.output.result(&json, || match was_sealed {
-        true => format!("the keys in {path} are sealed already\n"),
-        false => format!("sealed the keys in {path}: {}\n", number(added_keys)),
+    setup.output.result(&json, || {
+        if was_sealed {
+            format!("the keys in {path} are sealed already\n")
+        } else {
+            format!("sealed the keys in {path}: {}\n", number(added_keys))
+        }
     })?;
     if !was_sealed {
         setup.output.note(
