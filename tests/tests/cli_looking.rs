@@ -286,6 +286,36 @@ fn an_export_is_a_file_for_its_owner_that_takes_the_place_of_another_whole() {
     assert!(files.iter().all(|name| !name.to_string_lossy().starts_with(".egb")), "nothing is left behind: {files:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_export_goes_through_links_and_into_pipes() {
+    let egb = three_keys();
+    egb.write("target.json", "what was there before");
+    std::os::unix::fs::symlink("target.json", egb.path("link.json")).unwrap();
+    std::os::unix::fs::symlink("nothing.json", egb.path("dangling.json")).unwrap();
+    let keys = |name: &str| {
+        let pool: Value = serde_json::from_str(&fs::read_to_string(egb.path(name)).unwrap()).unwrap();
+        pool["detailed"].as_array().unwrap().len()
+    };
+    for (link, target) in [("link.json", "target.json"), ("dangling.json", "nothing.json")] {
+        egb.run(&["export", "--output", link]).fine();
+        assert!(egb.path(link).is_symlink(), "{link}");
+        assert_eq!(keys(target), 3);
+    }
+    let pipe = egb.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    assert_eq!(egb.run(&["export", "--output", "pipe"]).code, 0);
+    assert!(std::os::unix::fs::FileTypeExt::is_fifo(&fs::metadata(&pipe).unwrap().file_type()), "it is one still");
+    let read: Value = serde_json::from_str(&reader.join().unwrap()).unwrap();
+    assert_eq!(read["keys"]["total"], 3);
+    // All files are searched for keys at the end, and nobody would write to this one.
+    fs::remove_file(pipe).unwrap();
+}
+
 #[test]
 fn looking_changes_no_file() {
     let egb = three_keys();

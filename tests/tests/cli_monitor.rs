@@ -138,6 +138,21 @@ fn a_changed_keys_file_is_followed() {
 }
 
 #[test]
+fn a_key_that_is_added_meanwhile_is_shown_with_where_it_came_from() {
+    let egb = egb();
+    pool(&egb).flush().unwrap();
+    let mut monitor = Running::start(&egb, &["monitor", "--json", "--interval", "100ms"]);
+    monitor.look();
+    egb.run_with(&["add", "-", "--label", "late"], "an-added-key-0123456789");
+    let mut origin = || {
+        let look = monitor.look();
+        let late = look["detailed"].as_array().unwrap().iter().find(|key| key["label"] == "late");
+        late.map(|key| key["origin"].clone())
+    };
+    assert_eq!((0..200).find_map(|_| origin()), Some("added".into()));
+}
+
+#[test]
 fn it_shows_keys_that_only_the_database_knows_and_ten_thousand_of_them() {
     let egb = egb();
     let keys = (0..10_000).map(|number| format!("AIzaSyFAKE_monitor_{number:05}_0123456789"));

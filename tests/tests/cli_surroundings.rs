@@ -97,7 +97,14 @@ fn damage_inside_a_database_is_found() {
     bytes[middle..middle + 8_192].fill(0xAB);
     fs::write(egb.db(), bytes).unwrap();
     let printed = egb.run(&["db", "--json"]);
-    assert_eq!(printed.code, 1, "{printed:?}");
+    assert_eq!((printed.code, &*printed.err), (1, ""));
+    let found: Value = serde_json::from_str(&printed.out).unwrap();
+    assert_eq!((&found["path"], &found["intact"]), (&json!("keys.db"), &json!(false)));
+    assert!(!found["damage"].as_array().unwrap().is_empty(), "{found}");
+    let text = egb.run(&["db"]);
+    assert!(text.code == 1 && text.out.contains("\nintegrity  damaged: "), "{text:?}");
+    let backup = egb.run(&["db", "--backup", "copy.db"]);
+    assert!(backup.refused().1.starts_with("error: keys.db: "), "{backup:?}");
     let stats = egb.run(&["stats"]);
     assert!(stats.code == 1 && stats.err.contains("not a usable SQLite database"), "{stats:?}");
 }
@@ -154,6 +161,56 @@ fn a_database_of_the_python_tool_is_taken_over_on_request() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&egb.db().metadata().unwrap().permissions()) & 0o777, 0o600);
     let stats = egb.run(&["stats", "--json"]).json();
     assert!(stats["keys"]["total"].as_u64().unwrap() > 0 && stats["failures"].as_u64().unwrap() > 0, "{stats}");
+}
+
+#[test]
+fn the_copy_of_the_database_of_the_python_tool_is_named() {
+    let egb = egb();
+    let seed = concat!(env!("CARGO_MANIFEST_DIR"), "/data/seed_keys.db");
+    fs::write(egb.db(), fs::read(seed).unwrap()).unwrap();
+    let upgraded = egb.run(&["db", "--upgrade", "--json"]).json();
+    assert_eq!(
+        upgraded,
+        json!({ "path": "keys.db", "from_version": null, "schema_version": SCHEMA, "backup": "keys.db.python-backup" })
+    );
+    assert!(egb.path("keys.db.python-backup").is_file());
+    assert_eq!(egb.run(&["db", "--upgrade", "--json"]).json()["backup"], Value::Null);
+}
+
+#[test]
+fn of_two_seals_the_one_that_was_typed_stands() {
+    let egb = egb();
+    egb.write("passphrase.txt", "correct horse\n");
+    let add = ["add", "-", "--passphrase-file", "passphrase.txt"];
+    assert_eq!(egb.run_with(&add, "an-added-key-0123456789").code, 0);
+    let list = |variables: &[(&str, &str)], options: &[&str]| {
+        let mut command = egb.command(&[&["list", "--json"], options].concat());
+        Egb::finish(command.envs(variables.iter().copied()), "")
+    };
+    let typed = ["--passphrase-file", "passphrase.txt"];
+    for key_file in ["", "none.key"] {
+        let printed = list(&[("EGB_KEY_FILE", key_file)], &typed);
+        assert_eq!(printed.json()["keys"][0]["masked"], "an-a…6789", "{key_file:?}");
+    }
+    let both = [("EGB_KEY_FILE", "none.key"), ("EGB_PASSPHRASE_FILE", "passphrase.txt")];
+    assert_eq!(list(&both, &[]).refused().0, 2);
+    assert_eq!(list(&both, &typed).code, 0);
+    assert_eq!(list(&[], &[&typed[..], &["--key-file", "none.key"]].concat()).refused().0, 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_that_may_not_be_read_is_said_to_be_just_that() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let egb = three_keys();
+    fs::set_permissions(egb.db(), fs::Permissions::from_mode(0)).unwrap();
+    if fs::File::open(egb.db()).is_ok() {
+        return; // The superuser may.
+    }
+    let printed = egb.run(&["stats"]);
+    let (code, error) = printed.refused();
+    assert!(code == 1 && error.contains("ermission denied") && !error.contains("file:"), "{error}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl super::BalancerBuilder {
 pub(super) fn load(access: Access, path: &Path, seal: Option<&Seal>) -> Result<Loaded, Arc<StoreError>> {
     match access {
         Access::Look => Loaded::from(Sqlite::look(path, seal)?.with_sealed_keys_unread()),
-        Access::Use | Access::Edit => Loaded::from(Sqlite::open_for(path, &[], seal)?.with_sealed_keys_unread()),
+        Access::Use | Access::Edit => Loaded::from(Sqlite::open_as_it_is(path, &[], seal)?.with_sealed_keys_unread()),
     }
 }
 

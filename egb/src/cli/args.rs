@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Parser, Subcommand};
 
 use super::commands;
 
@@ -49,18 +50,17 @@ pub(crate) struct Global {
         help_heading = POOL
     )]
     pub(crate) keys_files: Vec<OsString>,
-    /// A file with the passphrase that seals the keys in the database
+    /// A file with the passphrase that opens the sealed keys in the database, and seals one that is made
     #[arg(
         long,
         global = true,
         value_name = "FILE",
         env = "EGB_PASSPHRASE_FILE",
         hide_env_values = true,
-        conflicts_with = "key_file",
         help_heading = POOL
     )]
     pub(crate) passphrase_file: Option<OsString>,
-    /// The key file that seals the keys in the database
+    /// The key file that opens the sealed keys in the database, and seals one that is made
     #[arg(
         long,
         global = true,
@@ -76,6 +76,18 @@ pub(crate) struct Global {
     /// Tell more on stderr; twice, everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = PRINTING)]
     pub(crate) verbose: u8,
+}
+
+impl Global {
+    /// Drops what a variable says of the seal where an option says something else.
+    pub(crate) fn prefer_what_was_typed(&mut self, matches: &ArgMatches) {
+        let is_typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (is_typed("passphrase_file"), is_typed("key_file")) {
+            (true, false) => self.key_file = None,
+            (false, true) => self.passphrase_file = None,
+            _ => {}
+        }
+    }
 }
 
 const POOL: &str = "The pool";

@@ -44,10 +44,11 @@ pub fn main() -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return args::refuse(error),
     };
-    let args = match Args::from_arg_matches(&matches) {
+    let mut args = match Args::from_arg_matches(&matches) {
         Ok(args) => args,
         Err(error) => return args::refuse(error),
     };
+    args.global.prefer_what_was_typed(&matches);
     log::to_stderr(args.global.verbose);
     let doubtful = args.doubtful_names();
     match run(args) {

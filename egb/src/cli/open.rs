@@ -44,7 +44,11 @@ impl Setup {
             None => default_db()?,
         };
         let seal = match (named(passphrase_file), named(key_file)) {
-            (Some(path), _) => Some(Seal::passphrase(read_passphrase(&path)?.as_str())),
+            (Some(_), Some(_)) => {
+                let hint = "give one of --passphrase-file and --key-file, or of EGB_PASSPHRASE_FILE and EGB_KEY_FILE";
+                return Err(Failure::usage("a passphrase and a key file can't both seal the keys", hint));
+            }
+            (Some(path), None) => Some(Seal::passphrase(read_passphrase(&path)?.as_str())),
             (None, Some(path)) => Some(Seal::key_file(path)?),
             (None, None) => None,
         };
@@ -88,6 +92,7 @@ impl Setup {
     /// The pool, to change keys that are in it.
     pub(crate) fn edit(&self) -> Result<Balancer, Failure> {
         self.require_db()?;
+        self.note_if_clear()?;
         self.balancer(Access::Edit)
     }
 
@@ -153,7 +158,26 @@ impl Setup {
     /// The database itself, to change it.
     pub(crate) fn edit_db(&self) -> Result<Sqlite, Failure> {
         self.require_db()?;
-        Ok(Sqlite::open_for(&self.db, &[], self.seal.as_ref())?.with_sealed_keys_unread())
+        self.note_if_clear()?;
+        Ok(Sqlite::open_as_it_is(&self.db, &[], self.seal.as_ref())?.with_sealed_keys_unread())
+    }
+
+    /// The database itself, with a seal if it had none.
+    pub(crate) fn seal_db(&self) -> Result<Sqlite, Failure> {
+        let Some(seal) = &self.seal else {
+            let hint = "give the passphrase with --passphrase-file, or the key file with --key-file";
+            return Err(Failure::usage("it is not said what to seal the keys with", hint));
+        };
+        self.require_db()?;
+        Ok(Sqlite::open_for(&self.db, &[], Some(seal))?)
+    }
+
+    /// Tells who gives a seal when the database has none: no command but one that is for it gives it one.
+    fn note_if_clear(&self) -> Result<(), Failure> {
+        if self.seal.is_some() && !Sqlite::look(&self.db, None)?.is_sealed()? {
+            self.output.note("keys in the database are in the clear, and stay so; `egb db --seal` seals them");
+        }
+        Ok(())
     }
 
     /// As `edit_db`; one that is not there is made, its folder too if it is the default.
@@ -186,7 +210,7 @@ impl Setup {
         if self.has_keys_variable {
             configs.extend(builder::read_variable(KEYS_VARIABLE)?);
         }
-        Ok(Sqlite::open_for(&self.db, &configs, self.seal.as_ref())?)
+        Ok(Sqlite::open_as_it_is(&self.db, &configs, self.seal.as_ref())?)
     }
 
     /// An error unless there is a database of this version.

@@ -2,7 +2,7 @@
 //! becomes the next. Knows nothing of Rust values; those are `row.rs`'s.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 
@@ -244,10 +244,20 @@ pub(super) fn identify(connection: &Transaction<'_>) -> rusqlite::Result<Identit
     Ok(if python::is_its(connection)? { Identity::PythonTool } else { Identity::Foreign })
 }
 
+/// What a database was before it was brought to the newest version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    Ours,
+    Empty,
+    /// With the copy that was made of it.
+    PythonTool {
+        backup: PathBuf,
+    },
+}
+
 /// Refuses what is neither egb's nor the Python tool's, too new or read-only, and brings the rest to the newest version. Several processes
-/// may do so at once: one migrates, the others wait for it and find it done.
-/// Returns whether it was egb's before.
-pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyConfig]) -> Result<bool, Refusal> {
+/// may do so at once: one migrates, the others wait for it and find it done. Returns what was there before.
+pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyConfig]) -> Result<Before, Refusal> {
     let transaction = connection.transaction()?;
     let found = accepted(&identify(&transaction)?)?;
     drop(transaction);
@@ -256,7 +266,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), message).into());
     }
     if found == KNOWN {
-        return Ok(true);
+        return Ok(Before::Ours);
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let identity = identify(&transaction)?;
@@ -271,7 +281,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
         backup.is_some().then(|| python::take_over(&transaction, configs, clock::system_utc())).transpose()?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()?;
-    if let (Some(backup), Some(keys)) = (backup, taken_over) {
+    if let (Some(backup), Some(keys)) = (&backup, taken_over) {
         tracing::warn!(
             target: "egb",
             path = %file.display(),
@@ -280,7 +290,11 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path, configs: &[KeyCo
             "took over the state of the Python tool; the copy of its database holds keys in the clear, delete it when all is well"
         );
     }
-    Ok(matches!(identity, Identity::Ours(_)))
+    Ok(match (identity, backup) {
+        (Identity::Ours(_), _) => Before::Ours,
+        (_, Some(backup)) => Before::PythonTool { backup },
+        (_, None) => Before::Empty,
+    })
 }
 
 /// The version to start from.

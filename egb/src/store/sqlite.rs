@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 use super::added::SealedKeys;
 use super::file_id::FileId;
 use super::row::{self, Reader};
-use super::schema::{self, Refusal};
+use super::schema::{self, Before, Refusal};
 use super::seal::{Seal, Sealer};
 use super::{Change, Edit, Record, Store, StoreError, StoreErrorKind, Usage, added, usage};
 use crate::clock::{Clock, SystemClock};
@@ -35,6 +35,16 @@ static MAKING: Mutex<()> = Mutex::new(());
 
 /// What names a row: the key, and the scope or none.
 type RowName = (Fingerprint, Option<Arc<str>>);
+
+/// What becomes of a database that has no seal when one is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sealing {
+    /// Its keys are sealed from now on.
+    Made,
+    /// It stays as it is: the seal only opens what is sealed.
+    #[cfg(feature = "cli")]
+    Opened,
+}
 
 /// An open database.
 #[derive(Debug)]
@@ -56,7 +66,11 @@ pub(crate) struct Sqlite {
     data_version: Option<i64>,
     /// What added keys are sealed with.
     seal: Option<Seal>,
+    sealing: Sealing,
     sealer: Option<Sealer>,
+    /// The copy of the Python tool's database, if this took over one.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "the command tells of it"))]
+    backup: Option<PathBuf>,
     /// What is done about sealed keys when there is no seal.
     sealed: SealedKeys,
     /// How often keys had been added or removed when they were read last.
@@ -75,27 +89,48 @@ impl Sqlite {
     /// As `open`, for these keys: the Python tool kept no configured weight beside the effective one.
     /// With a seal the keys in the database are sealed from now on.
     pub(crate) fn open_for(path: &Path, configs: &[KeyConfig], seal: Option<&Seal>) -> Result<Self, StoreError> {
+        Self::open_sealed(path, configs, seal, Sealing::Made)
+    }
+
+    /// As `open_for`; but keys that are in the clear stay so.
+    #[cfg(feature = "cli")]
+    pub(crate) fn open_as_it_is(path: &Path, configs: &[KeyConfig], seal: Option<&Seal>) -> Result<Self, StoreError> {
+        Self::open_sealed(path, configs, seal, Sealing::Opened)
+    }
+
+    fn open_sealed(
+        path: &Path,
+        configs: &[KeyConfig],
+        seal: Option<&Seal>,
+        sealing: Sealing,
+    ) -> Result<Self, StoreError> {
         let fail = |kind| StoreError::new(path, kind);
         // Absolute, for SQLite gives some relative names a meaning of their own (":memory:").
         let file = path::absolute(path).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         let origin = make(&file).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         let refused = |refusal: Refusal| fail(refusal.into_kind());
-        let (mut connection, was_ours) = connect(&file, configs).map_err(refused)?;
-        if origin == Origin::Found && !was_ours {
+        let (mut connection, before) = connect(&file, configs).map_err(refused)?;
+        if origin == Origin::Found && !matches!(before, Before::Ours) {
             make_private(&file).map_err(|error| fail(StoreErrorKind::Io(error)))?;
         }
-        let sealer = seal.map(|seal| seal.attach(&mut connection)).transpose().map_err(refused)?;
+        let sealer = match (seal, sealing) {
+            (Some(seal), Sealing::Made) => Some(seal.attach(&mut connection).map_err(refused)?),
+            #[cfg(feature = "cli")]
+            (Some(seal), Sealing::Opened) => seal.opened(&connection).map_err(refused)?,
+            (None, _) => None,
+        };
         if origin == Origin::Found {
             warn_if_readable_by_others(&file);
         }
-        Ok(Self::over(path, file, (connection, None), (seal.cloned(), sealer)))
+        let backup = if let Before::PythonTool { backup } = before { Some(backup) } else { None };
+        Ok(Self { backup, ..Self::over(path, file, (connection, None), (seal.cloned(), sealing, sealer)) })
     }
 
     fn over(
         path: &Path,
         file: PathBuf,
         (connection, opener): (Connection, Option<load::Opener>),
-        (seal, sealer): (Option<Seal>, Option<Sealer>),
+        (seal, sealing, sealer): (Option<Seal>, Sealing, Option<Sealer>),
     ) -> Self {
         Self {
             path: path.to_owned(),
@@ -109,7 +144,9 @@ impl Sqlite {
             touched: BTreeSet::new(),
             data_version: None,
             seal,
+            sealing,
             sealer,
+            backup: None,
             sealed: SealedKeys::Refused,
             added: None,
         }
@@ -143,7 +180,7 @@ impl Sqlite {
         if found.is_none() {
             return Err(StoreError::new(&self.path, StoreErrorKind::Moved));
         }
-        let fresh = Self::open_for(&self.path, &[], self.seal.as_ref())?;
+        let fresh = Self::open_sealed(&self.path, &[], self.seal.as_ref(), self.sealing)?;
         *self = Self { clock: self.clock.clone(), sealed: self.sealed, was_replaced: true, ..fresh };
         tracing::warn!(
             target: "egb",
@@ -350,9 +387,9 @@ pub(super) fn sync_folder(file: &Path) {
     }
 }
 
-/// Opens a file that exists, refuses what is not egb's, and brings the rest to the newest schema.
-/// Also says whether it was egb's before.
-fn connect(file: &Path, configs: &[KeyConfig]) -> Result<(Connection, bool), Refusal> {
+/// Opens a file that exists, refuses what is not egb's, and brings the rest to the newest schema. Returns what was there
+/// before.
+fn connect(file: &Path, configs: &[KeyConfig]) -> Result<(Connection, Before), Refusal> {
     let mut log = file.as_os_str().to_owned();
     log.push("-wal");
     let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
@@ -366,12 +403,12 @@ fn connect(file: &Path, configs: &[KeyConfig]) -> Result<(Connection, bool), Ref
     // Else a look at another program's database could move its write-ahead log into it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    let was_ours = schema::migrate(&mut connection, file, configs)?;
+    let before = schema::migrate(&mut connection, file, configs)?;
     check(&connection)?;
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    Ok((connection, was_ours))
+    Ok((connection, before))
 }
 
 /// Finds damage before it is built upon: reading the table alone would not see that of its index.

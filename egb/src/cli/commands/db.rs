@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::Ending;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
-use crate::cli::output::file::{self, Existing};
+use crate::cli::output::file;
 use crate::cli::output::style::{self, bytes, number};
 use crate::store::{DatabaseFacts, Standing};
 
@@ -17,6 +17,7 @@ Examples:
   egb db --backup keys-backup.db      a copy, while programs go on
   egb db --vacuum                     give free pages back
   egb db --upgrade                    from an older egb, or from easy-gemini-balance
+  egb db --seal --passphrase-file FILE   seal its keys; all programs need the passphrase from then on
 
 Exit code 1: the database is damaged.";
 
@@ -33,18 +34,22 @@ pub(crate) struct Args {
     /// Bring a database of an older egb, or of the Python tool, up to date, after a copy beside it
     #[arg(long, group = "what")]
     upgrade: bool,
+    /// Seal the keys in it with the passphrase or the key file that is given, which all programs need from then on
+    #[arg(long, group = "what")]
+    seal: bool,
 }
 
 #[derive(Serialize)]
 struct DbJson<'a> {
     path: String,
     size_bytes: u64,
-    free_bytes: u64,
-    schema_version: i64,
+    /// From here on `None` where damage hides it.
+    free_bytes: Option<u64>,
+    schema_version: Option<i64>,
     /// Keys of which there is a state.
-    keys: u64,
-    added_keys: u64,
-    sealed: bool,
+    keys: Option<u64>,
+    added_keys: Option<u64>,
+    sealed: Option<bool>,
     intact: bool,
     damage: &'a [String],
 }
@@ -70,11 +75,19 @@ struct UpgradeJson {
     backup: Option<String>,
 }
 
+#[derive(Serialize)]
+struct SealJson {
+    path: String,
+    added_keys: u64,
+    was_sealed: bool,
+}
+
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     match &args.backup {
         Some(backup) => back_up(setup, backup)?,
         None if args.vacuum => vacuum(setup)?,
         None if args.upgrade => upgrade(setup)?,
+        None if args.seal => seal(setup)?,
         None => return show(setup),
     }
     Ok(Ending::Fine)
@@ -83,51 +96,54 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
 fn show(setup: &Setup) -> Result<Ending, Failure> {
     let db = setup.look_at_db()?;
     let damage = db.damage()?;
-    let facts = db.facts()?;
-    let DatabaseFacts { schema, size, free, keys, added_keys, sealed } = facts;
+    let facts = match db.facts() {
+        Err(_) if !damage.is_empty() => None,
+        facts => Some(facts?),
+    };
+    let size = db.size();
     let json = DbJson {
         path: setup.db.display().to_string(),
         size_bytes: size,
-        free_bytes: free,
-        schema_version: schema,
-        keys,
-        added_keys,
-        sealed,
+        free_bytes: facts.map(|facts| facts.free),
+        schema_version: facts.map(|facts| facts.schema),
+        keys: facts.map(|facts| facts.keys),
+        added_keys: facts.map(|facts| facts.added_keys),
+        sealed: facts.map(|facts| facts.sealed),
         intact: damage.is_empty(),
         damage: &damage,
     };
-    setup.output.result(&json, || text(setup, &facts, &damage))?;
+    setup.output.result(&json, || text(setup, size, facts, &damage))?;
     Ok(if damage.is_empty() { Ending::Fine } else { Ending::Failed })
 }
 
-fn text(setup: &Setup, facts: &DatabaseFacts, damage: &[String]) -> String {
-    let DatabaseFacts { schema, size, free, keys, added_keys, sealed } = *facts;
-    let added = match (added_keys, sealed) {
-        (0, _) => "none".to_owned(),
-        (count, true) => format!("{}, sealed", number(count)),
-        (count, false) => format!("{}, in the clear", number(count)),
-    };
+fn text(setup: &Setup, size: u64, facts: Option<DatabaseFacts>, damage: &[String]) -> String {
     let intact = match damage {
         [] => "intact".to_owned(),
         damage => format!("damaged: {}", damage.join("; ")),
     };
-    let free = if free == 0 { String::new() } else { format!(", {} of it free", bytes(free)) };
-    let lines = [
-        ("path", setup.db.display().to_string()),
-        ("size", format!("{}{free}", bytes(size))),
-        ("schema", format!("version {schema}")),
-        ("keys", format!("{} with a state", number(keys))),
-        ("added", added),
-        ("integrity", intact),
-    ];
+    let free = facts.map(|facts| facts.free).filter(|free| *free > 0);
+    let free = free.map_or_else(String::new, |free| format!(", {} of it free", bytes(free)));
+    let mut lines = vec![("path", setup.db.display().to_string()), ("size", format!("{}{free}", bytes(size)))];
+    if let Some(DatabaseFacts { schema, keys, added_keys, sealed, .. }) = facts {
+        let added = match (added_keys, sealed) {
+            (0, _) => "none".to_owned(),
+            (count, true) => format!("{}, sealed", number(count)),
+            (count, false) => format!("{}, in the clear", number(count)),
+        };
+        lines.push(("schema", format!("version {schema}")));
+        lines.push(("keys", format!("{} with a state", number(keys))));
+        lines.push(("added", added));
+    }
+    lines.push(("integrity", intact));
     let dim = style::DIM;
-    let lines = lines.map(|(name, value)| format!("{dim}{name:<9}{dim:#}  {value}\n"));
+    let lines: Vec<String> =
+        lines.into_iter().map(|(name, value)| format!("{dim}{name:<9}{dim:#}  {value}\n")).collect();
     lines.concat()
 }
 
 fn back_up(setup: &Setup, backup: &Path) -> Result<(), Failure> {
     let db = setup.look_at_db()?;
-    file::write(backup, Existing::Kept, |half| Ok(db.copy_to(half.path())?))?;
+    file::make(backup, |half| Ok(db.copy_to(half)?))?;
     let size = backup.metadata().map_or(0, |found| found.len());
     let json = BackupJson { backup: backup.display().to_string(), size_bytes: size };
     setup.output.result(&json, || format!("wrote {}, {}\n", backup.display(), bytes(size)))?;
@@ -153,11 +169,12 @@ fn upgrade(setup: &Setup) -> Result<(), Failure> {
     let (from, backup) = match standing {
         Standing::Missing | Standing::Empty => return Err(Failure::NoDatabase { path: setup.db.clone() }),
         Standing::Older { found, .. } => (Some(found), Some(copy_of_older(setup, found)?)),
-        // Of the Python tool's the library makes the copy, and tells of it.
+        // Of the Python tool's the library makes the copy, and warns of it.
         Standing::Ready | Standing::PythonTool => (None, None),
     };
     let db = setup.upgrade_db()?;
     let schema = db.facts()?.schema;
+    let backup = backup.or_else(|| db.backup().and_then(|backup| Some(setup.db.with_file_name(backup.file_name()?))));
     let path = setup.db.display();
     let json = UpgradeJson {
         path: path.to_string(),
@@ -174,6 +191,27 @@ fn upgrade(setup: &Setup) -> Result<(), Failure> {
     })
 }
 
+fn seal(setup: &Setup) -> Result<(), Failure> {
+    let was_sealed = setup.look_at_db()?.is_sealed()?;
+    let added_keys = setup.seal_db()?.facts()?.added_keys;
+    let path = setup.db.display();
+    let json = SealJson { path: path.to_string(), added_keys, was_sealed };
+    setup.output.result(&json, || {
+        if was_sealed {
+            format!("the keys in {path} are sealed already\n")
+        } else {
+            format!("sealed the keys in {path}: {}\n", number(added_keys))
+        }
+    })?;
+    if !was_sealed {
+        setup.output.note(
+            "all programs that share it need the passphrase or the key file from now on; keep a copy of that, and delete \
+             older copies of the database, which hold keys in the clear",
+        );
+    }
+    Ok(())
+}
+
 /// Copies a database that is to be upgraded to a name that was free.
 fn copy_of_older(setup: &Setup, version: i64) -> Result<PathBuf, Failure> {
     let beside = |number: u32| {
@@ -186,6 +224,6 @@ fn copy_of_older(setup: &Setup, version: i64) -> Result<PathBuf, Failure> {
     };
     let free = (1..=u32::MAX).map(beside).find(|name| !name.exists()).unwrap_or_else(|| beside(1));
     let db = setup.look_at_any_db()?;
-    file::write(&free, Existing::Kept, |half| Ok(db.copy_to(half.path())?))?;
+    file::make(&free, |half| Ok(db.copy_to(half)?))?;
     Ok(free)
 }

@@ -1,6 +1,5 @@
 //! `egb export`: the pool as JSON, CSV or text, to a file or to stdout.
 
-use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,8 +12,7 @@ use super::stats::Picture;
 use crate::cli::Ending;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
-use crate::cli::output::file::{self, Existing};
-use crate::cli::output::{Output, shown, style, time};
+use crate::cli::output::{Output, file, shown, style, time};
 use crate::cli::rows::{self, KeyJson, Origin, Origins};
 use crate::key::Key;
 use crate::limits::Limits;
@@ -84,7 +82,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         Output::bytes(&bytes)?;
         return Ok(Ending::Fine);
     };
-    file::write(path, Existing::Replaced, |half| half.write_all(&bytes).map_err(Failure::file(path, "write it")))?;
+    file::replace(path, &bytes)?;
     let json = ExportedJson { file: path.display().to_string(), format, keys };
     let name = shown(&json.file);
     setup.output.result(&json, || format!("wrote {} keys to {name}\n", style::number(keys as u64)))?;

@@ -10,7 +10,7 @@ use crate::cli::Ending;
 use crate::cli::args;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::cli::output::file::{self, Existing};
+use crate::cli::output::file;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,14 +47,11 @@ pub(crate) fn run(args: &Args) -> Result<Ending, Failure> {
 }
 
 fn all(egb: &clap::Command, folder: &Path) -> Result<Ending, Failure> {
-    use std::io::Write as _;
     let commands = egb.get_subcommands().filter(|command| command.get_name() != "help");
     for command in std::iter::once(egb).chain(commands) {
         let bytes = page(command.clone()).map_err(Failure::Output)?;
         let path = folder.join(format!("{}.1", name(command)));
-        file::write(&path, Existing::Replaced, |half| {
-            half.write_all(&bytes).map_err(Failure::file(&path, "write it"))
-        })?;
+        file::replace(&path, &bytes)?;
     }
     Ok(Ending::Fine)
 }

@@ -247,6 +247,16 @@ impl Sqlite {
         bytes(&self.file) + bytes(Path::new(&log))
     }
 
+    /// Whether keys in it are sealed.
+    pub(crate) fn is_sealed(&self) -> Result<bool, StoreError> {
+        added::is_sealed(&self.connection).map_err(|error| self.error(error))
+    }
+
+    /// The copy of the Python tool's database, if opening this one took over that.
+    pub(crate) fn backup(&self) -> Option<&Path> {
+        self.backup.as_deref()
+    }
+
     pub(crate) fn facts(&self) -> Result<DatabaseFacts, StoreError> {
         let read = || -> rusqlite::Result<DatabaseFacts> {
             let number =
@@ -270,15 +280,23 @@ impl Sqlite {
             let lines = statement.query_map([], |row| row.get(0))?;
             lines.collect()
         };
-        let lines = read().map_err(|error| self.error(error))?;
-        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+        match read().map_err(kind_of) {
+            Ok(lines) => Ok(lines.into_iter().filter(|line| line != "ok").collect()),
+            // So damaged that the look itself fails.
+            Err(StoreErrorKind::Corrupt(error)) => Ok(vec![error.to_string()]),
+            Err(kind) => Err(StoreError::new(&self.path, kind)),
+        }
     }
 
     /// Writes a copy of the database as it is now into an empty file.
     pub(crate) fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
         let fail = |kind| StoreError::new(file, kind);
         let name = file.to_str().ok_or_else(|| fail(StoreErrorKind::Io(std::io::ErrorKind::InvalidFilename.into())))?;
-        self.connection.execute("VACUUM INTO ?1", [name]).map_err(|error| fail(kind_of(error)))?;
+        self.connection.execute("VACUUM INTO ?1", [name]).map_err(|error| match kind_of(error) {
+            // That is this database; the copy is new.
+            kind @ StoreErrorKind::Corrupt(_) => StoreError::new(&self.path, kind),
+            kind => fail(kind),
+        })?;
         Ok(())
     }
 

@@ -2,12 +2,12 @@
 
 use std::path::{self, Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::added::SealedKeys;
 use super::super::schema::{self, Identity, Refusal};
 use super::super::{Seal, StoreError, StoreErrorKind};
-use super::{BUSY_TIMEOUT, Sqlite, warn_if_readable_by_others};
+use super::{BUSY_TIMEOUT, Sealing, Sqlite, warn_if_readable_by_others};
 
 /// What there is at a path, if it is anything of egb's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Sqlite {
         };
         let (connection, sealer) = open().map_err(|refusal| fail(refusal.into_kind()))?;
         warn_if_readable_by_others(&file);
-        Ok(Self::over(path, file, (connection, Some(connect)), (seal.cloned(), sealer)))
+        Ok(Self::over(path, file, (connection, Some(connect)), (seal.cloned(), Sealing::Opened, sealer)))
     }
 
     /// Takes sealed keys without their texts when there is no seal, rather than none of them.
@@ -78,10 +78,21 @@ impl Sqlite {
 
 fn connect(file: &Path) -> Result<Connection, Refusal> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(name(file), flags)?;
+    let opened = Connection::open_with_flags(name(file), flags);
+    let connection = opened.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen) => why_not(file).unwrap_or(error.into()),
+        _ => error.into(),
+    })?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     Ok(connection)
+}
+
+/// What the system says of a file that SQLite can't open, which would tell nothing but its own name for it. No lock is lost
+/// by opening and closing the file: nobody here has it open.
+fn why_not(file: &Path) -> Option<Refusal> {
+    let error = std::fs::File::open(file).err()?;
+    Some(Refusal::Kind(StoreErrorKind::Io(error)))
 }
 
 /// What SQLite is to open. Where nobody has the file open it has no log, and reading it as usual would leave an empty

@@ -1,5 +1,6 @@
 //! The monitor where there is no terminal: a block of lines for each look, or a line of JSON.
 
+use std::collections::HashSet;
 use std::thread;
 
 use comfy_table::Cell;
@@ -15,6 +16,8 @@ use crate::cli::output::time::{Utc, clock, left, moment};
 use crate::cli::output::{Output, table};
 use crate::cli::rows::{self, Count, KeyJson, Origins};
 use crate::clock::Clock;
+use crate::key::Fingerprint;
+use crate::stats::KeyStats;
 
 /// One look.
 #[derive(Serialize)]
@@ -38,12 +41,20 @@ struct LookJson<'a> {
 
 pub(super) fn run(mut model: Model, mut source: Source, args: &Args, setup: &Setup) -> Result<(), Failure> {
     model.set_page(args.limit.max(1));
-    let origins = if setup.output.is_json() { Some(Origins::read(setup)?) } else { None };
+    let mut origins = if setup.output.is_json() { Some(Origins::read(setup)?) } else { None };
+    let mut known: HashSet<Fingerprint> = source.balancer.stats().keys.iter().map(|key| key.fingerprint).collect();
     let mut looks = 0;
     loop {
         let next = source.clock.monotonic() + model.interval;
         source.show(&mut model);
         let happenings: Vec<Happening> = std::mem::take(&mut model.happenings).into();
+        if let Some(origins) = &mut origins {
+            let is_new = |key: &&KeyStats| known.insert(key.fingerprint);
+            // Added since, or in a keys file that changed.
+            if model.visible().1.take(args.limit).filter(is_new).count() > 0 {
+                *origins = Origins::read(setup)?;
+            }
+        }
         match &origins {
             Some(origins) => Output::json_line(&json(&model, &happenings, args.limit, origins))?,
             None => Output::text(&block(&model, &happenings, args.limit))?,
