@@ -204,7 +204,7 @@ fn a_database_that_may_not_be_read_is_said_to_be_just_that() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let egb = three_keys();
-    fs::set_permissions(egb.db(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(egb.db(), fs::Permissions::from_mode(0o0)).unwrap();
     if fs::File::open(egb.db()).is_ok() {
         return; // The superuser may.
     }

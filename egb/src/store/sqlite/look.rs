@@ -2,7 +2,7 @@
 
 use std::path::{self, Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::super::added::SealedKeys;
 use super::super::schema::{self, Identity, Refusal};
@@ -92,7 +92,8 @@ fn connect(file: &Path) -> Result<Connection, Refusal> {
 /// by opening and closing the file: nobody here has it open.
 fn why_not(file: &Path) -> Option<Refusal> {
     let error = std::fs::File::open(file).err()?;
-    Some(Refusal::Kind(StoreErrorKind::Io(error)))
+    let code = ffi::Error::new(ffi::SQLITE_CANTOPEN);
+    Some(rusqlite::Error::SqliteFailure(code, Some(error.to_string())).into())
 }
 
 /// What SQLite is to open. Where nobody has the file open it has no log, and reading it as usual would leave an empty
