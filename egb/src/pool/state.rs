@@ -176,7 +176,6 @@ impl State {
     }
 
     /// Pops one key, as wanted.
-    #[inline(always)]
     pub(super) fn pop_one(&mut self, wanted: &Wanted<'_>, now: Tick, timeline: &Timeline) -> Option<SlotId> {
         let free = match wanted.session {
             Some(session) => self.pop_for_session(wanted, session, now),
@@ -232,7 +231,6 @@ impl State {
     }
 
     /// Books one use of a popped key.
-    #[inline(always)]
     pub(super) fn use_key(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) {
         let entry = self.entry_mut(id);
         entry.last_used = now;
@@ -247,7 +245,6 @@ impl State {
     }
 
     /// Puts a key that was popped and used where it belongs now.
-    #[inline(always)]
     pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, now: Tick, timeline: &Timeline) {
         let entry = self.entry(id);
         let shares = entry.group.is_some();

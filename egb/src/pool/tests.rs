@@ -2,10 +2,14 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use super::condition::PROBE_TIMEOUT;
+use super::slot::{Ended, Slot};
 use super::*;
 use crate::clock::{Clock, ManualClock, Zone};
 use crate::config::KeyConfig;
 use crate::health::Health;
+use crate::key::Key;
+use crate::outcome::{Failure, Verdict};
+use crate::schedule::SlotId;
 use crate::stats::KeyState;
 use crate::store::{Change, Counters, Journal, Record, SharedState};
 

@@ -176,6 +176,32 @@ impl Schedule {
         black_box(self.slots.get(id as usize).map(|slot| slot.last_use));
     }
 
+    /// The key that [`pop`](Self::pop) would take, if it heads its line and no parked key's instant has come. It is for
+    /// [`rotate`](Self::rotate), or for any call that takes a key from wherever it is.
+    #[inline]
+    pub(crate) fn at_hand(&self, now: Tick) -> Option<SlotId> {
+        if self.timers.first().is_some_and(|timer| timer.at <= now.0) {
+            return None;
+        }
+        let line = self.levels.first()?;
+        match self.returned.first() {
+            Some(returned) if returned < line => None,
+            _ => Some(line.id),
+        }
+    }
+
+    /// As [`pop`](Self::pop) and [`requeue`](Self::requeue) of the key [at hand](Self::at_hand).
+    #[inline]
+    pub(crate) fn rotate(&mut self, id: SlotId) {
+        // Its turn is the earliest of all.
+        let turn = self.levels.turn_of(&self.slots[id as usize]);
+        self.now = self.now.max(turn);
+        self.levels.rotate(id, turn, self.now, &mut self.slots);
+        if self.now >= SET_BACK_AT {
+            self.set_back();
+        }
+    }
+
     /// Takes this key out ahead of its turn, if it may be used now: if it is queued, or parked and
     /// its instant has come.
     pub(crate) fn pop_this(&mut self, id: SlotId, now: Tick) -> bool {
@@ -399,19 +425,12 @@ impl Schedule {
     /// a late pick must not cost the key a part of its share.
     #[inline]
     fn stamp(&mut self, id: SlotId) {
-        let Slot { level: level_id, last_use, .. } = self.slots[id as usize];
-        let level = self.levels.get(level_id);
-        let deadline = last_use + level.interval;
+        let slot = self.slots[id as usize];
         // One used ahead of others of its level (a session sticks to it) takes the level's turn.
-        let turn = deadline.min(self.levels.turn(level_id));
+        let turn = self.levels.turn_of(&slot).min(self.levels.turn(slot.level));
         // The next turn of the others bounds now: one used ahead of them must not make them late.
         self.now = self.now.max(turn.min(self.first().map_or(u64::MAX, |first| first.at)));
-        // Keys that became free together, and so are all late, are spread over an interval again; else
-        // they would be used in one go for ever after. None falls behind by more than a turn.
-        let paced = turn.max(level.last_use + level.gap).min(self.now + 2 * level.interval);
-        let last_use = paced.max(self.now).max(level.last_use + 1);
-        self.levels.get_mut(level_id).last_use = last_use;
-        self.slots[id as usize].last_use = last_use;
+        self.slots[id as usize].last_use = self.levels.get_mut(slot.level).stamp(turn, self.now);
         if self.now >= SET_BACK_AT {
             self.set_back();
         }
