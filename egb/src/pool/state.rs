@@ -132,6 +132,10 @@ impl State {
         let mut lane = Lane::new(name, seed);
         let entries = self.entries.iter().flatten();
         let turns = entries.map(|entry| (entry.slot.id, entry.main.health.effective, entry.use_stamp()));
+        let mut turns: Vec<_> = turns.collect();
+        // In the order of memory, and so that not all lanes begin with the same key.
+        let middle = lane.schedule.random_place(turns.len());
+        turns.rotate_left(middle);
         lane.schedule.insert_all(turns);
         self.lanes.push(lane);
         let ids: Vec<SlotId> = self.index.values().copied().collect();

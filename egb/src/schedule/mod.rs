@@ -74,7 +74,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// An empty schedule. The seed decides in which order keys start that were never used.
+    /// An empty schedule. The seed decides where in an interval the first keys start.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             slots: Vec::new(),
@@ -90,7 +90,7 @@ impl Schedule {
 
     /// Adds keys: slot, weight and time of the last use (any stamp that grows).
     ///
-    /// Those never used come first, in random order, then the others by last use. The first keys of
+    /// Those never used come first, as given, then the others by last use. The first keys of
     /// a schedule have their turns spread evenly over an interval, from a random start, so that
     /// several processes that start together use different keys; keys added later are due at once. A slot that
     /// has a key already gets the new one in its place.
@@ -99,9 +99,6 @@ impl Schedule {
         for &(_, _, id) in &keys {
             self.remove(id);
         }
-        keys.sort_unstable_by_key(|&(.., id)| id);
-        keys.dedup_by_key(|&mut (.., id)| id);
-        keys.shuffle(&mut self.rng);
         // `None` is less than any stamp: never used comes first.
         keys.sort_by_key(|&(interval, used, _)| (interval, used));
         let is_first = self.is_empty();
@@ -125,6 +122,10 @@ impl Schedule {
     }
 
     fn insert(&mut self, id: SlotId, interval: u64, last_use: u64) {
+        if self.place(id) != Place::Vacant {
+            // It was given twice.
+            return;
+        }
         let level = self.levels.join(interval);
         self.levels.activate(level);
         self.levels.get_mut(level).note_use(last_use);
@@ -214,6 +215,16 @@ impl Schedule {
             self.take(id);
         }
         may_be_used
+    }
+
+    /// Puts keys in random order, for a start.
+    pub(crate) fn shuffle<T>(&mut self, keys: &mut [T]) {
+        keys.shuffle(&mut self.rng);
+    }
+
+    /// One of so many places, at random.
+    pub(crate) fn random_place(&mut self, places: usize) -> usize {
+        self.rng.random_range(0..places.max(1))
     }
 
     /// A number in [0, 1) from the generator that the order is seeded with.
