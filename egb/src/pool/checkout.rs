@@ -204,7 +204,6 @@ impl Pool {
         is_first: bool,
         now: Tick,
     ) -> (Arc<Slot>, bool) {
-        state.look_ahead(wanted.scope);
         state.use_key(id, wanted.scope, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
         entry.pending.begun += i64::from(is_first && !wanted.is_retry);
@@ -319,7 +318,6 @@ impl State {
             lane.schedule.mark_used(id);
             self.place(id, now, timeline);
         }
-        self.look_ahead(scope);
         Some(CheckedOut { keys: Held::one(slot), serial, wake })
     }
 }

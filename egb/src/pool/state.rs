@@ -1,6 +1,5 @@
 //! What the pool's lock guards, and the place of each key: in line, parked until an instant, or out.
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::SystemTime;
@@ -207,31 +206,6 @@ impl State {
             popped.push(id);
         }
         true
-    }
-
-    /// Reads, of the keys that come next, what their checkouts will read. The keys of a large pool are far from the
-    /// processor, and each is a chain of three places; one step of three chains takes the time of one step.
-    #[inline]
-    pub(super) fn look_ahead(&self, scope: ScopeId) {
-        /// So many are near anyway.
-        const FEW: usize = 4096;
-        if self.entries.len() <= FEW {
-            return;
-        }
-        let schedule = &self.lane(scope).schedule;
-        let coming = schedule.coming();
-        let [first, second, third] = coming.map(|id| self.entries.get(id as usize).and_then(Option::as_ref));
-        schedule.bring_near(coming[2]);
-        if let Some(third) = third {
-            third.bring_near();
-        }
-        if let Some(second) = second {
-            second.budget.bring_near();
-            black_box(Arc::strong_count(&second.slot));
-        }
-        if let Some(first) = first {
-            first.budget.bring_nearer();
-        }
     }
 
     /// Books one use of a popped key.

@@ -14,8 +14,6 @@
 //! Keys that may not be used cost a pick nothing: parked ones sit in a heap by the instant at which
 //! they come back, held ones nowhere.
 
-use std::hint::black_box;
-
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -160,21 +158,6 @@ impl Schedule {
                 _ => break,
             }
         }
-    }
-
-    /// The key whose turn is next, and the two after it in its line; [`NONE`] where there is none.
-    #[inline]
-    pub(crate) fn coming(&self) -> [SlotId; 3] {
-        let after = |id: SlotId| self.slots.get(id as usize).map_or(NONE, |slot| slot.after);
-        let first = self.levels.first().map_or(NONE, |first| first.id);
-        let second = after(first);
-        [first, second, after(second)]
-    }
-
-    /// Reads of a key what its turn will read.
-    #[inline]
-    pub(crate) fn bring_near(&self, id: SlotId) {
-        black_box(self.slots.get(id as usize).map(|slot| slot.last_use));
     }
 
     /// The key that [`pop`](Self::pop) would take, if it heads its line and no parked key's instant has come. It is for
