@@ -1,6 +1,7 @@
 //! The balancer: pool, policy, scheduler and store behind one cheap handle, and the three ways to
 //! use it (a plain key, a scoped call, and what `#[balanced]` expands to).
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -15,7 +16,7 @@ use crate::events::{self, Events};
 use crate::key::Key;
 use crate::lease::{Lease, LeaseCore, Settled};
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{CheckedOut, Effect, Held, Lone, NO_SCOPE, Origin, Pool, Reloaded, ScopeId, Shortage, Wanted};
+use crate::pool::{CheckedOut, Held, NO_SCOPE, Origin, Pool, Reloaded, Shortage, Wanted};
 use crate::reload::Intake;
 use crate::stats::Stats;
 use crate::store::{Edit, Writer};
@@ -47,9 +48,19 @@ struct Inner {
     intake: Arc<Intake>,
     writer: Option<Writer>,
     /// Reloads keys files that change, until the last handle is dropped.
-    _watcher: Option<Watcher>,
+    watcher: Option<Watcher>,
     /// For sessions: their names stay out of the pool.
     hasher: RandomState,
+}
+
+/// The last handle is dropped: what is pending is written, by the calls that still run if there are any.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        drop(self.watcher.take());
+        if let Some(writer) = self.writer.take() {
+            drop(self.pool.close(Box::new((writer, self.pool.clone()))));
+        }
+    }
 }
 
 impl Balancer {
@@ -59,7 +70,11 @@ impl Balancer {
     }
 
     pub(crate) fn new(pool: Arc<Pool>, intake: Arc<Intake>, writer: Option<Writer>, watcher: Option<Watcher>) -> Self {
-        Self(Arc::new(Inner { pool, intake, writer, _watcher: watcher, hasher: RandomState::new() }))
+        let bell = writer.as_ref().map(Writer::bell);
+        let inner = Arc::new(Inner { pool, intake, writer, watcher, hasher: RandomState::new() });
+        let owner: Arc<dyn Any + Send + Sync> = inner.clone();
+        inner.pool.home().settle_in(bell, Arc::downgrade(&owner));
+        Self(inner)
     }
 
     /// The next key. Fetching it counts as a success; report a failure with
@@ -96,7 +111,7 @@ impl Balancer {
     /// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`].
     pub fn lease(&self) -> Result<Lease, Error> {
         let taken = self.take_one(&Wanted::plain(1))?;
-        Ok(LeaseCore::new(self.clone(), taken, NO_SCOPE).into())
+        Ok(LeaseCore::new(taken, NO_SCOPE).into())
     }
 
     /// Leases the next `count` distinct keys for one call, or none of them.
@@ -225,7 +240,7 @@ impl Balancer {
         let verdict = outcome.into();
         if let Some(effect) = self.0.pool.report(key.fingerprint(), &verdict) {
             events::settled(key, &verdict);
-            self.follow_up(effect).wait();
+            Settled::of(effect, self.0.pool.home()).wait();
         }
     }
 
@@ -244,43 +259,13 @@ impl Balancer {
         self.wake(self.0.pool.spent_last(key.fingerprint(), tokens));
     }
 
-    #[inline]
-    pub(crate) fn settle(&self, held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
-        if let Some(slot) = held.lone() {
-            let effect = self.0.pool.settle(slot, serial, scope, verdict, Lone::One);
-            events::settled(&slot.key, verdict);
-            return self.follow_up(effect);
-        }
-        let slots = held.slots();
-        let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
-        let mut all = Effect::default();
-        for slot in slots {
-            let effect = self.0.pool.settle(slot, serial, scope, verdict, lone);
-            events::settled(&slot.key, verdict);
-            all.wake |= effect.wake;
-            all.disabled |= effect.disabled;
-        }
-        self.follow_up(all)
-    }
-
-    #[inline]
-    fn follow_up(&self, effect: Effect) -> Settled {
-        match &self.0.writer {
-            Some(writer) if effect.disabled => Settled::Saving(writer.save()),
-            _ => {
-                self.wake(effect.wake);
-                Settled::Done
-            }
-        }
-    }
-
-    #[inline]
     pub(crate) fn wake(&self, wake: bool) {
-        if let Some(writer) = &self.0.writer
-            && wake
-        {
-            writer.wake();
-        }
+        self.0.pool.home().wake(wake);
+    }
+
+    /// The balancer of these keys, as long as it has a handle.
+    pub(crate) fn of(held: &Held) -> Option<Self> {
+        held.home().owner()?.downcast().ok().map(Self)
     }
 
     /// A picture of all keys.

@@ -272,7 +272,7 @@ impl BalancerBuilder {
         };
         let Some(loaded) = loaded else {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
-            return finish(Arc::new(pool), self.sources, None, watched);
+            return finish(pool, self.sources, None, watched);
         };
         #[cfg(feature = "cli")]
         if self.access != Access::Use {
@@ -283,7 +283,7 @@ impl BalancerBuilder {
             return Err(Error::NoKeys);
         }
         let settings = Settings { usage, added, ..settings };
-        let pool = Arc::new(Pool::new(configs, records, settings, timeline, true));
+        let pool = Pool::new(configs, records, settings, timeline, true);
         let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
         finish(pool, self.sources, Some(writer), watched)
     }

@@ -99,7 +99,7 @@ impl Checkout {
     pub(crate) fn into_core(self) -> Result<LeaseCore, Error> {
         if self.wait.is_zero() {
             let taken = self.balancer.take(&self.wanted())?;
-            return Ok(LeaseCore::new(self.balancer, taken, self.scope));
+            return Ok(LeaseCore::new(taken, self.scope));
         }
         block_on(self.waiting())
     }
@@ -132,7 +132,7 @@ impl Checkout {
     /// At once, for another attempt of a call that has these keys.
     pub(crate) fn lease_beside(self, tried: &[SlotId]) -> Result<LeaseCore, Error> {
         let taken = self.balancer.take(&Wanted { excluded: tried, is_retry: true, ..self.wanted() })?;
-        Ok(LeaseCore::new(self.balancer, taken, self.scope))
+        Ok(LeaseCore::new(taken, self.scope))
     }
 
     fn wanted(&self) -> Wanted<'_> {
@@ -188,7 +188,7 @@ impl Future for Waiting {
         let balancer = this.checkout.balancer.clone();
         if this.checkout.wait.is_zero() {
             let taken = balancer.take(&this.wanted());
-            return Poll::Ready(taken.map(|taken| LeaseCore::new(balancer, taken, this.checkout.scope)));
+            return Poll::Ready(taken.map(|taken| LeaseCore::new(taken, this.checkout.scope)));
         }
         if let Err(error) = Balancer::check_count(this.checkout.count) {
             return Poll::Ready(Err(error));
@@ -200,7 +200,7 @@ impl Future for Waiting {
                 Ok(taken) => {
                     this.ticket = None;
                     balancer.note_checkout(&taken);
-                    return Poll::Ready(Ok(LeaseCore::new(balancer, taken, this.checkout.scope)));
+                    return Poll::Ready(Ok(LeaseCore::new(taken, this.checkout.scope)));
                 }
                 Err(queued) => queued,
             };

@@ -7,10 +7,10 @@ use std::sync::{Arc, Weak};
 use futures_core::Stream;
 
 use crate::attached::Attached;
-use crate::balancer::Balancer;
+use crate::events;
 use crate::key::Key;
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{CheckedOut, Held, ScopeId, Tried};
+use crate::pool::{CheckedOut, Effect, Held, Home, Lone, ScopeId, Tried};
 use crate::store::Ack;
 use crate::sync::Mutex;
 
@@ -40,7 +40,6 @@ pub struct Lease {
 
 /// A lease as the code of `#[balanced]` keeps it: small, for it is part of every balanced future.
 pub struct LeaseCore {
-    balancer: Balancer,
     /// `None` once it has ended, and while the body runs, when they are in its surroundings.
     held: Option<Held>,
     turn: Turn,
@@ -78,6 +77,27 @@ pub(crate) enum Settled {
 }
 
 impl Settled {
+    /// Tells the writer what a verdict brought about.
+    #[inline]
+    pub(crate) fn of(effect: Effect, home: &Home) -> Self {
+        if effect == Effect::default() { Self::Done } else { Self::told(effect, home) }
+    }
+
+    #[cold]
+    fn told(effect: Effect, home: &Home) -> Self {
+        let settled = match home.writer() {
+            Some(writer) if effect.disabled => Self::Saving(writer.save()),
+            _ => {
+                home.wake(effect.wake);
+                Self::Done
+            }
+        };
+        if effect.last {
+            home.bury();
+        }
+        settled
+    }
+
     /// Waits on this thread.
     pub(crate) fn wait(self) {
         if let Self::Saving(ack) = self {
@@ -95,8 +115,8 @@ impl Settled {
 }
 
 impl LeaseCore {
-    pub(crate) fn new(balancer: Balancer, taken: CheckedOut<Held>, scope: ScopeId) -> Self {
-        Self { balancer, held: Some(taken.keys), turn: Turn::new(taken.serial, scope) }
+    pub(crate) fn new(taken: CheckedOut<Held>, scope: ScopeId) -> Self {
+        Self { held: Some(taken.keys), turn: Turn::new(taken.serial, scope) }
     }
 
     pub(crate) fn held(&self) -> &Held {
@@ -130,18 +150,36 @@ impl LeaseCore {
     #[inline]
     fn apply(&mut self, verdict: &Verdict) -> Settled {
         match self.held.take() {
-            Some(held) => self.balancer.settle(&held, self.turn.serial(), self.turn.scope(), verdict),
+            Some(held) => settle(&held, self.turn.serial(), self.turn.scope(), verdict),
             None => Settled::Done,
         }
-    }
-
-    pub(crate) fn balancer(&self) -> &Balancer {
-        &self.balancer
     }
 
     pub(crate) fn scope(&self) -> ScopeId {
         self.turn.scope()
     }
+}
+
+/// Ends a checkout.
+#[inline]
+fn settle(held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
+    let home = held.home();
+    if let Some(slot) = held.lone() {
+        let effect = home.settle(slot, serial, scope, verdict, Lone::One);
+        events::settled(&slot.key, verdict);
+        return Settled::of(effect, home);
+    }
+    let slots = held.slots();
+    let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
+    let mut all = Effect::default();
+    for slot in slots {
+        let effect = home.settle(slot, serial, scope, verdict, lone);
+        events::settled(&slot.key, verdict);
+        all.wake |= effect.wake;
+        all.disabled |= effect.disabled;
+        all.last |= effect.last;
+    }
+    Settled::of(all, home)
 }
 
 impl Drop for LeaseCore {
@@ -218,8 +256,10 @@ impl Lease {
         let core = self.core();
         let slots = core.held().slots();
         let share = tokens.div_ceil(slots.len() as u64);
+        let home = core.held().home();
+        let Some(pool) = home.pool() else { return };
         for slot in slots {
-            core.balancer.wake(core.balancer.pool().spent(slot, core.turn.serial(), core.turn.scope(), share));
+            home.wake(pool.spent(slot, core.turn.serial(), core.turn.scope(), share));
         }
     }
 

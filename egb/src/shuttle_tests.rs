@@ -141,6 +141,40 @@ fn a_caller_who_gives_up_passes_its_turn_on() {
 }
 
 #[test]
+fn what_the_last_handle_leaves_to_running_calls_is_given_up_by_the_last_of_them() {
+    struct Estate(Arc<AtomicUsize>);
+    impl Drop for Estate {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    explore(|| {
+        let balancer = balancer(["a", "b", "c"].map(KeyConfig::from));
+        let ended = Arc::new(AtomicUsize::new(0));
+        let given_up = Arc::new(AtomicUsize::new(0));
+        let leases = [balancer.lease().unwrap(), balancer.leases(2).unwrap(), balancer.lease().unwrap()];
+        let calls = leases.into_iter().zip(0..).map(|(lease, call)| {
+            let (ended, given_up) = (ended.clone(), given_up.clone());
+            boxed(move || {
+                ended.fetch_add(1, Ordering::SeqCst);
+                match call {
+                    0 => lease.success(),
+                    1 => lease.end(503),
+                    _ => drop(lease),
+                }
+                assert!(given_up.load(Ordering::SeqCst) == 0 || ended.load(Ordering::SeqCst) == 3);
+            })
+        });
+        let (closer, estate) = (balancer.clone(), Estate(given_up.clone()));
+        let closer = boxed(move || drop(closer.pool().close(Box::new(estate))));
+        together(calls.chain([closer]).collect());
+        assert_eq!(given_up.load(Ordering::SeqCst), 1);
+        let stats = balancer.stats();
+        assert_eq!((stats.calls(), stats.successes(), stats.failures()), (3, 1, 2));
+    });
+}
+
+#[test]
 fn a_half_open_key_is_probed_by_one() {
     explore(|| {
         let clock = ManualClock::new();

@@ -43,6 +43,41 @@ fn a_restart_remembers_health_cooldowns_disablements_and_counts() {
 }
 
 #[test]
+fn calls_that_outlive_their_balancer_end_as_ever() {
+    let dir = egb_tests::tempdir().unwrap();
+    let db = dir.path().join("keys.db");
+    let file = dir.path().join("keys.txt");
+    let text =
+        |keys: std::ops::Range<usize>| keys.map(|n| key(n).expose_secret().to_owned() + "\n").collect::<String>();
+    fs::write(&file, text(0..5)).unwrap();
+    let balancer = Balancer::builder().keys_file(&file).db(&db).build().unwrap();
+    let [revoked, good, dropped, of_a_removed_key] = [(); 4].map(|()| balancer.lease().unwrap());
+    let dead = revoked.key().clone();
+    let gone = of_a_removed_key.key().fingerprint();
+    let left: String = (0..5)
+        .map(key)
+        .filter(|key| key.fingerprint() != gone)
+        .map(|key| key.expose_secret().to_owned() + "\n")
+        .collect();
+    fs::write(&file, left).unwrap();
+    balancer.reload().unwrap();
+    drop(balancer);
+
+    revoked.end(401);
+    let stats = open(&db, 5).stats();
+    let [disabled] = stats.keys.iter().filter(|key| key.state == KeyState::Disabled).collect::<Vec<_>>()[..] else {
+        panic!("on disk before the call returns: {stats:?}")
+    };
+    assert_eq!(disabled.fingerprint, dead.fingerprint());
+    std::thread::spawn(|| good.success()).join().unwrap();
+    of_a_removed_key.success();
+    drop(dropped);
+    // The last of them wrote what was left.
+    let stats = open(&db, 5).stats();
+    assert_eq!((stats.calls(), stats.successes(), stats.failures()), (4, 1, 1));
+}
+
+#[test]
 fn the_order_of_use_goes_on_after_a_restart() {
     let dir = egb_tests::tempdir().unwrap();
     let db = dir.path().join("keys.db");

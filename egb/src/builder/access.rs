@@ -61,7 +61,7 @@ pub(super) fn build(
     let Loaded { store, records, usage, added } = loaded;
     let settings = Settings { usage, added, is_bystander: true, ..settings };
     let edits = access == Access::Edit;
-    let pool = Arc::new(Pool::new(configs, records, settings, timeline, edits));
+    let pool = Pool::new(configs, records, settings, timeline, edits);
     let writer = if edits { Some(Writer::spawn(store, pool.clone()).map_err(Arc::new)?) } else { None };
     super::finish(pool, sources, writer, watched)
 }

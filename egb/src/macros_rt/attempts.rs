@@ -130,19 +130,19 @@ impl Pace {
 
     /// A sleep until the deadline, if there is one.
     pub(super) fn sleep(self, call: &LeaseCore) -> Option<Sleep> {
-        let pool = call.balancer().pool();
-        (self.deadline != Deadline::NEVER).then(|| pool.sleep_until(self.deadline.tick()))
+        let pool = call.held().home().pool().filter(|_| self.deadline != Deadline::NEVER);
+        pool.map(|pool| pool.sleep_until(self.deadline.tick()))
     }
 
-    /// What can be started beside an attempt.
-    pub(super) fn second(self, call: &LeaseCore) -> Second {
+    /// What can be started beside an attempt, as long as the balancer has a handle.
+    pub(super) fn second(self, call: &LeaseCore) -> Option<Second> {
         let mut tried = call.held().tried();
         // It is a part of the same attempt.
         tried.attempts -= 1;
-        let balancer = call.balancer().clone();
+        let balancer = Balancer::of(call.held())?;
         let after = self.hedge.map_or(Tick(u64::MAX), |after| balancer.pool().now().plus(after));
         let checkout = balancer.checkout().keys(call.held().keys().len()).within_scope(call.scope());
-        Second { balancer, checkout, tried, after }
+        Some(Second { balancer, checkout, tried, after })
     }
 }
 
@@ -198,7 +198,7 @@ struct Plan {
 impl Plan {
     fn new(call: &impl Running, verdict: &Verdict, pace: Pace) -> Option<Self> {
         let Verdict::Failure(failure) = verdict else { return None };
-        let (balancer, held) = (call.balancer(), call.held());
+        let held = call.held();
         if pace.retries == 0 || !failure.reason().is_retryable() {
             return None;
         }
@@ -207,8 +207,10 @@ impl Plan {
         if tried.attempts > pace.retries {
             return None;
         }
+        // Without a handle it gives no more keys.
+        let balancer = Balancer::of(held)?;
         let now = balancer.pool().now();
-        let pause = pace.backoff.map(|backoff| backoff.pause(tried.attempts, balancer));
+        let pause = pace.backoff.map(|backoff| backoff.pause(tried.attempts, &balancer));
         let resume = pause.map(|pause| now.plus(pause));
         // A pause that leaves no time for the attempt is none that the caller should sit through.
         if resume.unwrap_or(now) >= pace.deadline.tick() {
@@ -216,7 +218,7 @@ impl Plan {
         }
         let checkout = balancer.checkout().keys(held.keys().len()).within_scope(call.scope()).wait(pace.wait);
         let waiting = checkout.again(tried.keys.clone(), pace.deadline.tick());
-        Some(Self { balancer: balancer.clone(), tried, resume, waiting })
+        Some(Self { balancer, tried, resume, waiting })
     }
 
     /// Without another key the caller gets the error of its own call, not one of egb's.

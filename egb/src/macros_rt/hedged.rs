@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use super::attempts::{Pace, next_async, on_reflection, server_error};
+use super::attempts::{Pace, Second, next_async, on_reflection, server_error};
 use crate::clock::Sleep;
 use crate::context;
 use crate::error::Error;
@@ -80,17 +80,20 @@ where
     A: Future<Output = Ended<O>>,
 {
     let second = pace.second(&lease);
-    let mut patience = second.patience();
+    let mut patience = second.as_ref().map(Second::patience);
     let mut first = pin!(attempt(lease));
     let is_slow = poll_fn(|task| match first.as_mut().poll(task) {
         Poll::Ready(ended) => Poll::Ready(Ok(Some(ended))),
         Poll::Pending if is_over(deadline, task) => Poll::Ready(Err(Error::DeadlineExceeded)),
-        Poll::Pending => patience.as_mut().poll(task).map(|()| Ok(None)),
+        Poll::Pending => match &mut patience {
+            Some(patience) => patience.as_mut().poll(task).map(|()| Ok(None)),
+            None => Poll::Pending,
+        },
     });
     if let Some(ended) = is_slow.await? {
         return Ok(ended);
     }
-    let Some(lease) = second.lease() else {
+    let Some(lease) = second.and_then(Second::lease) else {
         return until(first, deadline).await;
     };
     let mut second = pin!(attempt(lease));

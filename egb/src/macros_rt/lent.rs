@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::balancer::Balancer;
 use crate::lease::{Desk, Lease, LeaseCore, Settled};
 use crate::outcome::Verdict;
 use crate::pool::{Held, ScopeId};
@@ -18,9 +17,6 @@ pub trait Running {
     /// Its keys, to be taken while its body runs and put back after.
     #[doc(hidden)]
     fn held_mut(&mut self) -> &mut Option<Held>;
-    /// Where they are from.
-    #[doc(hidden)]
-    fn balancer(&self) -> &Balancer;
     /// In which scope it runs.
     #[doc(hidden)]
     fn scope(&self) -> ScopeId;
@@ -37,9 +33,6 @@ impl Running for LeaseCore {
     fn held_mut(&mut self) -> &mut Option<Held> {
         self.held_mut()
     }
-    fn balancer(&self) -> &Balancer {
-        self.balancer()
-    }
     fn scope(&self) -> ScopeId {
         self.scope()
     }
@@ -52,7 +45,6 @@ impl Running for LeaseCore {
 /// the result; when the body keeps it (in a stream, in a task), that is where it ends.
 pub struct Lent {
     desk: Arc<Desk>,
-    balancer: Balancer,
     held: Option<Held>,
     scope: ScopeId,
 }
@@ -60,12 +52,7 @@ pub struct Lent {
 /// Gives a lease to the body.
 pub fn lend(core: LeaseCore) -> (Lent, Lease) {
     let desk: Arc<Desk> = Arc::new(Mutex::new(None));
-    let lent = Lent {
-        balancer: core.balancer().clone(),
-        held: Some(core.held().clone()),
-        scope: core.scope(),
-        desk: Arc::clone(&desk),
-    };
+    let lent = Lent { held: Some(core.held().clone()), scope: core.scope(), desk: Arc::clone(&desk) };
     (lent, Lease::lent(core, &desk))
 }
 
@@ -76,9 +63,6 @@ impl Running for Lent {
     }
     fn held_mut(&mut self) -> &mut Option<Held> {
         &mut self.held
-    }
-    fn balancer(&self) -> &Balancer {
-        &self.balancer
     }
     fn scope(&self) -> ScopeId {
         self.scope

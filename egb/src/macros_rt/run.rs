@@ -132,7 +132,9 @@ where
             if *deadline == Deadline::NEVER {
                 return Poll::Pending;
             }
-            *this.limit = Limit::Sleeping(call.balancer().pool().sleep_until(deadline.tick()));
+            // A pool is there as long as a call runs.
+            let Some(pool) = call.held().home().pool() else { return Poll::Pending };
+            *this.limit = Limit::Sleeping(pool.sleep_until(deadline.tick()));
         }
         let Limit::Sleeping(sleep) = this.limit else { unreachable!("set above") };
         sleep.as_mut().poll(task).map(|()| Err(Error::DeadlineExceeded))

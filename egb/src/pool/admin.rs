@@ -18,7 +18,7 @@ use super::quota::{Groups, Quotas};
 use super::sessions::Sessions;
 use super::slot::Slot;
 use super::state::State;
-use super::{Effect, Pool};
+use super::{Effect, Home, Pool};
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::KeyConfig;
 use crate::events::{Bus, EventKind};
@@ -76,7 +76,7 @@ impl Pool {
         settings: Settings,
         timeline: Timeline,
         journaled: bool,
-    ) -> Self {
+    ) -> Arc<Self> {
         let Settings { policy, seed, scope_limits, learn, usage, added, defaults, cache_size, is_bystander } = settings;
         let mut records = records;
         records.sort_unstable_by_key(|record| record.fingerprint);
@@ -102,19 +102,19 @@ impl Pool {
             unclaimed,
             events: Vec::new(),
             woken: Vec::new(),
+            legacy: None,
         };
-        let pool = Self {
+        let pool = Arc::new_cyclic(|pool| Self {
             policy,
             timeline,
-            journaled,
+            home: Arc::new(Home::new(pool.clone(), journaled)),
             is_bystander,
             seed,
             scopes: RwLock::default(),
             has_too_many_scopes: AtomicBool::new(false),
-            is_failing: AtomicBool::new(false),
             bus: Bus::default(),
             state: Apart(Mutex::new(state)),
-        };
+        });
         pool.locked(|state| {
             for (name, limits) in scope_limits {
                 let scope = pool.add_scope(state, &name).unwrap_or(NO_SCOPE);
@@ -215,7 +215,7 @@ impl Pool {
         for id in self.add(state, added, positions, &[]) {
             state.tell(id, NO_SCOPE, EventKind::Added);
             // A key that came back is enabled again: the store has to know.
-            if self.journaled {
+            if self.home.journaled {
                 state.mark_dirty(id);
             }
         }
@@ -258,7 +258,7 @@ impl Pool {
             let remains = state.remains.remove(&fingerprint).unwrap_or_default();
             let group = config.group_name().map(|name| state.groups.named(name, &state.quotas));
             let gauge = state.groups.gauge(group, &state.quotas, remains.slot.as_deref());
-            let slot = Slot::new(id, config.key.clone(), gauge);
+            let slot = Slot::new(id, config.key.clone(), gauge, Arc::clone(&self.home));
             let mut entry = Entry::new(slot, position, config, group, remains);
             entry.scoped = scoped;
             if let Some(record) = main {
@@ -348,7 +348,7 @@ impl Pool {
         }
         state.vacant.push(id);
         state.disabled -= usize::from(entry.main.health.disabled);
-        if self.journaled {
+        if self.home.journaled {
             let mut changes = Vec::new();
             let usage = self.usage(state, &entry, wall);
             entry.take_changes(&state.lanes, wall, usage, &mut changes);
@@ -392,10 +392,10 @@ impl Pool {
             let gauge = state.groups.gauge(group, &state.quotas, None);
             let entry = state.entry_mut(id);
             entry.group = group;
-            entry.move_to(Slot::new(id, entry.config.key.clone(), gauge));
+            entry.move_to(Slot::new(id, entry.config.key.clone(), gauge, Arc::clone(&self.home)));
         }
         self.enter_groups(state, &[id], now);
-        if self.journaled {
+        if self.home.journaled {
             state.mark_dirty(id);
         }
     }
@@ -456,7 +456,7 @@ impl Pool {
             let full = Health::new(entry.config.weight);
             for scoped in &mut entry.scoped {
                 scoped.condition.set_by_hand(full.clone(), serial);
-                scoped.dirty = self.journaled;
+                scoped.dirty = self.home.journaled;
             }
             entry.forget_recovered(time);
         }
@@ -464,7 +464,11 @@ impl Pool {
         state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
         state.place(id, now, &self.timeline);
         state.tell_health(id, NO_SCOPE, &before, None, time);
-        Effect { wake: self.journaled && state.mark_dirty(id), disabled: is_disabled && !was_disabled }
+        Effect {
+            wake: self.home.journaled && state.mark_dirty(id),
+            disabled: is_disabled && !was_disabled,
+            last: false,
+        }
     }
 
     /// A picture of all keys, in the order in which they were added. Each row is true in itself; calls

@@ -106,7 +106,7 @@ impl Pool {
     #[inline]
     pub(crate) fn checkout_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
         let lately = self.timeline.lately();
-        match self.locked(|state| state.take_at_hand(wanted, lately, self.journaled, &self.timeline)) {
+        match self.locked(|state| state.take_at_hand(wanted, lately, self.home.journaled, &self.timeline)) {
             Some(taken) => Ok(taken),
             None => self.checkout_due(wanted),
         }
@@ -208,7 +208,7 @@ impl Pool {
         let entry = state.entry_mut(id);
         entry.pending.begun += i64::from(is_first && !wanted.is_retry);
         entry.slot.begin(wanted.scope);
-        let wake = self.journaled && state.mark_dirty(id);
+        let wake = self.home.journaled && state.mark_dirty(id);
         state.settle_place(id, wanted.scope, now, &self.timeline);
         (Arc::clone(&state.entry(id).slot), wake)
     }
@@ -264,7 +264,7 @@ impl Pool {
         entry.auto.get_or_insert_default().fetched(serial, now);
         entry.pending.successes += 1;
         entry.pending.begun += i64::from(is_first);
-        let wake = self.journaled && state.mark_dirty(id);
+        let wake = self.home.journaled && state.mark_dirty(id);
         state.settle_place(id, NO_SCOPE, now, &self.timeline);
         (state.entry(id).slot.key.clone(), wake)
     }

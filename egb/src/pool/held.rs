@@ -4,6 +4,7 @@ use std::fmt;
 use std::slice;
 use std::sync::Arc;
 
+use super::Home;
 use super::slot::Slot;
 use crate::key::Key;
 use crate::schedule::SlotId;
@@ -42,8 +43,8 @@ impl Held {
 
     fn company(slots: Vec<Arc<Slot>>, tried: Tried) -> Self {
         let keys: Vec<Key> = slots.iter().map(|slot| slot.key.clone()).collect();
-        let first = slots[0].key.clone();
-        Self(Arc::new(Slot::standing_for(first, Company { keys, slots, tried })))
+        let first = Arc::clone(&slots[0]);
+        Self(Arc::new(Slot::standing_for(&first, Company { keys, slots, tried })))
     }
 
     /// The same keys, for another attempt of a call.
@@ -74,6 +75,11 @@ impl Held {
     /// The only key, or the first.
     pub(crate) fn key(&self) -> &Key {
         &self.0.key
+    }
+
+    /// Where the keys are from.
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        self.0.home()
     }
 
     /// The slot of the only key.

@@ -9,6 +9,7 @@ use std::task::Waker;
 use crate::sync::{Apart, Mutex, MutexGuard, RwLock};
 
 pub(crate) use self::held::{Held, Tried};
+pub(crate) use self::home::Home;
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
 use self::state::State;
 use crate::clock::{Sleep, Tick, Timeline};
@@ -21,6 +22,7 @@ mod checkout;
 mod condition;
 mod entry;
 mod held;
+mod home;
 mod journal;
 mod lanes;
 mod quota;
@@ -42,8 +44,7 @@ pub(crate) use settle::{Effect, Lone};
 pub(crate) struct Pool {
     policy: Policy,
     timeline: Timeline,
-    /// Whether changes are kept for a store. Without one nobody would ever collect them.
-    journaled: bool,
+    home: Arc<Home>,
     /// Whether what is used of limits is not kept for the store.
     is_bystander: bool,
     seed: u64,
@@ -51,8 +52,6 @@ pub(crate) struct Pool {
     /// locks takes that of `state` first.
     scopes: RwLock<HashMap<Arc<str>, ScopeId>>,
     has_too_many_scopes: AtomicBool,
-    /// Whether a success has to be told to a lane in which calls fail.
-    is_failing: AtomicBool,
     bus: Bus,
     state: Apart<Mutex<State>>,
 }

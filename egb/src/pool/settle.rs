@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::Pool;
 use super::condition::is_of_the_key;
+use super::home::Legacy;
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::quota::Lesson;
-use super::slot::{Afterwards, Ended, Quiet, Slot};
+use super::slot::Slot;
 use super::state::State;
 use super::weather::Kind;
 use crate::clock::Tick;
@@ -24,6 +25,8 @@ pub(crate) struct Effect {
     pub(crate) wake: bool,
     /// A key was disabled: that has to be on disk before the call returns.
     pub(crate) disabled: bool,
+    /// It was the last of the calls to which their balancer was left: [`Home::bury`](super::Home::bury).
+    pub(crate) last: bool,
 }
 
 /// Whether a lease held one key or several.
@@ -32,34 +35,9 @@ pub(crate) enum Lone {
     One,
     OneOfMany,
 }
-impl Pool {
-    /// Ends a checkout. `lone` says whether it held this key alone.
-    #[inline]
-    pub(crate) fn settle(
-        &self,
-        slot: &Arc<Slot>,
-        serial: u64,
-        scope: ScopeId,
-        verdict: &Verdict,
-        lone: Lone,
-    ) -> Effect {
-        let quiet = match verdict {
-            Verdict::Success if !self.is_failing.load(Ordering::SeqCst) => Some(Quiet::Success),
-            Verdict::Neutral => Some(Quiet::Neutral),
-            Verdict::Success | Verdict::Failure(_) => None,
-        };
-        match slot.end(scope, quiet) {
-            Ended::Quietly(Afterwards::MarkDirty) if self.journaled => {
-                Effect { wake: self.mark_dirty(slot), disabled: false }
-            }
-            Ended::Quietly(Afterwards::Collect) => Effect { wake: self.collect(slot), disabled: false },
-            Ended::Quietly(_) => Effect::default(),
-            Ended::Loudly => self.settle_loudly(slot, serial, scope, verdict, lone),
-        }
-    }
 
-    /// As [`settle`](Self::settle), of a call whose verdict may change more than a count.
-    #[inline(never)]
+impl Pool {
+    /// Ends a checkout whose verdict may change more than a count.
     pub(super) fn settle_loudly(
         &self,
         slot: &Arc<Slot>,
@@ -72,13 +50,14 @@ impl Pool {
         let softened = soften(verdict, lone);
         self.locked(|state| {
             slot.end_one();
+            let last = state.legacy.as_mut().is_some_and(Legacy::end_one);
             if let Some(group) = slot.gauge.as_ref().and_then(|gauge| gauge.group)
                 && slot.has_departed()
             {
                 state.place_group(group, now, &self.timeline);
             }
             let Some(id) = state.id_of(slot).or_else(|| state.heir_of(slot)) else {
-                return Effect::default();
+                return Effect { last, ..Effect::default() };
             };
             let entry = state.entry_mut(id);
             entry.main.end(serial);
@@ -96,7 +75,7 @@ impl Pool {
                 state.watch(&[id], now);
                 state.entry(id).refresh_serene(&self.policy);
             }
-            effect
+            Effect { last, ..effect }
         })
     }
 
@@ -141,7 +120,7 @@ impl Pool {
             let latest = state.serial;
             state.with_budget(id, |budget, _| book(budget, latest));
             state.place_sharing(id, now, &self.timeline);
-            self.journaled && state.mark_dirty(id)
+            self.home.journaled && state.mark_dirty(id)
         })
     }
 
@@ -188,27 +167,29 @@ impl Pool {
             Verdict::Failure(failure) if let Some(kind) = Kind::of(failure) => (failure, kind),
             Verdict::Success => {
                 state.lane_mut(scope).weather.clear();
-                self.is_failing.store(!state.lanes.iter().all(|lane| lane.weather.is_clear(now)), Ordering::SeqCst);
+                self.home
+                    .is_failing
+                    .store(!state.lanes.iter().all(|lane| lane.weather.is_clear(now)), Ordering::SeqCst);
                 return self.apply(state, id, scope, verdict, serial, now);
             }
             _ => return self.apply(state, id, scope, verdict, serial, now),
         };
-        self.is_failing.store(true, Ordering::SeqCst);
+        self.home.is_failing.store(true, Ordering::SeqCst);
         if state.lane_mut(scope).weather.excuses(kind, now) {
             state.entry_mut(id).note(failure, self.timeline.time_of(now));
             state.place(id, now, &self.timeline);
-            return Effect { wake: self.journaled && state.mark_dirty(id), disabled: false };
+            return Effect { wake: self.home.journaled && state.mark_dirty(id), ..Effect::default() };
         }
         let before = state.entry(id).health_within(scope);
         let mut effect = self.apply(state, id, scope, verdict, serial, now);
         for acquitted in state.note_failure((id, scope), kind, serial, before) {
             let entry = state.entry_mut(acquitted);
-            if !self.journaled {
+            if !self.home.journaled {
                 entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
             }
             entry.refresh_serene(&self.policy);
             state.place(acquitted, now, &self.timeline);
-            effect.wake |= self.journaled && state.mark_dirty(acquitted);
+            effect.wake |= self.home.journaled && state.mark_dirty(acquitted);
         }
         effect
     }
@@ -228,7 +209,7 @@ impl Pool {
         let was_disabled = entry.main.health.disabled;
         let (before, before_within) = (entry.main.health.clone(), entry.health_within(scope));
         entry.judge(&self.policy, scope, verdict, (serial, latest), time);
-        if !self.journaled {
+        if !self.home.journaled {
             entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
             entry.forget_recovered(time);
             entry.refresh_serene(&self.policy);
@@ -240,11 +221,11 @@ impl Pool {
         if !state.tell_health(id, NO_SCOPE, &before, reason, time) && scope != NO_SCOPE {
             state.tell_health(id, scope, &before_within, reason, time);
         }
-        let mut wake = self.journaled && state.mark_dirty(id);
+        let mut wake = self.home.journaled && state.mark_dirty(id);
         if let Verdict::Failure(failure) = verdict {
             wake |= self.share_rest(state, id, scope, failure.reason(), now);
         }
-        Effect { wake, disabled }
+        Effect { wake, disabled, last: false }
     }
 
     /// Keys of one group share a quota: when it is spent for one, it is for all.
@@ -265,30 +246,29 @@ impl Pool {
             let entry = state.entry_mut(member);
             let before = entry.health_within(own);
             let is_news = entry.rest(own, until, latest, &self.policy);
-            if !self.journaled {
+            if !self.home.journaled {
                 entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
             }
             if is_news {
                 state.tell_health(member, own, &before, None, self.timeline.time_of(now));
                 state.place(member, now, &self.timeline);
-                wake |= self.journaled && state.mark_dirty(member);
+                wake |= self.home.journaled && state.mark_dirty(member);
             }
         }
         wake
     }
 
     /// The first change of a key since the writer collected.
-    #[cold]
-    fn mark_dirty(&self, slot: &Arc<Slot>) -> bool {
+    pub(super) fn mark_dirty(&self, slot: &Arc<Slot>) -> bool {
         self.locked(|state| state.id_of(slot).is_some_and(|id| state.mark_dirty(id)))
     }
 
     /// Books the successes that were counted without the lock. A store collects them all the time; without one nobody does.
-    fn collect(&self, slot: &Arc<Slot>) -> bool {
+    pub(super) fn collect(&self, slot: &Arc<Slot>) -> bool {
         self.locked(|state| {
             let Some(id) = state.id_of(slot) else { return false };
             state.entry_mut(id).pending.successes += slot.take_successes();
-            self.journaled && state.mark_dirty(id)
+            self.home.journaled && state.mark_dirty(id)
         })
     }
 }

@@ -4,6 +4,7 @@
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
+use super::Home;
 use super::held::Company;
 use super::lanes::ScopeId;
 use super::quota::Gauge;
@@ -19,6 +20,7 @@ pub(crate) struct Slot {
     pub(crate) key: Key,
     /// Where running calls are counted beside that.
     pub(super) gauge: Option<Arc<Gauge>>,
+    home: Arc<Home>,
     /// Set in a slot that is not a key's own: it stands for several, or for those of another attempt.
     pub(super) company: Option<Box<Company>>,
 }
@@ -65,13 +67,18 @@ pub(super) enum Afterwards {
 }
 
 impl Slot {
-    pub(super) fn new(id: SlotId, key: Key, gauge: Option<Arc<Gauge>>) -> Self {
-        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, key, gauge, company: None }
+    pub(super) fn new(id: SlotId, key: Key, gauge: Option<Arc<Gauge>>, home: Arc<Home>) -> Self {
+        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, key, gauge, home, company: None }
+    }
+
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.home
     }
 
     /// Not a key's own.
-    pub(super) fn standing_for(first: Key, company: Company) -> Self {
-        Self { company: Some(Box::new(company)), ..Self::new(SlotId::MAX, first, None) }
+    pub(super) fn standing_for(first: &Self, company: Company) -> Self {
+        let home = Arc::clone(&first.home);
+        Self { company: Some(Box::new(company)), ..Self::new(SlotId::MAX, first.key.clone(), None, home) }
     }
 
     /// Goes on with calls that began before.
@@ -191,10 +198,12 @@ fn successes(word: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Weak;
+
     use super::*;
 
     fn slot() -> Slot {
-        Slot::new(0, Key::from("test-key"), None)
+        Slot::new(0, Key::from("test-key"), None, Arc::new(Home::new(Weak::new(), false)))
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::added::Added;
 use super::entry::{Entry, Remains};
+use super::home::Legacy;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::quota::{Groups, Quotas};
 use super::sessions::{Sessions, Stuck};
@@ -45,6 +46,8 @@ pub(super) struct State {
     pub(super) remains: ByFingerprint<Remains>,
     /// Keys that no source gives.
     pub(super) added: Added,
+    /// What the last handle left to the calls that ran.
+    pub(super) legacy: Option<Legacy>,
     /// What the store knows of keys that are not in the pool.
     pub(super) strangers: ByFingerprint<Vec<Record>>,
     /// What the store knows of the use of limits by keys and groups that are not in the pool.

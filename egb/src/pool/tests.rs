@@ -16,7 +16,7 @@ use crate::store::{Change, Counters, Journal, Record, SharedState};
 const SECOND: Duration = Duration::from_secs(1);
 
 struct Bench {
-    pool: Pool,
+    pool: Arc<Pool>,
     clock: ManualClock,
 }
 
@@ -55,7 +55,7 @@ impl Bench {
     fn end_in(&self, scope: ScopeId, checkout: &CheckedOut<Held>, verdict: &Verdict) -> Effect {
         let slots = checkout.keys.slots();
         let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
-        let effects = slots.iter().map(|slot| self.pool.settle(slot, checkout.serial, scope, verdict, lone));
+        let effects = slots.iter().map(|slot| slot.home().settle(slot, checkout.serial, scope, verdict, lone));
         effects.last().expect("at least one key")
     }
 

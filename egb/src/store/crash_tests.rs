@@ -73,8 +73,8 @@ fn disables_one_key_after_the_other() {
     });
     for key in 0.. {
         journal.0.lock().push(disablement(key));
-        writer.wake();
-        writer.save().wait();
+        writer.bell().ring();
+        writer.bell().save().wait();
         let mut out = io::stdout().lock();
         writeln!(out, "\ndisabled {key}").unwrap();
         out.flush().unwrap();

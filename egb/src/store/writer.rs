@@ -162,19 +162,9 @@ impl Writer {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Something is dirty: it is written soon. Cheap, and never waits.
-    pub(crate) fn wake(&self) {
-        self.shared.wake();
-    }
-
     /// To wake it from elsewhere.
     pub(crate) fn bell(&self) -> Bell {
         Bell(self.shared.clone())
-    }
-
-    /// Writes what is pending at once, for a disablement.
-    pub(crate) fn save(&self) -> Ack {
-        Ack::new(self.shared.request(), self.shared.sentry.clone())
     }
 
     /// Adds or removes keys, and returns when that is on disk and in force.
@@ -226,9 +216,14 @@ impl Drop for Writer {
 pub(crate) struct Bell(Arc<Shared>);
 
 impl Bell {
-    /// As [`Writer::wake`].
+    /// Something is dirty: it is written soon. Cheap, and never waits.
     pub(crate) fn ring(&self) {
         self.0.wake();
+    }
+
+    /// Writes what is pending at once, for a disablement.
+    pub(crate) fn save(&self) -> Ack {
+        Ack::new(self.0.request(), self.0.sentry.clone())
     }
 }
 

@@ -85,7 +85,7 @@ proptest! {
                 },
                 Op::End(at, verdict) => if !open.is_empty() {
                     let (slot, serial, scope, lone) = open.swap_remove(at % open.len());
-                    bench.pool.settle(&slot, serial, scope, &verdict, lone);
+                    slot.home().settle(&slot, serial, scope, &verdict, lone);
                 },
                 Op::Fetch => drop(bench.pool.fetch()),
                 Op::Advance(seconds) => bench.clock.advance(Duration::from_secs(seconds)),
@@ -149,7 +149,7 @@ proptest! {
             }
         }
         for (slot, serial, scope, lone) in open {
-            bench.pool.settle(&slot, serial, scope, &Verdict::Neutral, lone);
+            slot.home().settle(&slot, serial, scope, &Verdict::Neutral, lone);
         }
         bench.clock.advance(crate::policy::LONGEST_WAIT);
         for scope in scopes {

@@ -163,10 +163,10 @@ fn a_success_in_one_scope_ends_nothing_in_another() {
             bench.end_in(pro, failed, &Verdict::status(503));
         }
         fail(&bench, &Verdict::Success);
-        assert!(bench.pool.is_failing.load(Ordering::SeqCst), "in the scope they fail still");
+        assert!(bench.pool.home.is_failing.load(Ordering::SeqCst), "in the scope they fail still");
         let good = if failing == 1 { &all[1] } else { &take(&[id(&all[0])]) };
         bench.end_in(pro, good, &Verdict::Success);
-        assert!(!bench.pool.is_failing.load(Ordering::SeqCst));
+        assert!(!bench.pool.home.is_failing.load(Ordering::SeqCst));
         let again = take(&[id(&all[0])]);
         assert_eq!(id(&again), id(&all[1]));
         bench.end_in(pro, &again, &Verdict::status(503));
@@ -184,8 +184,8 @@ fn an_outage_of_a_scope_that_is_used_no_more_is_over_after_a_while() {
     let checkout = bench.pool.checkout(&wanted).unwrap();
     bench.end_in(retired, &checkout, &Verdict::status(503));
     bench.call(&Verdict::Success);
-    assert!(bench.pool.is_failing.load(Ordering::SeqCst), "the scope has heard of no success yet");
+    assert!(bench.pool.home.is_failing.load(Ordering::SeqCst), "the scope has heard of no success yet");
     bench.clock.advance(61 * SECOND);
     bench.call(&Verdict::Success);
-    assert!(!bench.pool.is_failing.load(Ordering::SeqCst), "ends of calls need no lock any more");
+    assert!(!bench.pool.home.is_failing.load(Ordering::SeqCst), "ends of calls need no lock any more");
 }

@@ -98,7 +98,7 @@ fn what_is_told_is_written_without_anyone_asking() {
                 thread::spawn(move || {
                     for call in 0..2 {
                         journal.waiting.lock().push(testing::change(2 * caller + call));
-                        writer.wake();
+                        writer.bell().ring();
                     }
                 })
             })
@@ -120,7 +120,7 @@ fn a_disablement_is_written_when_its_wait_ends() {
                 let (writer, journal, store) = (writer.clone(), journal.clone(), store.clone());
                 thread::spawn(move || {
                     journal.waiting.lock().push(testing::disablement(key));
-                    writer.save().wait();
+                    writer.bell().save().wait();
                     let applied = store.applied.lock();
                     assert!(applied.iter().any(|change| change.fingerprint == testing::name(key)));
                 })
@@ -139,7 +139,7 @@ fn nothing_is_lost_or_doubled_when_writes_fail_and_the_writer_is_dropped() {
                 let (writer, journal) = (writer.clone(), journal.clone());
                 thread::spawn(move || {
                     journal.waiting.lock().push(testing::change(caller));
-                    writer.wake();
+                    writer.bell().ring();
                     // It may fail; then it is tried again.
                     let _ = writer.flush();
                 })
@@ -158,7 +158,7 @@ fn successes_without_the_lock_reach_the_store_once() {
     explore(|| {
         let timeline = Timeline::new(Arc::new(ManualClock::new()), Zone::default());
         let configs = ["a".into(), "b".into()].to_vec();
-        let pool = Arc::new(Pool::new(configs, Vec::new(), Settings::default(), timeline, true));
+        let pool = Pool::new(configs, Vec::new(), Settings::default(), timeline, true);
         let store = Memory::default();
         let writer = Writer::spawn_with(store.clone(), pool.clone(), STILL).unwrap();
         let intake = Arc::new(Intake::new(pool.clone(), Sources::default(), Some(writer.bell())));

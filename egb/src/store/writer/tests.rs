@@ -151,10 +151,10 @@ fn a_change_is_written_after_wake_without_being_asked() {
     let journal = Pending::with([]);
     let (writer, view) = start(&journal, Timing { group: SOON, ..STILL });
     journal.add(change(1));
-    writer.wake();
+    writer.bell().ring();
     assert_eq!(view.applied.recv_timeout(LIMIT), Ok(1));
     journal.add(change(2));
-    writer.wake();
+    writer.bell().ring();
     assert_eq!(view.applied.recv_timeout(LIMIT), Ok(1), "and so is the next one");
 }
 
@@ -164,7 +164,7 @@ fn changes_that_come_together_share_a_transaction() {
     let (writer, view) = start(&journal, STILL);
     for key in 0..100 {
         journal.add(change(key));
-        writer.wake();
+        writer.bell().ring();
     }
     writer.flush().unwrap();
     assert_eq!(view.applied.try_iter().collect::<Vec<_>>(), [100]);
@@ -175,9 +175,9 @@ fn a_disablement_is_written_at_once() {
     let journal = Pending::with([]);
     let (writer, _view) = start(&journal, STILL);
     journal.add(change(1));
-    writer.wake();
+    writer.bell().ring();
     journal.add(disablement(2));
-    writer.save().wait();
+    writer.bell().save().wait();
     assert_eq!(*journal.committed.lock(), [change(1), disablement(2)]);
 }
 
@@ -205,7 +205,7 @@ fn a_very_large_pool_is_written_in_several_transactions_before_flush_returns() {
 fn dropping_the_writer_writes_what_is_pending_and_ends_the_thread() {
     let journal = Pending::with([change(1)]);
     let (writer, view) = start(&journal, STILL);
-    drop(writer.save());
+    drop(writer.bell().save());
     drop(writer);
     assert_eq!(journal.committed.lock().len(), 1);
     assert_eq!(Arc::strong_count(&journal), 1, "the thread gave its journal back");
@@ -264,14 +264,14 @@ fn a_failing_store_loses_nothing_and_is_tried_until_it_is_well() {
     let (writer, view) = start(&journal, FAST);
     view.ground.is_full.store(true, Ordering::SeqCst);
     journal.add(change(1));
-    writer.wake();
+    writer.bell().ring();
     for _ in 0..5 {
         assert_eq!(view.applied.recv_timeout(LIMIT), Ok(1), "the same change, again and again, unasked");
     }
     let error = writer.flush().unwrap_err();
     assert!(matches!(error.kind(), StoreErrorKind::Unusable(_)), "{error}");
     journal.add(change(2));
-    writer.wake();
+    writer.bell().ring();
     assert_eq!(*journal.committed.lock(), []);
     view.ground.is_full.store(false, Ordering::SeqCst);
     writer.flush().unwrap();
@@ -286,7 +286,7 @@ fn what_failed_is_written_unasked_once_the_ground_is_good_again() {
     let (writer, view) = start(&journal, FAST);
     view.ground.is_full.store(true, Ordering::SeqCst);
     journal.add(change(1));
-    writer.wake();
+    writer.bell().ring();
     assert_eq!(view.applied.recv_timeout(LIMIT), Ok(1));
     view.ground.is_full.store(false, Ordering::SeqCst);
     let mut committed = journal.committed.lock();
@@ -304,7 +304,7 @@ fn an_outage_that_is_waited_out_does_not_keep_a_disablement_waiting() {
     writer.flush().unwrap_err();
     view.ground.is_full.store(false, Ordering::SeqCst);
     journal.add(disablement(2));
-    writer.save().wait();
+    writer.bell().save().wait();
     assert_eq!(journal.committed.lock().len(), 2);
 }
 
@@ -359,7 +359,7 @@ fn a_disk_that_hangs_holds_no_call_for_ever() {
     let journal = Pending::with([disablement(1)]);
     let (writer, view) = start(&journal, Timing { ack: Duration::from_millis(20), flush: SOON, ..STILL });
     let hanging = view.ground.gate.lock();
-    let lines = logged(|| writer.save().wait());
+    let lines = logged(|| writer.bell().save().wait());
     assert!(matches!(&lines[..], [one] if one.contains("before its disablement")), "{lines:?}");
     assert!(matches!(writer.flush().unwrap_err().kind(), StoreErrorKind::Slow));
     drop(writer);
@@ -395,8 +395,8 @@ fn a_panic_on_the_thread_leaves_nobody_waiting() {
         assert!(matches!(waiter.wait(LIMIT).unwrap_err().kind(), StoreErrorKind::Stopped));
     }
     assert!(matches!(writer.flush().unwrap_err().kind(), StoreErrorKind::Stopped), "nor later");
-    writer.save().wait();
-    writer.wake();
+    writer.bell().save().wait();
+    writer.bell().ring();
 }
 
 #[test]
@@ -449,7 +449,7 @@ fn with_sqlite_all_of_it_is_in_the_file() {
     ];
     writers[0].flush().unwrap();
     two.add(disablement(3));
-    writers[1].save().wait();
+    writers[1].bell().save().wait();
     assert_eq!(two.merged.lock().len(), 2_000);
     drop(writers);
     let merged = one.merged.lock();
