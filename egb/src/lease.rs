@@ -163,13 +163,13 @@ impl LeaseCore {
 /// Ends a checkout.
 #[inline]
 fn settle(held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
-    let home = held.home();
-    if let Some(slot) = held.lone() {
+    if let Held::One(slot) = held {
+        let home = slot.home();
         let effect = home.settle(slot, serial, scope, verdict, Lone::One);
         events::settled(&slot.key, verdict);
         return Settled::of(effect, home);
     }
-    let slots = held.slots();
+    let (home, slots) = (held.home(), held.slots());
     let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
     let mut all = Effect::default();
     for slot in slots {

@@ -9,12 +9,6 @@ use super::slot::Slot;
 use crate::key::Key;
 use crate::schedule::SlotId;
 
-pub(super) struct Company {
-    keys: Vec<Key>,
-    slots: Vec<Arc<Slot>>,
-    tried: Tried,
-}
-
 /// What the same call has tried before.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tried {
@@ -24,37 +18,45 @@ pub(crate) struct Tried {
     pub(crate) server_errors: Vec<u16>,
 }
 
-/// The keys of one call. One pointer, because it is part of every balanced future; cheap to clone.
+/// The keys of one call. Small, because it is part of every balanced future; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Held(Arc<Slot>);
+pub(crate) enum Held {
+    One(Arc<Slot>),
+    Several(Arc<Several>),
+}
+
+/// Several keys, or those of another attempt. At least one.
+pub(crate) struct Several {
+    keys: Vec<Key>,
+    slots: Vec<Arc<Slot>>,
+    tried: Tried,
+}
 
 impl Held {
-    pub(super) fn one(slot: Arc<Slot>) -> Self {
-        Self(slot)
-    }
-
     /// At least one.
     pub(super) fn many(slots: Vec<Arc<Slot>>) -> Self {
         match &slots[..] {
-            [one] => Self(Arc::clone(one)),
-            _ => Self::company(slots, Tried::default()),
+            [one] => Self::One(Arc::clone(one)),
+            _ => Self::several(slots, Tried::default()),
         }
     }
 
-    fn company(slots: Vec<Arc<Slot>>, tried: Tried) -> Self {
-        let keys: Vec<Key> = slots.iter().map(|slot| slot.key.clone()).collect();
-        let first = Arc::clone(&slots[0]);
-        Self(Arc::new(Slot::standing_for(&first, Company { keys, slots, tried })))
+    fn several(slots: Vec<Arc<Slot>>, tried: Tried) -> Self {
+        let keys = slots.iter().map(|slot| slot.key.clone()).collect();
+        Self::Several(Arc::new(Several { keys, slots, tried }))
     }
 
     /// The same keys, for another attempt of a call.
     pub(crate) fn after(&self, tried: Tried) -> Self {
-        Self::company(self.slots().to_vec(), tried)
+        Self::several(self.slots().to_vec(), tried)
     }
 
     /// What the call has tried before, and with these keys.
     pub(crate) fn tried(&self) -> Tried {
-        let mut tried = self.0.company.as_ref().map(|company| company.tried.clone()).unwrap_or_default();
+        let mut tried = match self {
+            Self::One(_) => Tried::default(),
+            Self::Several(several) => several.tried.clone(),
+        };
         tried.attempts = tried.attempts.saturating_add(1);
         tried.keys.extend(self.slots().iter().map(|slot| slot.id));
         tried
@@ -62,36 +64,39 @@ impl Held {
 
     /// Whether the server failed another attempt of the call in this way.
     pub(crate) fn has_met(&self, status: u16) -> bool {
-        self.0.company.as_ref().is_some_and(|company| company.tried.server_errors.contains(&status))
+        match self {
+            Self::One(_) => false,
+            Self::Several(several) => several.tried.server_errors.contains(&status),
+        }
     }
 
     pub(crate) fn keys(&self) -> &[Key] {
-        match &self.0.company {
-            None => slice::from_ref(&self.0.key),
-            Some(company) => &company.keys,
+        match self {
+            Self::One(slot) => slice::from_ref(&slot.key),
+            Self::Several(several) => &several.keys,
         }
     }
 
     /// The only key, or the first.
     pub(crate) fn key(&self) -> &Key {
-        &self.0.key
-    }
-
-    /// Where the keys are from.
-    pub(crate) fn home(&self) -> &Arc<Home> {
-        self.0.home()
-    }
-
-    /// The slot of the only key.
-    #[inline]
-    pub(crate) fn lone(&self) -> Option<&Arc<Slot>> {
-        self.0.company.is_none().then_some(&self.0)
+        match self {
+            Self::One(slot) => &slot.key,
+            Self::Several(several) => &several.keys[0],
+        }
     }
 
     pub(crate) fn slots(&self) -> &[Arc<Slot>] {
-        match &self.0.company {
-            None => slice::from_ref(&self.0),
-            Some(company) => &company.slots,
+        match self {
+            Self::One(slot) => slice::from_ref(slot),
+            Self::Several(several) => &several.slots,
+        }
+    }
+
+    /// Where the keys are from.
+    pub(crate) fn home(&self) -> &Home {
+        match self {
+            Self::One(slot) => slot.home(),
+            Self::Several(several) => several.slots[0].home(),
         }
     }
 }

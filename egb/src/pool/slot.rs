@@ -5,7 +5,6 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use super::Home;
-use super::held::Company;
 use super::lanes::ScopeId;
 use super::quota::Gauge;
 use crate::key::Key;
@@ -21,8 +20,6 @@ pub(crate) struct Slot {
     /// Where running calls are counted beside that.
     pub(super) gauge: Option<Arc<Gauge>>,
     home: Arc<Home>,
-    /// Set in a slot that is not a key's own: it stands for several, or for those of another attempt.
-    pub(super) company: Option<Box<Company>>,
 }
 
 // The word: three marks, set and cleared under the pool's lock alone; the successes that were counted without it and
@@ -68,17 +65,12 @@ pub(super) enum Afterwards {
 
 impl Slot {
     pub(super) fn new(id: SlotId, key: Key, gauge: Option<Arc<Gauge>>, home: Arc<Home>) -> Self {
-        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, key, gauge, home, company: None }
+        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, key, gauge, home }
     }
 
-    pub(crate) fn home(&self) -> &Arc<Home> {
+    #[inline]
+    pub(crate) fn home(&self) -> &Home {
         &self.home
-    }
-
-    /// Not a key's own.
-    pub(super) fn standing_for(first: &Self, company: Company) -> Self {
-        let home = Arc::clone(&first.home);
-        Self { company: Some(Box::new(company)), ..Self::new(SlotId::MAX, first.key.clone(), None, home) }
     }
 
     /// Goes on with calls that began before.
