@@ -11,7 +11,7 @@ use crate::sync::{Apart, Mutex, RwLock};
 use thin_vec::ThinVec;
 
 use super::added::{Added, Origin};
-use super::condition::{Condition, Scoped};
+use super::condition::{Condition, Rest, Scoped};
 use super::entry::{Entry, Remains};
 use super::lanes::{Lane, NO_SCOPE};
 use super::quota::{Groups, Quotas};
@@ -325,8 +325,8 @@ impl Pool {
             if let (Some(name), false) = (&record.scope, health.is_full(time))
                 && let Some(scope) = self.add_scope(state, name)
             {
-                let stored_until = record.state.health.cooldown_until;
-                let condition = Condition { stored_until, ..Condition::new(health) };
+                let rest = Rest::stored(record.state.health.cooldown_until);
+                let condition = Condition { rest, ..Condition::new(health) };
                 scoped.push(Scoped { scope, condition, dirty: false });
             }
         }

@@ -250,7 +250,7 @@ impl Pool {
 
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
         let entry = state.entry_mut(id);
-        let cooling_since = entry.main.cooling_since;
+        let cooling_since = entry.main.rest.cooling_since;
         if let Some(implied) = entry.auto.as_mut().and_then(|auto| auto.implied(cooling_since, now))
             && !entry.slot.is_serene()
         {

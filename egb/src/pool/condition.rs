@@ -1,6 +1,7 @@
 //! How a key is, for all calls or for those of one scope: its health, and which calls began before
 //! that changed.
 
+use std::ops::{Deref, DerefMut};
 use std::time::{Duration, SystemTime};
 
 use super::ScopeId;
@@ -11,13 +12,61 @@ use crate::policy::Policy;
 
 pub(super) struct Condition {
     pub(super) health: Health,
-    /// The last checkout before the present cooldown began: verdicts up to it are late.
-    pub(super) cooling_since: u64,
-    pub(super) probe: Option<Box<Probe>>,
+    pub(super) rest: Rest,
     /// Whether the health changed since it was handed to the writer.
     pub(super) changed: bool,
+}
+
+/// What has to be known of a key that rests, or did. Boxed as [`History`](crate::health::History) is, and for the same
+/// reason.
+#[derive(Default)]
+pub(super) struct Rest(Option<Box<Resting>>);
+
+/// What a [`Rest`] holds.
+#[derive(Default)]
+pub(super) struct Resting {
+    /// The last checkout before the present cooldown began: verdicts up to it are late.
+    pub(super) cooling_since: u64,
+    pub(super) probe: Option<Probe>,
     /// The end of the cooldown as the store has it, by a wall clock that may have been wrong.
     pub(super) stored_until: Option<SystemTime>,
+}
+
+static NO_REST: Resting = Resting { cooling_since: 0, probe: None, stored_until: None };
+
+impl Rest {
+    /// That of a key for which the store has this end of a cooldown.
+    pub(super) fn stored(until: Option<SystemTime>) -> Self {
+        Self(until.map(|until| Box::new(Resting { stored_until: Some(until), ..Resting::default() })))
+    }
+
+    /// The store has this end of a cooldown by now, if not a later one.
+    pub(super) fn note_stored(&mut self, until: Option<SystemTime>) {
+        if until > self.stored_until {
+            self.stored_until = until;
+        }
+    }
+
+    /// There is no probe, or none any more.
+    pub(super) fn end_probe(&mut self) {
+        if let Some(resting) = &mut self.0 {
+            resting.probe = None;
+        }
+    }
+}
+
+impl Deref for Rest {
+    type Target = Resting;
+
+    fn deref(&self) -> &Resting {
+        self.0.as_deref().unwrap_or(&NO_REST)
+    }
+}
+
+impl DerefMut for Rest {
+    fn deref_mut(&mut self) -> &mut Resting {
+        self.0.get_or_insert_default()
+    }
 }
 
 /// A half-open key whose probe has not ended by then may be probed again: a call that hangs must not
@@ -41,36 +90,39 @@ pub(super) struct Scoped {
 
 impl Condition {
     pub(super) fn new(health: Health) -> Self {
-        Self { health, cooling_since: 0, probe: None, changed: false, stored_until: None }
+        Self { health, rest: Rest::default(), changed: false }
     }
 
     /// The condition after an operator's word, given when `latest` was the last checkout.
     pub(super) fn set_by_hand(&mut self, health: Health, latest: u64) {
-        *self = Self { cooling_since: latest, changed: true, ..Self::new(health) };
+        *self = Self { changed: true, ..Self::new(health) };
+        self.rest.cooling_since = latest;
     }
 
     /// Takes over a cooldown that another process stored. What is stored is heeded once: of one that is beyond
     /// what it was meant to be (its clock was ahead) only the wait counts, and that must not begin anew each
     /// time somebody looks.
     pub(super) fn join_cooldown(&mut self, raw: Option<SystemTime>, theirs: &Health, latest: u64) {
-        if raw == self.stored_until {
+        if raw == self.rest.stored_until {
             return;
         }
-        self.stored_until = raw;
+        self.rest.stored_until = raw;
         if theirs.cooldown_until > self.health.cooldown_until {
             self.health.cooldown_until = theirs.cooldown_until;
-            self.cooling_since = latest;
+            self.rest.cooling_since = latest;
         }
     }
 
     /// Takes a verdict that checkout `serial` gave; `latest` is the last checkout so far.
     pub(super) fn judge(&mut self, policy: &Policy, verdict: &Verdict, serial: u64, latest: u64, time: SystemTime) {
         let next = match verdict {
-            Verdict::Failure(failure) if serial <= self.cooling_since => policy.next_late(&self.health, failure, time),
+            Verdict::Failure(failure) if serial <= self.rest.cooling_since => {
+                policy.next_late(&self.health, failure, time)
+            }
             _ => policy.next(&self.health, verdict, time),
         };
         if next.cooldown_until != self.health.cooldown_until {
-            self.cooling_since = latest;
+            self.rest.cooling_since = latest;
         }
         self.set_health(next);
     }
@@ -80,7 +132,7 @@ impl Condition {
         let is_news = self.health.cooldown_until.is_none_or(|earlier| earlier < until);
         if is_news {
             self.health.cooldown_until = Some(until);
-            self.cooling_since = latest;
+            self.rest.cooling_since = latest;
             self.changed = true;
         }
         is_news
@@ -88,7 +140,7 @@ impl Condition {
 
     pub(super) fn set_health(&mut self, health: Health) {
         if health.past.streaks.circuit == 0 {
-            self.probe = None;
+            self.rest.end_probe();
         }
         self.changed |= health != self.health;
         self.health = health;
@@ -98,27 +150,27 @@ impl Condition {
     #[inline]
     pub(super) fn begin(&mut self, serial: u64, now: Tick, timeline: &Timeline) {
         if self.health.past.streaks.circuit > 0 && self.health.is_half_open(timeline.time_of(now)) {
-            self.probe = Some(Box::new(Probe { serial, until: now.plus(PROBE_TIMEOUT) }));
+            self.rest.probe = Some(Probe { serial, until: now.plus(PROBE_TIMEOUT) });
         }
     }
 
     /// A checkout ends.
     pub(super) fn end(&mut self, serial: u64) {
-        if self.probe.as_ref().is_some_and(|probe| probe.serial == serial) {
-            self.probe = None;
+        if self.rest.probe.is_some_and(|probe| probe.serial == serial) {
+            self.rest.end_probe();
         }
     }
 
     /// The first instant at which it allows a use.
     pub(super) fn ready_at(&self, timeline: &Timeline) -> Tick {
         let cooldown = self.health.cooldown_until.map_or(Tick::ZERO, |until| timeline.tick_of(until));
-        cooldown.max(self.probe.as_ref().map_or(Tick::ZERO, |probe| probe.until))
+        cooldown.max(self.rest.probe.map_or(Tick::ZERO, |probe| probe.until))
     }
 
     /// Whether a success would leave it as it is, whenever it came.
     pub(super) fn is_serene(&self, policy: &Policy) -> bool {
         // The instant matters only to a circuit, and one with a circuit is never serene.
-        self.probe.is_none()
+        self.rest.probe.is_none()
             && !self.health.disabled
             && self.health.past.streaks == Streaks::default()
             && policy.next(&self.health, &Verdict::Success, SystemTime::UNIX_EPOCH) == self.health

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use thin_vec::ThinVec;
 
-use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
+use super::condition::{Condition, Rest, Scoped, is_of_the_key, within_scope};
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::quota::{GroupId, Quota, Quotas};
 use super::slot::Slot;
@@ -21,14 +21,16 @@ use crate::store::{Counters, Record};
 
 /// In the order in which it is written, as a large pool is not in the processor's cache: what the checkout of a
 /// serene key reads comes first.
-#[repr(C)]
+#[repr(C, align(64))]
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
     /// What it used of its limits, if it is in no group.
     pub(super) budget: Budget,
-    pub(super) group: Option<GroupId>,
     /// `Tick::ZERO` is never.
     pub(super) last_used: Tick,
+    pub(super) group: Option<GroupId>,
+    /// Whether calls have to report their end under the lock, for the sake of a limit.
+    pub(super) watched: bool,
     /// Not yet handed to the writer.
     pub(super) pending: Counters,
     /// For the calls of some scopes, beside `main`.
@@ -40,8 +42,6 @@ pub(super) struct Entry {
     pub(super) position: u32,
     /// Running calls that began before the key was removed and put back.
     pub(super) inherited: u32,
-    /// Whether calls have to report their end under the lock, for the sake of a limit.
-    pub(super) watched: bool,
     /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
     pub(super) epoch: u64,
     /// Before this process began, where ticks do not reach: microseconds since 1970 by the wall clock, 0 is never.
@@ -145,8 +145,9 @@ impl Entry {
 
     /// Forgets conditions that are full health again and that no store waits for.
     pub(super) fn forget_recovered(&mut self, now: SystemTime) {
-        self.scoped
-            .retain(|scoped| scoped.dirty || scoped.condition.probe.is_some() || !scoped.condition.health.is_full(now));
+        self.scoped.retain(|scoped| {
+            scoped.dirty || scoped.condition.rest.probe.is_some() || !scoped.condition.health.is_full(now)
+        });
     }
 
     /// The share of traffic among the calls of a scope.
@@ -260,8 +261,8 @@ impl Entry {
     pub(super) fn restore(&mut self, record: &Record, policy: &Policy, wall: Wall, time: SystemTime) {
         let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
         health.set_weight(self.config.weight);
-        let stored_until = record.state.health.cooldown_until;
-        self.main = Condition { stored_until, ..Condition::new(policy.bounded(health)) };
+        let rest = Rest::stored(record.state.health.cooldown_until);
+        self.main = Condition { rest, ..Condition::new(policy.bounded(health)) };
         self.epoch = record.state.epoch;
         self.stored = record.counters;
         self.used_before = record.state.last_used.map_or(0, micros);
@@ -386,4 +387,15 @@ fn micros(instant: SystemTime) -> u64 {
 
 fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_four_cache_lines_and_a_checkout_writes_the_first() {
+        assert_eq!(size_of::<Option<Entry>>(), 256);
+        assert!(std::mem::offset_of!(Entry, pending) + size_of::<u64>() * 2 <= 64);
+    }
 }

@@ -140,12 +140,14 @@ impl Pool {
                 health.past.note(ours.past.last_failure);
             }
             if health.cooldown_until > entry.main.health.cooldown_until {
-                entry.main.cooling_since = serial;
+                entry.main.rest.cooling_since = serial;
             }
             let changed = entry.main.changed;
             entry.main.set_health(health);
             entry.main.changed = changed;
-            entry.main.stored_until = raw;
+            if raw != entry.main.rest.stored_until {
+                entry.main.rest.stored_until = raw;
+            }
             if !is_followed {
                 // They were reset with it; what was not is on its way.
                 entry.scoped.clear();
@@ -265,7 +267,7 @@ impl Entry {
             let health = condition.health.moved(|instant| wall.wall_of(instant));
             let is_news = std::mem::take(&mut condition.changed);
             if is_news {
-                condition.stored_until = condition.stored_until.max(health.cooldown_until);
+                condition.rest.note_stored(health.cooldown_until);
             }
             Change {
                 fingerprint,
@@ -294,10 +296,10 @@ impl Entry {
         let ours = self.main.health.cooldown_until.map(|until| wall.wall_of(until));
         let present = wall.now();
         let is_beyond = |until: SystemTime| until > present && ours.is_none_or(|ours| until > ours + SLACK);
-        if self.main.stored_until.is_some_and(is_beyond) {
+        if self.main.rest.stored_until.is_some_and(is_beyond) {
             self.epoch += 1;
             self.main.changed = true;
-            self.main.stored_until = ours;
+            self.main.rest.stored_until = ours;
             for scoped in &mut self.scoped {
                 scoped.dirty = true;
             }

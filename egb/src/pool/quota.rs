@@ -2,6 +2,7 @@
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,15 @@ use crate::key::Fingerprint;
 use crate::limits::{Allowance, Budget, Limits, Refusal};
 use crate::schedule::SlotId;
 
-/// The number of a group.
-pub(super) type GroupId = u32;
+/// The number of a group, from 1: so that none takes no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct GroupId(NonZeroU32);
+
+impl GroupId {
+    fn place(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// Limits that are the same for all keys.
 #[derive(Clone, Debug, Default)]
@@ -129,7 +137,7 @@ impl Groups {
         let slot = &*entry.slot;
         match entry.group {
             Some(group) => {
-                let Group { limits, budget, gauge, .. } = &self.list[group as usize];
+                let Group { limits, budget, gauge, .. } = &self.list[group.place()];
                 Quota { limits: *limits, budget, slot, group: Some(gauge) }
             }
             None => Quota { limits: entry.config.limits, budget: &entry.budget, slot, group: None },
@@ -139,7 +147,7 @@ impl Groups {
     /// The name under which a store keeps what a key used: its own, or that of its group.
     pub(super) fn holder(&self, entry: &Entry) -> Fingerprint {
         match entry.group {
-            Some(group) => self.list[group as usize].holder,
+            Some(group) => self.list[group.place()].holder,
             None => entry.slot.key.fingerprint(),
         }
     }
@@ -148,7 +156,7 @@ impl Groups {
     fn budget_mut<'a>(&'a mut self, entry: &'a mut Entry) -> (&'a mut Budget, Limits) {
         match entry.group {
             Some(group) => {
-                let Group { limits, budget, .. } = &mut self.list[group as usize];
+                let Group { limits, budget, .. } = &mut self.list[group.place()];
                 (budget, *limits)
             }
             None => (&mut entry.budget, entry.config.limits),
@@ -160,7 +168,8 @@ impl Groups {
         if let Some(&group) = self.index.get(name) {
             return group;
         }
-        let group = GroupId::try_from(self.list.len()).expect("fewer than 2^32 groups");
+        let number = u32::try_from(self.list.len() + 1).ok().and_then(NonZeroU32::new);
+        let group = GroupId(number.expect("fewer than 2^32 groups"));
         self.list.push(Group {
             holder: Fingerprint::of_group(name),
             members: Vec::new(),
@@ -175,7 +184,7 @@ impl Groups {
     /// What a new slot counts its running calls in, beside its own count. `earlier` is that of the key's last slot.
     pub(super) fn gauge(&self, group: Option<GroupId>, quotas: &Quotas, earlier: Option<&Slot>) -> Option<Arc<Gauge>> {
         match group {
-            Some(group) => Some(Arc::clone(&self.list[group as usize].gauge)),
+            Some(group) => Some(Arc::clone(&self.list[group.place()].gauge)),
             None if !quotas.limits_concurrency() => None,
             None => {
                 let kept = earlier.and_then(|slot| slot.gauge.clone());
@@ -195,14 +204,14 @@ impl State {
     /// The keys that share the quota of this one, itself included.
     pub(super) fn sharing(&self, id: SlotId) -> Vec<SlotId> {
         match self.entry(id).group {
-            Some(group) => self.groups.list[group as usize].members.clone(),
+            Some(group) => self.groups.list[group.place()].members.clone(),
             None => vec![id],
         }
     }
 
     /// A call of a key that left its group, or the pool, has ended: another may run in its place.
     pub(super) fn place_group(&mut self, group: GroupId, now: Tick, timeline: &Timeline) {
-        let members = self.groups.list[group as usize].members.clone();
+        let members = self.groups.list[group.place()].members.clone();
         members.into_iter().for_each(|member| self.place(member, now, timeline));
     }
 
@@ -225,19 +234,19 @@ impl State {
 
     /// A key enters its group; the group has to be [told](Self::regroup).
     pub(super) fn join_group(&mut self, id: SlotId, group: GroupId) {
-        self.groups.list[group as usize].members.push(id);
+        self.groups.list[group.place()].members.push(id);
     }
 
     /// A key leaves its group. Returns who stays.
     pub(super) fn leave_group(&mut self, id: SlotId, group: GroupId) -> Vec<SlotId> {
-        self.groups.list[group as usize].members.retain(|&member| member != id);
+        self.groups.list[group.place()].members.retain(|&member| member != id);
         self.regroup(group)
     }
 
     /// The members of a group, or their limits, changed. Returns the members.
     pub(super) fn regroup(&mut self, group: GroupId) -> Vec<SlotId> {
         let Self { entries, groups, quotas, .. } = self;
-        let group = &mut groups.list[group as usize];
+        let group = &mut groups.list[group.place()];
         let members = group.members.iter().filter_map(|&id| entries[id as usize].as_ref());
         // What was used is kept for those to come while nobody is there.
         if let Some(limits) = members.map(|entry| entry.config.limits).reduce(Limits::lower) {

@@ -137,7 +137,7 @@ impl Pool {
             });
             // Without a fetch it is news of now, and never late.
             let serial = fetch.unwrap_or(u64::MAX);
-            entry.main.probe = None;
+            entry.main.rest.end_probe();
             entry.forget_fetches();
             if fetch.is_some() {
                 // The fetch was counted as a success.

@@ -234,7 +234,8 @@ impl State {
             self.lane_mut(scope).schedule.requeue(id);
             return;
         }
-        let is_probed = entry.main.probe.is_some() || entry.within(scope).is_some_and(|within| within.probe.is_some());
+        let is_probed =
+            entry.main.rest.probe.is_some() || entry.within(scope).is_some_and(|within| within.rest.probe.is_some());
         let quota = self.groups.quota(entry);
         let is_spent = quota.is_busy(&self.quotas, scope) || quota.budget.ready_at(scope) > now;
         let schedule = &mut self.lane_mut(scope).schedule;
