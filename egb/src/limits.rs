@@ -220,13 +220,7 @@ impl Budget {
             None => return Tick::ZERO,
         };
         let ready = ledger.all.take(serial, now, &day_end);
-        if scope == ALL {
-            return ready;
-        }
-        let place = ledger.scopes.iter().position(|(of, _)| *of == scope);
-        let place = place.or_else(|| if ledger.all.learns() { ledger.learn(allowance(), scope) } else { None });
-        let Some(place) = place else { return ready };
-        ready.max(ledger.scopes[place].1.take(serial, now, &day_end))
+        if scope == ALL { ready } else { ready.max(ledger.take_within(allowance, scope, serial, now, day_end)) }
     }
 
     /// Begins to count, if that is what it takes to learn the rate of calls of this scope.
@@ -380,6 +374,21 @@ impl Ledger {
         let scopes =
             allowance.scopes.iter().map(|&(scope, limits)| (scope, Meter::new(limits, allowance.learns(scope))));
         Self { all: Meter::new(allowance.all, allowance.learns(ALL)), scopes: scopes.collect() }
+    }
+
+    /// As [`Budget::take`], of what counts the calls of a scope alone.
+    #[inline(never)]
+    fn take_within<'a>(
+        &mut self,
+        allowance: impl Fn() -> Allowance<'a>,
+        scope: u32,
+        serial: u64,
+        now: Tick,
+        day_end: impl Fn() -> Tick,
+    ) -> Tick {
+        let known = self.scopes.iter().position(|(of, _)| *of == scope);
+        let place = known.or_else(|| if self.all.learns() { self.learn(allowance(), scope) } else { None });
+        place.map_or(Tick::ZERO, |place| self.scopes[place].1.take(serial, now, day_end))
     }
 
     /// As [`Budget::learn`], beside what counts all calls. Returns the place of the new meter.

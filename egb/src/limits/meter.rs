@@ -75,21 +75,25 @@ impl Meter {
     }
 
     /// Records a use. Returns what [`ready_at`](Self::ready_at) says after it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "half as much to do as in a function of its own")]
+    #[inline(always)]
     pub(super) fn take(&mut self, serial: u64, now: Tick, day_end: impl FnOnce() -> Tick) -> Tick {
+        let mut ready = Tick::ZERO;
         if self.tally.is_none() && self.learns {
             self.tally = Some(Tally::default());
         }
         if let Some(tally) = &mut self.tally {
             tally.record(serial, now);
+            ready = self.rpm.map_or(Tick::ZERO, |rpm| tally.ready_at(rpm.get()));
         }
         if let Some(day) = &mut self.day {
             day.record(1, now, day_end);
+            ready = ready.max(day.ready_at());
         }
         if let Some(tokens) = &mut self.tokens {
-            tokens.charge(serial, now);
+            ready = ready.max(tokens.charge(serial, now));
         }
-        self.ready_at()
+        ready
     }
 
     /// Uses that were made by other processes.
@@ -115,7 +119,7 @@ impl Meter {
     #[inline]
     fn ready_but_for_what_was_learned(&self) -> Tick {
         let day = self.day.as_ref().map_or(Tick::ZERO, Daily::ready_at);
-        let tokens = self.tokens.as_ref().map_or(Tick::ZERO, |tokens| tokens.ready_at());
+        let tokens = self.tokens.as_deref().map_or(Tick::ZERO, Tokens::ready_at);
         day.max(tokens)
     }
 

@@ -82,7 +82,9 @@ impl Ring {
     fn grow(&mut self) {
         let room = (2 * self.slots.len()).clamp(Self::LEAST_ROOM, Self::MOST);
         let mut slots = Vec::with_capacity(room);
-        slots.extend(self.iter());
+        let (older, newer) = self.halves();
+        slots.extend_from_slice(older);
+        slots.extend_from_slice(newer);
         slots.resize(room, Group::default());
         (self.slots, self.first) = (slots.into(), 0);
     }
@@ -118,10 +120,15 @@ impl Ring {
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Group> {
+        let (older, newer) = self.halves();
+        older.iter().chain(newer).copied()
+    }
+
+    /// What lies before the end of the slots, and what goes on at their start.
+    fn halves(&self) -> (&[Group], &[Group]) {
         let first = usize::from(self.first);
         let end = (first + self.len()).min(self.slots.len());
-        let (older, newer) = (&self.slots[first..end], &self.slots[..self.len() - (end - first)]);
-        older.iter().chain(newer).copied()
+        (&self.slots[first..end], &self.slots[..self.len() - (end - first)])
     }
 }
 

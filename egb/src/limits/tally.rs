@@ -108,15 +108,15 @@ impl Tally {
         if at <= self.newest.at || self.newest.uses >> self.scale == 0 {
             let Group { at: newest, uses: others, .. } = self.newest;
             self.newest = Group { at: newest.max(at), uses: others + uses, serial };
+            if self.older.is_empty() {
+                self.leaves = self.newest.at.plus(WINDOW);
+            }
         } else {
             self.older.push(self.newest);
             if self.older.len() == Ring::MOST {
                 self.coarsen();
             }
             self.newest = Group { at, uses, serial };
-        }
-        if self.older.is_empty() {
-            self.leaves = self.newest.at.plus(WINDOW);
         }
     }
 
@@ -226,5 +226,106 @@ impl Tally {
     /// The groups of the last minute, newest first.
     pub(super) fn recent(&self, now: Tick) -> impl Iterator<Item = Group> {
         self.groups().rev().take_while(move |group| group.at.plus(MINUTE) > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same, as a list of single uses with their checkouts.
+    #[derive(Default)]
+    struct Plain(Vec<(Tick, Option<u64>)>);
+
+    impl Plain {
+        fn record(&mut self, serial: u64, now: Tick) {
+            self.0.retain(|(at, _)| at.plus(WINDOW) > now);
+            self.add(Some(serial), now);
+        }
+
+        fn add(&mut self, serial: Option<u64>, at: Tick) {
+            let (newest, last) = self.0.last().copied().unwrap_or_default();
+            self.0.push((newest.max(at), serial.or(last)));
+        }
+
+        fn ready_at(&self, limit: u32) -> Tick {
+            let excess = self.0.len().checked_sub(limit as usize);
+            excess.map_or(Tick::ZERO, |excess| self.0[excess].0.plus(WINDOW))
+        }
+
+        fn time_of(&self, serial: u64) -> Option<Tick> {
+            self.0.iter().find(|(_, of)| of.is_some_and(|of| of >= serial)).map(|(at, _)| *at)
+        }
+
+        fn in_minute(&self, now: Tick) -> usize {
+            self.0.iter().filter(|(at, _)| at.plus(MINUTE) > now).count()
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_says_what_a_list_of_all_uses_says(
+            // Numbers that their low halves go round among, and those that they don't.
+            first in prop_oneof![Just(0), (1_u64 << 32) - 200..(1 << 32) + 1, Just((7 << 32) + (1 << 31) - 50)],
+            room in 0_u32..40,
+            limit in 1_u32..40,
+            steps in vec((0_u8..12, 0_u64..20_000), 1..300),
+        ) {
+            let (mut tally, mut plain) = (Tally::with_room(room), Plain::default());
+            let (mut now, mut serial, mut most) = (Tick(3_600_000_000_000), first, 0);
+            for (step, millis) in steps {
+                match step {
+                    // The clock stands still now and then, and one that was read earlier may come later.
+                    0..4 => now = now.plus(Duration::from_millis(millis)),
+                    4..9 => {
+                        let at = if step == 4 { Tick(now.0 - millis) } else { now };
+                        // Other keys are checked out in between.
+                        serial += 2 + millis % 3;
+                        tally.record(serial, at);
+                        plain.record(serial, at);
+                        most = most.max(plain.0.len());
+                    }
+                    9 => {
+                        let others = u32::try_from(millis % 4).unwrap();
+                        tally.add(Group { at: now, uses: others, serial: 0 });
+                        (0..others).for_each(|_| plain.add(None, now));
+                    }
+                    _ => {
+                        tally.take_back();
+                        plain.0.pop();
+                    }
+                }
+                prop_assert_eq!(tally.ready_at(limit), plain.ready_at(limit));
+                prop_assert_eq!(tally.in_minute(now) as usize, plain.in_minute(now));
+                prop_assert_eq!(tally.oldest(now), plain.0.iter().map(|(at, _)| *at).find(|at| at.plus(MINUTE) > now));
+                prop_assert_eq!(tally.peak() as usize, most);
+            }
+            for of in plain.0.iter().filter_map(|(_, serial)| *serial) {
+                prop_assert_eq!(tally.time_of(of, serial), plain.time_of(of));
+            }
+            prop_assert_eq!(tally.time_of(u64::MAX, serial), None);
+        }
+    }
+
+    #[test]
+    fn it_fits_into_one_line_of_the_processor_with_what_it_is_compared_with() {
+        assert_eq!((size_of::<Group>(), size_of::<Tally>(), size_of::<Option<Tally>>()), (16, 56, 56));
+    }
+
+    #[test]
+    fn uses_of_one_instant_are_one_group() {
+        let mut tally = Tally::default();
+        for serial in 1..=5_000 {
+            tally.record(serial, Tick(serial / 1_000));
+        }
+        assert_eq!(tally.groups().map(|group| group.uses).collect::<Vec<_>>(), [999, 1_000, 1_000, 1_000, 1_000, 1]);
+        assert_eq!(tally.time_of(2_999, 5_000), Some(Tick(2)));
+        (0..2).for_each(|_| tally.take_back());
+        assert_eq!(tally.groups().last(), Some(Group { at: Tick(4), uses: 999, serial: 4_999 }));
     }
 }

@@ -113,6 +113,12 @@ fn a_key_without_limits_costs_a_pointer_and_is_always_ready() {
 }
 
 #[test]
+fn what_is_kept_of_a_key_stays_small() {
+    // 104 bytes are what allocators hand out for 97 and more.
+    assert_eq!((size_of::<Meter>(), size_of::<Ledger>()), (96, 104));
+}
+
+#[test]
 fn a_spent_minute_frees_one_use_at_a_time() {
     let mut budget = Bench::new(per_minute(3));
     let take = |budget: &mut Bench, millis| budget.take(at(millis), || at(0));

@@ -58,11 +58,13 @@ impl Tokens {
         self.average.map_or(0, |average| average.ceil() as u64)
     }
 
-    /// Charges a checkout with the estimate.
-    pub(super) fn charge(&mut self, serial: u64, now: Tick) {
+    /// Charges a checkout with the estimate. Returns what [`ready_at`](Self::ready_at) says after it.
+    #[inline(never)]
+    pub(super) fn charge(&mut self, serial: u64, now: Tick) -> Tick {
         self.forget(now);
         let tokens = self.estimate();
         self.push(Call { at: now, serial, tokens, is_known: false });
+        self.ready_at()
     }
 
     fn push(&mut self, call: Call) {
@@ -117,6 +119,7 @@ impl Tokens {
 
     /// The first instant at which another call fits in. One that is larger than the limit itself fits into an
     /// empty minute.
+    #[inline(never)]
     pub(super) fn ready_at(&self) -> Tick {
         let room = u64::from(self.limit.get()).saturating_sub(self.estimate());
         let mut left = self.total;
