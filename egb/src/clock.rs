@@ -11,19 +11,26 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
+mod system;
 mod timer;
 mod zone;
 
+pub use system::SystemClock;
 pub(crate) use zone::Zone;
 
 /// A source of time. [`SystemClock`] is the real one; [`ManualClock`] stands still until told.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Time since an instant of the clock's choice. It never goes back.
     fn monotonic(&self) -> Duration;
+
+    /// As [`monotonic`](Self::monotonic), where that costs less: it may be some milliseconds behind, and is never ahead.
+    fn monotonic_coarse(&self) -> Duration {
+        self.monotonic()
+    }
 
     /// The wall clock. It may jump.
     fn utc(&self) -> SystemTime;
@@ -41,35 +48,6 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The wall clock of the operating system, for what happens outside any balancer.
 pub(crate) fn system_utc() -> SystemTime {
     SystemTime::now()
-}
-
-/// The clocks of the operating system.
-#[derive(Clone, Copy, Debug)]
-pub struct SystemClock {
-    start: Instant,
-}
-
-impl SystemClock {
-    /// A clock that counts from now.
-    pub fn new() -> Self {
-        Self { start: Instant::now() }
-    }
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Clock for SystemClock {
-    fn monotonic(&self) -> Duration {
-        self.start.elapsed()
-    }
-
-    fn utc(&self) -> SystemTime {
-        SystemTime::now()
-    }
 }
 
 /// A clock for tests: it moves when [`advance`](ManualClock::advance) says so. Clones share the time.
@@ -238,7 +216,19 @@ impl Timeline {
 
     #[inline]
     pub(crate) fn now(&self) -> Tick {
-        let since_start = nanos(self.clock.monotonic()).saturating_sub(self.start);
+        self.tick_at(self.clock.monotonic())
+    }
+
+    /// As [`now`](Self::now), for less: some milliseconds behind it at times. What is free by this is free, and what it
+    /// says of a use is well within the guard of a limit's window; who finds nothing free looks again by [`now`](Self::now).
+    #[inline]
+    pub(crate) fn lately(&self) -> Tick {
+        self.tick_at(self.clock.monotonic_coarse())
+    }
+
+    #[inline]
+    fn tick_at(&self, monotonic: Duration) -> Tick {
+        let since_start = nanos(monotonic).saturating_sub(self.start);
         Tick(since_start.saturating_add(nanos(LEAD)))
     }
 

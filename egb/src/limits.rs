@@ -183,22 +183,6 @@ impl Ledger {
 }
 
 impl Budget {
-    /// Reads what a use will read.
-    #[inline]
-    pub(crate) fn bring_near(&self) {
-        if let Some(ledger) = &self.0 {
-            ledger.all.bring_near();
-        }
-    }
-
-    /// As [`bring_near`](Self::bring_near), of what lies another step away.
-    #[inline]
-    pub(crate) fn bring_nearer(&self) {
-        if let Some(ledger) = &self.0 {
-            ledger.all.bring_nearer();
-        }
-    }
-
     /// Records a use. Returns what [`ready_at`](Self::ready_at) says after it. `allowance` is asked rarely, as the
     /// limits of a large pool's keys are far from the processor; `day_end` is asked for the next midnight at the first
     /// use of a day.

@@ -60,20 +60,6 @@ impl Meter {
         self.tally.is_none() && self.day.is_none() && self.tokens.is_none()
     }
 
-    #[inline]
-    pub(super) fn bring_near(&self) {
-        if let Some(tally) = &self.tally {
-            tally.bring_near();
-        }
-    }
-
-    #[inline]
-    pub(super) fn bring_nearer(&self) {
-        if let Some(tally) = &self.tally {
-            tally.bring_nearer();
-        }
-    }
-
     /// Records a use. Returns what [`ready_at`](Self::ready_at) says after it.
     #[expect(clippy::inline_always, reason = "half as much to do as in a function of its own")]
     #[inline(always)]

@@ -59,12 +59,6 @@ impl Ring {
         if self.is_empty() { None } else { self.slots.get(usize::from(self.first)) }
     }
 
-    /// The slot that the next group will come to.
-    #[inline]
-    pub(super) fn next_slot(&self) -> Option<&Group> {
-        self.slots.get(self.slot(self.len()))
-    }
-
     /// Adds one. There must be [fewer](Self::len) than [`MOST`](Self::MOST).
     #[inline]
     pub(super) fn push(&mut self, group: Group) {

@@ -1,7 +1,5 @@
 //! When a key was used lately.
 
-use std::hint::black_box;
-
 use super::ring::Ring;
 use super::{MINUTE, WINDOW};
 use crate::clock::Tick;
@@ -58,16 +56,6 @@ impl Tally {
     pub(super) fn with_room(uses: u32) -> Self {
         // The newest group needs none.
         Self { older: Ring::with_room(uses.saturating_sub(1) as usize), ..Self::default() }
-    }
-
-    #[inline]
-    pub(super) fn bring_near(&self) {
-        black_box(self.leaves);
-    }
-
-    #[inline]
-    pub(super) fn bring_nearer(&self) {
-        black_box((self.older.oldest().map(|group| group.at), self.older.next_slot().map(|group| group.at)));
     }
 
     /// Uses in all groups.

@@ -246,7 +246,7 @@ impl Pool {
         }
         state.sessions.set_keys(state.index.len() + configs.len());
         let mut turns = Vec::with_capacity(configs.len());
-        for (position, config) in positions.into_iter().zip(configs) {
+        for (position, config) in in_order_of_use(state, positions.into_iter().zip(configs), &stored) {
             let fingerprint = config.key.fingerprint();
             let stranger = state.strangers.remove(&fingerprint);
             let records = stranger.as_deref().unwrap_or_else(|| stored(&fingerprint));
@@ -487,6 +487,29 @@ impl Pool {
         let sessions = self.state.0.lock().sessions.stats();
         Stats { keys: keys.into_iter().map(|(_, row)| row).collect(), sessions }
     }
+}
+
+/// Keys in the order in which they will be used, those of no use so far shuffled: what is used one after another then
+/// lies beside one another in memory, where the processor fetches it before it is asked to.
+fn in_order_of_use<'r, I, S>(
+    state: &mut State,
+    configs: I,
+    stored: &S,
+) -> impl Iterator<Item = (u32, KeyConfig)> + use<'r, I, S>
+where
+    I: Iterator<Item = (u32, KeyConfig)>,
+    S: Fn(&Fingerprint) -> &'r [Record],
+{
+    let mut configs: Vec<Option<(u32, KeyConfig)>> = configs.map(Some).collect();
+    let last_use = |name: &Fingerprint| {
+        let known = state.strangers.get(name).map_or_else(|| stored(name), Vec::as_slice);
+        known.iter().find(|record| record.scope.is_none()).and_then(|record| record.state.last_used)
+    };
+    let uses = configs.iter().flatten().map(|(_, config)| last_use(&config.key.fingerprint()));
+    let mut order: Vec<(Option<SystemTime>, usize)> = uses.zip(0..).collect();
+    state.lane_mut(NO_SCOPE).schedule.shuffle(&mut order);
+    order.sort_by_key(|(last_use, _)| *last_use);
+    order.into_iter().filter_map(move |(_, place)| configs[place].take())
 }
 
 /// Where the records of each key are, which are sorted by fingerprint.

@@ -1,6 +1,5 @@
 //! One key in the pool: all that is known of it, behind the pool's lock.
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -111,12 +110,6 @@ impl Auto {
 }
 
 impl Entry {
-    /// Reads of the entry what a checkout will read.
-    #[inline]
-    pub(super) fn bring_near(&self) {
-        black_box(self.last_used);
-    }
-
     pub(super) fn refresh_serene(&self, policy: &Policy) {
         let serene = self.scoped.is_empty() && !self.watched && self.main.is_serene(policy);
         self.slot.set_serene(serene);

@@ -133,6 +133,12 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Whether those in line want any key.
+    #[inline]
+    pub(super) fn is_awaited(&self) -> bool {
+        self.wanted > 0
+    }
+
     /// Whether it is the one that has to look when the next key comes back.
     pub(super) fn is_first(&self, ticket: Ticket) -> bool {
         self.side(ticket.choosy).first_key_value().is_some_and(|(&first, _)| first == ticket.number)

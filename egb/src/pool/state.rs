@@ -1,6 +1,5 @@
 //! What the pool's lock guards, and the place of each key: in line, parked until an instant, or out.
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::SystemTime;
@@ -132,6 +131,10 @@ impl State {
         let mut lane = Lane::new(name, seed);
         let entries = self.entries.iter().flatten();
         let turns = entries.map(|entry| (entry.slot.id, entry.main.health.effective, entry.use_stamp()));
+        let mut turns: Vec<_> = turns.collect();
+        // In the order of memory, and so that not all lanes begin with the same key.
+        let middle = lane.schedule.random_place(turns.len());
+        turns.rotate_left(middle);
         lane.schedule.insert_all(turns);
         self.lanes.push(lane);
         let ids: Vec<SlotId> = self.index.values().copied().collect();
@@ -176,7 +179,6 @@ impl State {
     }
 
     /// Pops one key, as wanted.
-    #[inline(always)]
     pub(super) fn pop_one(&mut self, wanted: &Wanted<'_>, now: Tick, timeline: &Timeline) -> Option<SlotId> {
         let free = match wanted.session {
             Some(session) => self.pop_for_session(wanted, session, now),
@@ -206,33 +208,7 @@ impl State {
         true
     }
 
-    /// Reads, of the keys that come next, what their checkouts will read. The keys of a large pool are far from the
-    /// processor, and each is a chain of three places; one step of three chains takes the time of one step.
-    #[inline]
-    pub(super) fn look_ahead(&self, scope: ScopeId) {
-        /// So many are near anyway.
-        const FEW: usize = 4096;
-        if self.entries.len() <= FEW {
-            return;
-        }
-        let schedule = &self.lane(scope).schedule;
-        let coming = schedule.coming();
-        let [first, second, third] = coming.map(|id| self.entries.get(id as usize).and_then(Option::as_ref));
-        schedule.bring_near(coming[2]);
-        if let Some(third) = third {
-            third.bring_near();
-        }
-        if let Some(second) = second {
-            second.budget.bring_near();
-            black_box(Arc::strong_count(&second.slot));
-        }
-        if let Some(first) = first {
-            first.budget.bring_nearer();
-        }
-    }
-
     /// Books one use of a popped key.
-    #[inline(always)]
     pub(super) fn use_key(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) {
         let entry = self.entry_mut(id);
         entry.last_used = now;
@@ -247,7 +223,6 @@ impl State {
     }
 
     /// Puts a key that was popped and used where it belongs now.
-    #[inline(always)]
     pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, now: Tick, timeline: &Timeline) {
         let entry = self.entry(id);
         let shares = entry.group.is_some();

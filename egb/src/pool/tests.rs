@@ -2,10 +2,14 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use super::condition::PROBE_TIMEOUT;
+use super::slot::{Ended, Slot};
 use super::*;
 use crate::clock::{Clock, ManualClock, Zone};
 use crate::config::KeyConfig;
 use crate::health::Health;
+use crate::key::Key;
+use crate::outcome::{Failure, Verdict};
+use crate::schedule::SlotId;
 use crate::stats::KeyState;
 use crate::store::{Change, Counters, Journal, Record, SharedState};
 
@@ -65,8 +69,13 @@ impl Bench {
         id(&checkout)
     }
 
-    fn state(&self, id: usize) -> KeyState {
-        self.pool.stats().keys[id].state
+    /// Where a key stands among those given.
+    fn position(&self, id: SlotId) -> u32 {
+        self.pool.state.0.lock().entry(id).position
+    }
+
+    fn state(&self, position: usize) -> KeyState {
+        self.pool.stats().keys[position].state
     }
 
     fn drain(&self) -> Vec<Change> {
@@ -401,7 +410,7 @@ fn a_key_that_is_removed_and_put_back_is_enabled_and_keeps_its_counts() {
 fn a_lease_may_outlive_its_key() {
     let bench = Bench::new(keys(2));
     let checkout = bench.take();
-    let other = keys(2).nth(1 - id(&checkout) as usize).unwrap();
+    let other = keys(2).nth(1 - bench.position(id(&checkout)) as usize).unwrap();
     bench.pool.reload(vec![other, KeyConfig::new("takes the slot")]);
     assert_eq!(bench.end(&checkout, &Verdict::status(401)), Effect::default());
     assert_eq!(bench.pool.stats().disabled(), 0);
@@ -569,6 +578,18 @@ fn only_a_change_of_health_is_news() {
 }
 
 #[test]
+fn keys_lie_in_memory_in_the_order_of_their_use_and_each_process_has_its_own() {
+    let first_of = |seed| {
+        let bench = Bench::with(keys(100), Vec::new(), Settings { seed, ..settings() });
+        let order: Vec<SlotId> = (0..100).map(|_| bench.call(&Verdict::Success)).collect();
+        assert!(order.is_sorted(), "{order:?}");
+        bench.position(order[0])
+    };
+    let firsts: HashSet<u32> = (0..20).map(first_of).collect();
+    assert!(firsts.len() > 10, "{firsts:?}");
+}
+
+#[test]
 fn a_restart_goes_on_where_it_stopped() {
     let used = |seconds: u64| SystemTime::now() - Duration::from_secs(seconds);
     let records = vec![
@@ -584,10 +605,11 @@ fn a_restart_goes_on_where_it_stopped() {
         }),
     ];
     let bench = Bench::restored(keys(4), records);
-    let order: Vec<SlotId> = (0..4).map(|_| bench.call(&Verdict::Success)).collect();
+    let call = || bench.position(bench.call(&Verdict::Success));
+    let order: Vec<u32> = (0..4).map(|_| call()).collect();
     assert_eq!(order, [1, 0, 1, 0]);
     bench.clock.advance(61 * SECOND);
-    assert_eq!(bench.call(&Verdict::Success), 3);
+    assert_eq!(call(), 3);
 }
 
 #[test]

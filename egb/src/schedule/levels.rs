@@ -65,6 +65,12 @@ impl Levels {
         self.heads.turn(level)
     }
 
+    /// When it is the turn of this key.
+    #[inline]
+    pub(super) fn turn_of(&self, slot: &Slot) -> u64 {
+        slot.last_use + self.get(slot.level).interval
+    }
+
     /// Counts a key in to the level of this interval, which is made if need be.
     pub(super) fn join(&mut self, interval: u64) -> LevelId {
         let level = match self.by_interval.get(&interval) {
@@ -181,6 +187,28 @@ impl Levels {
         self.len -= 1;
     }
 
+    /// Uses the head of a line, which goes to the end of it.
+    #[inline]
+    pub(super) fn rotate(&mut self, id: SlotId, turn: u64, now: u64, slots: &mut [Slot]) {
+        let Slot { level: level_id, after, .. } = slots[id as usize];
+        let level = &mut self.all[level_id as usize];
+        let last_use = level.stamp(turn, now);
+        let slot = &mut slots[id as usize];
+        slot.last_use = last_use;
+        if after == NONE {
+            self.heads.set(level_id, Some(Entry { at: last_use + level.interval, id }));
+            return;
+        }
+        let before = std::mem::replace(&mut level.tail, id);
+        level.head = after;
+        (slot.before, slot.after) = (before, NONE);
+        slots[before as usize].after = id;
+        let head = &mut slots[after as usize];
+        head.before = NONE;
+        let at = head.last_use + level.interval;
+        self.heads.set(level_id, Some(Entry { at, id: after }));
+    }
+
     /// Makes all times earlier by `shift`.
     pub(super) fn shift_back(&mut self, shift: u64) {
         for level in &mut self.all {
@@ -205,6 +233,16 @@ impl Level {
     /// A key with this last use is of the level: whoever is used next comes after it.
     pub(super) fn note_use(&mut self, last_use: u64) {
         self.last_use = self.last_use.max(last_use);
+    }
+
+    /// The last use of a key of the level that is used now, after all others of it, when `turn` had come.
+    #[inline]
+    pub(super) fn stamp(&mut self, turn: u64, now: u64) -> u64 {
+        // Keys that became free together, and so are all late, are spread over an interval again; else
+        // they would be used in one go for ever after. None falls behind by more than a turn.
+        let paced = turn.max(self.last_use + self.gap).min(now + 2 * self.interval);
+        self.last_use = paced.max(now).max(self.last_use + 1);
+        self.last_use
     }
 
     fn set_active(&mut self, change: i32) {

@@ -14,8 +14,6 @@
 //! Keys that may not be used cost a pick nothing: parked ones sit in a heap by the instant at which
 //! they come back, held ones nowhere.
 
-use std::hint::black_box;
-
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -74,7 +72,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// An empty schedule. The seed decides in which order keys start that were never used.
+    /// An empty schedule. The seed decides where in an interval the first keys start.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             slots: Vec::new(),
@@ -90,7 +88,7 @@ impl Schedule {
 
     /// Adds keys: slot, weight and time of the last use (any stamp that grows).
     ///
-    /// Those never used come first, in random order, then the others by last use. The first keys of
+    /// Those never used come first, as given, then the others by last use. The first keys of
     /// a schedule have their turns spread evenly over an interval, from a random start, so that
     /// several processes that start together use different keys; keys added later are due at once. A slot that
     /// has a key already gets the new one in its place.
@@ -99,9 +97,6 @@ impl Schedule {
         for &(_, _, id) in &keys {
             self.remove(id);
         }
-        keys.sort_unstable_by_key(|&(.., id)| id);
-        keys.dedup_by_key(|&mut (.., id)| id);
-        keys.shuffle(&mut self.rng);
         // `None` is less than any stamp: never used comes first.
         keys.sort_by_key(|&(interval, used, _)| (interval, used));
         let is_first = self.is_empty();
@@ -125,6 +120,10 @@ impl Schedule {
     }
 
     fn insert(&mut self, id: SlotId, interval: u64, last_use: u64) {
+        if self.place(id) != Place::Vacant {
+            // It was given twice.
+            return;
+        }
         let level = self.levels.join(interval);
         self.levels.activate(level);
         self.levels.get_mut(level).note_use(last_use);
@@ -161,19 +160,30 @@ impl Schedule {
         }
     }
 
-    /// The key whose turn is next, and the two after it in its line; [`NONE`] where there is none.
+    /// The key that [`pop`](Self::pop) would take, if it heads its line and no parked key's instant has come. It is for
+    /// [`rotate`](Self::rotate), or for any call that takes a key from wherever it is.
     #[inline]
-    pub(crate) fn coming(&self) -> [SlotId; 3] {
-        let after = |id: SlotId| self.slots.get(id as usize).map_or(NONE, |slot| slot.after);
-        let first = self.levels.first().map_or(NONE, |first| first.id);
-        let second = after(first);
-        [first, second, after(second)]
+    pub(crate) fn at_hand(&self, now: Tick) -> Option<SlotId> {
+        if self.timers.first().is_some_and(|timer| timer.at <= now.0) {
+            return None;
+        }
+        let line = self.levels.first()?;
+        match self.returned.first() {
+            Some(returned) if returned < line => None,
+            _ => Some(line.id),
+        }
     }
 
-    /// Reads of a key what its turn will read.
+    /// As [`pop`](Self::pop) and [`requeue`](Self::requeue) of the key [at hand](Self::at_hand).
     #[inline]
-    pub(crate) fn bring_near(&self, id: SlotId) {
-        black_box(self.slots.get(id as usize).map(|slot| slot.last_use));
+    pub(crate) fn rotate(&mut self, id: SlotId) {
+        // Its turn is the earliest of all.
+        let turn = self.levels.turn_of(&self.slots[id as usize]);
+        self.now = self.now.max(turn);
+        self.levels.rotate(id, turn, self.now, &mut self.slots);
+        if self.now >= SET_BACK_AT {
+            self.set_back();
+        }
     }
 
     /// Takes this key out ahead of its turn, if it may be used now: if it is queued, or parked and
@@ -188,6 +198,16 @@ impl Schedule {
             self.take(id);
         }
         may_be_used
+    }
+
+    /// Puts keys in random order, for a start.
+    pub(crate) fn shuffle<T>(&mut self, keys: &mut [T]) {
+        keys.shuffle(&mut self.rng);
+    }
+
+    /// One of so many places, at random.
+    pub(crate) fn random_place(&mut self, places: usize) -> usize {
+        self.rng.random_range(0..places.max(1))
     }
 
     /// A number in [0, 1) from the generator that the order is seeded with.
@@ -399,19 +419,12 @@ impl Schedule {
     /// a late pick must not cost the key a part of its share.
     #[inline]
     fn stamp(&mut self, id: SlotId) {
-        let Slot { level: level_id, last_use, .. } = self.slots[id as usize];
-        let level = self.levels.get(level_id);
-        let deadline = last_use + level.interval;
+        let slot = self.slots[id as usize];
         // One used ahead of others of its level (a session sticks to it) takes the level's turn.
-        let turn = deadline.min(self.levels.turn(level_id));
+        let turn = self.levels.turn_of(&slot).min(self.levels.turn(slot.level));
         // The next turn of the others bounds now: one used ahead of them must not make them late.
         self.now = self.now.max(turn.min(self.first().map_or(u64::MAX, |first| first.at)));
-        // Keys that became free together, and so are all late, are spread over an interval again; else
-        // they would be used in one go for ever after. None falls behind by more than a turn.
-        let paced = turn.max(level.last_use + level.gap).min(self.now + 2 * level.interval);
-        let last_use = paced.max(self.now).max(level.last_use + 1);
-        self.levels.get_mut(level_id).last_use = last_use;
-        self.slots[id as usize].last_use = last_use;
+        self.slots[id as usize].last_use = self.levels.get_mut(slot.level).stamp(turn, self.now);
         if self.now >= SET_BACK_AT {
             self.set_back();
         }

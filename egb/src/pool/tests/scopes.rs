@@ -121,7 +121,7 @@ fn a_reset_enables_a_key_in_every_scope() {
 fn scopes_outlive_the_process_and_a_reset_clears_what_other_processes_stored() {
     let bench = Bench::new(keys(2));
     let scope = bench.pool.scope("model");
-    let spent = bench.call_in(scope, &throttled(3600));
+    let spent = bench.position(bench.call_in(scope, &throttled(3600)));
     let batch = bench.drain();
     let stored: Vec<Record> = batch.iter().map(stored).collect();
     assert_eq!(stored.iter().filter(|record| record.scope.is_some()).count(), 1);
@@ -129,14 +129,14 @@ fn scopes_outlive_the_process_and_a_reset_clears_what_other_processes_stored() {
     let restarted = Bench::restored(keys(2), stored.clone());
     let scope = restarted.pool.scope("model");
     for _ in 0..4 {
-        assert_ne!(restarted.call_in(scope, &Verdict::Success), spent);
+        assert_ne!(restarted.position(restarted.call_in(scope, &Verdict::Success)), spent);
     }
 
     let other = Bench::new(keys(2));
     other.pool.merge(&stored);
     let scope = other.pool.scope("model");
-    assert_ne!(other.call_in(scope, &Verdict::Success), spent);
-    assert_ne!(other.call_in(scope, &Verdict::Success), spent);
+    assert_ne!(other.position(other.call_in(scope, &Verdict::Success)), spent);
+    assert_ne!(other.position(other.call_in(scope, &Verdict::Success)), spent);
     let mut reset: Vec<Record> = stored.iter().filter(|record| record.scope.is_none()).cloned().collect();
     reset.iter_mut().for_each(|record| record.state.epoch += 1);
     other.pool.merge(&reset);

@@ -15,6 +15,7 @@ static WEIGHTS: [f64; 9] = [1.0, 1.0, 2.0, 0.3, 7.0, 1e-6, 0.0, f64::INFINITY, f
 enum Call {
     Insert(Vec<(SlotId, f64, Option<u64>)>),
     Pick,
+    Rotate,
     Pop,
     PopThis(SlotId),
     Requeue(SlotId),
@@ -33,7 +34,8 @@ fn call() -> impl Strategy<Value = Call> {
     let keys = vec((id(), weight(), prop::option::of(0_u64..50)), 1..12);
     prop_oneof![
         1 => keys.prop_map(Call::Insert),
-        12 => Just(Call::Pick),
+        8 => Just(Call::Pick),
+        8 => Just(Call::Rotate),
         4 => Just(Call::Pop),
         1 => id().prop_map(Call::PopThis),
         2 => id().prop_map(Call::Requeue),
@@ -242,6 +244,14 @@ fn apply(call: &Call, time: &mut u64, schedule: &mut Schedule, model: &mut Model
                 model.put_back(id);
             }
         }
+        Call::Rotate => {
+            if let Some(id) = schedule.at_hand(Tick(*time)) {
+                assert_eq!(model.pop(*time), Some(id));
+                mark_used(id, schedule, model);
+                schedule.rotate(id);
+                model.put_back(id);
+            }
+        }
         Call::Pop => assert_eq!(schedule.pop(Tick(*time)), model.pop(*time)),
         Call::PopThis(id) => {
             let may_be_used = model.keys.get(&id).is_some_and(|key| match key.place {
@@ -351,7 +361,7 @@ proptest! {
                 Call::Park(id, wait) => schedule.park(id, Tick(time + wait)),
                 Call::Hold(id) => schedule.hold(id),
                 Call::Wait(by) => time += by,
-                Call::Insert(_) | Call::PopThis(_) | Call::SetWeight(..) | Call::Remove(_) => {}
+                Call::Insert(_) | Call::Rotate | Call::PopThis(_) | Call::SetWeight(..) | Call::Remove(_) => {}
             }
         }
     }

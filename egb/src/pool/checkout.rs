@@ -1,0 +1,342 @@
+//! Checkouts: one short critical section each, for one key or several, at once or in the order of those who wait; and
+//! the fetches of auto-success mode.
+#![expect(
+    clippy::inline_always,
+    reason = "the steps of a checkout are one function to the processor: a third less to do"
+)]
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::Pool;
+use super::held::Held;
+use super::lanes::{NO_SCOPE, ScopeId, Ticket};
+use super::slot::Slot;
+use super::state::State;
+use crate::clock::{Tick, Timeline};
+use crate::key::Key;
+use crate::outcome::Verdict;
+use crate::schedule::SlotId;
+
+/// What a caller asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// How many distinct keys.
+    pub(crate) count: usize,
+    pub(crate) scope: ScopeId,
+    /// The hash of a session that sticks to one key.
+    pub(crate) session: Option<u64>,
+    /// Keys that the same call has tried.
+    pub(crate) excluded: &'a [SlotId],
+    /// Another attempt of a call that was counted.
+    pub(crate) is_retry: bool,
+}
+
+impl Wanted<'_> {
+    /// `count` keys, and nothing else.
+    pub(crate) fn plain(count: usize) -> Self {
+        Self { count, scope: NO_SCOPE, session: None, excluded: &[], is_retry: false }
+    }
+}
+
+/// One successful checkout.
+#[derive(Debug)]
+pub(crate) struct CheckedOut<T> {
+    pub(crate) keys: T,
+    pub(crate) serial: u64,
+    /// The first change since the writer collected: it has to be woken.
+    pub(crate) wake: bool,
+}
+
+/// Why no key could be checked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    pub(crate) wanted: usize,
+    pub(crate) total: usize,
+    pub(crate) disabled: usize,
+    pub(crate) parked: usize,
+    pub(crate) busy: usize,
+    /// Keys that are not disabled and that the call has not tried.
+    pub(crate) untried: usize,
+    /// Keys that it takes beside those that are free.
+    pub(crate) missing: usize,
+    /// When there may be enough of them.
+    pub(crate) next_due: Option<Duration>,
+}
+
+impl Shortage {
+    /// Whether time alone can end it.
+    pub(crate) fn may_end(&self) -> bool {
+        self.wanted <= self.untried
+    }
+
+    /// Whether it is known that it lasts for longer than this.
+    pub(crate) fn outlasts(&self, time: Duration) -> bool {
+        self.missing > 0 && self.busy == 0 && self.next_due.is_some_and(|due| due > time)
+    }
+}
+
+/// The place of one who has to wait.
+pub(crate) struct Queued {
+    pub(crate) ticket: Ticket,
+    /// When it has to look again, as the next key comes back then; `None` when it will be woken.
+    pub(crate) due: Option<Tick>,
+    pub(crate) shortage: Shortage,
+}
+
+impl Pool {
+    /// Checks out the keys that are due, distinct and none of those excluded; all that are wanted or none.
+    pub(crate) fn checkout(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
+        if wanted.count == 1 {
+            return self.checkout_one(wanted);
+        }
+        let now = self.now();
+        let (mut popped, mut slots) = (room_for(wanted.count), room_for(wanted.count));
+        let taken = self.locked(|state| {
+            if state.lane(wanted.scope).is_spoken_for() {
+                return Err(state.shortage(wanted, now));
+            }
+            self.take(state, wanted, now, &mut popped, &mut slots).ok_or_else(|| state.shortage(wanted, now))
+        });
+        taken.map(|taken| taken.checked_out(slots))
+    }
+
+    /// As [`checkout`](Self::checkout) of one key.
+    #[inline]
+    pub(crate) fn checkout_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
+        let lately = self.timeline.lately();
+        match self.locked(|state| state.take_at_hand(wanted, lately, self.journaled, &self.timeline)) {
+            Some(taken) => Ok(taken),
+            None => self.checkout_due(wanted),
+        }
+    }
+
+    #[inline(never)]
+    fn checkout_due(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
+        let now = self.now();
+        self.locked(|state| {
+            let is_spoken_for = state.lane(wanted.scope).is_spoken_for();
+            let taken = if is_spoken_for { None } else { self.take_one(state, wanted, now) };
+            taken.ok_or_else(|| state.shortage(wanted, now))
+        })
+    }
+
+    /// Pops and books.
+    fn take_one(&self, state: &mut State, wanted: &Wanted<'_>, now: Tick) -> Option<CheckedOut<Held>> {
+        let id = state.pop_one(wanted, now, &self.timeline)?;
+        let serial = state.next_serial();
+        let (slot, wake) = self.begin(state, id, serial, wanted, true, now);
+        Some(CheckedOut { keys: Held::one(slot), serial, wake })
+    }
+
+    /// As [`checkout`](Self::checkout), in the order in which callers came. One who has to wait is
+    /// woken when it is worth another look, and keeps its place until it leaves with
+    /// [`leave_queue`](Self::leave_queue).
+    pub(crate) fn checkout_in_line(
+        &self,
+        wanted: &Wanted<'_>,
+        ticket: Option<Ticket>,
+        waker: &Waker,
+    ) -> Result<CheckedOut<Held>, Queued> {
+        let now = self.now();
+        let (mut popped, mut slots) = (room_for(wanted.count), room_for(wanted.count));
+        let taken = self.locked(|state| {
+            let is_turn = state.lane(wanted.scope).is_turn(!wanted.excluded.is_empty(), ticket, now);
+            if is_turn && let Some(taken) = self.take(state, wanted, now, &mut popped, &mut slots) {
+                if let Some(ticket) = ticket {
+                    let State { lanes, woken, .. } = state;
+                    lanes[wanted.scope as usize].leave(ticket, woken);
+                }
+                return Ok(taken);
+            }
+            let shortage = state.shortage(wanted, now);
+            let State { lanes, woken, .. } = state;
+            let lane = &mut lanes[wanted.scope as usize];
+            let ticket = lane.queue.join(ticket, wanted, waker);
+            lane.looked(ticket, woken);
+            let due = if lane.queue.is_first(ticket) { lane.schedule.next_due() } else { None };
+            Err(Queued { ticket, due, shortage })
+        });
+        taken.map(|taken| taken.checked_out(slots))
+    }
+
+    /// Gives up a place in the queue.
+    pub(crate) fn leave_queue(&self, scope: ScopeId, ticket: Ticket) {
+        self.locked(|state| {
+            let State { lanes, woken, .. } = state;
+            lanes[scope as usize].leave(ticket, woken);
+        });
+    }
+
+    /// Pops and books. Several keys go to `slots`, which is allocated before the lock is taken.
+    fn take(
+        &self,
+        state: &mut State,
+        wanted: &Wanted<'_>,
+        now: Tick,
+        popped: &mut Vec<SlotId>,
+        slots: &mut Vec<Arc<Slot>>,
+    ) -> Option<Taken> {
+        if wanted.count == 1 {
+            let CheckedOut { keys, serial, wake } = self.take_one(state, wanted, now)?;
+            return Some(Taken { one: Some(keys), serial, wake });
+        }
+        if !state.pop_many(wanted, now, popped) {
+            return None;
+        }
+        let serial = state.next_serial();
+        let mut wake = false;
+        for (position, id) in popped.drain(..).enumerate() {
+            let (slot, first) = self.begin(state, id, serial, wanted, position == 0, now);
+            wake |= first;
+            slots.push(slot);
+        }
+        Some(Taken { one: None, serial, wake })
+    }
+
+    fn begin(
+        &self,
+        state: &mut State,
+        id: SlotId,
+        serial: u64,
+        wanted: &Wanted<'_>,
+        is_first: bool,
+        now: Tick,
+    ) -> (Arc<Slot>, bool) {
+        state.use_key(id, wanted.scope, serial, now, &self.timeline);
+        let entry = state.entry_mut(id);
+        entry.pending.begun += i64::from(is_first && !wanted.is_retry);
+        entry.slot.begin(wanted.scope);
+        let wake = self.journaled && state.mark_dirty(id);
+        state.settle_place(id, wanted.scope, now, &self.timeline);
+        (Arc::clone(&state.entry(id).slot), wake)
+    }
+
+    /// Auto-success mode: the key alone, with no lease to end. The fetch counts as a success; its
+    /// effect on health waits for the next fetch, so that a report in between can contradict it.
+    pub(crate) fn fetch(&self) -> Result<CheckedOut<Key>, Shortage> {
+        let now = self.now();
+        let wanted = Wanted::plain(1);
+        self.locked(|state| {
+            let is_spoken_for = state.lane(NO_SCOPE).is_spoken_for();
+            let popped = if is_spoken_for { None } else { state.pop_one(&wanted, now, &self.timeline) };
+            let id = popped.ok_or_else(|| state.shortage(&wanted, now))?;
+            let serial = state.next_serial();
+            let (keys, wake) = self.fetch_popped(state, id, serial, true, now);
+            Ok(CheckedOut { keys, serial, wake })
+        })
+    }
+
+    /// As [`fetch`](Self::fetch), for `count` distinct keys.
+    pub(crate) fn fetch_many(&self, count: usize) -> Result<CheckedOut<Vec<Key>>, Shortage> {
+        let now = self.now();
+        let wanted = Wanted::plain(count);
+        let (mut popped, mut keys) = (room_for(count), room_for(count));
+        self.locked(|state| {
+            if state.lane(NO_SCOPE).is_spoken_for() || !state.pop_many(&wanted, now, &mut popped) {
+                return Err(state.shortage(&wanted, now));
+            }
+            let serial = state.next_serial();
+            let mut wake = false;
+            for (position, id) in popped.drain(..).enumerate() {
+                let (key, first) = self.fetch_popped(state, id, serial, position == 0, now);
+                wake |= first;
+                keys.push(key);
+            }
+            Ok(CheckedOut { keys, serial, wake })
+        })
+    }
+
+    fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
+        let entry = state.entry_mut(id);
+        let cooling_since = entry.main.cooling_since;
+        if let Some(implied) = entry.auto.as_mut().and_then(|auto| auto.implied(cooling_since, now))
+            && !entry.slot.is_serene()
+        {
+            let (time, before) = (self.timeline.time_of(now), entry.main.health.clone());
+            entry.judge(&self.policy, NO_SCOPE, &Verdict::Success, (implied, serial), time);
+            state.tell_health(id, NO_SCOPE, &before, None, time);
+            state.place(id, now, &self.timeline);
+        }
+        state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
+        let entry = state.entry_mut(id);
+        entry.auto.get_or_insert_default().fetched(serial, now);
+        entry.pending.successes += 1;
+        entry.pending.begun += i64::from(is_first);
+        let wake = self.journaled && state.mark_dirty(id);
+        state.settle_place(id, NO_SCOPE, now, &self.timeline);
+        (state.entry(id).slot.key.clone(), wake)
+    }
+}
+
+impl State {
+    /// The checkout that nearly every call makes: nobody waits, and the key whose turn it is has nothing to tell. `None`
+    /// when more has to be looked at.
+    #[inline(always)]
+    fn take_at_hand(
+        &mut self,
+        wanted: &Wanted<'_>,
+        now: Tick,
+        journaled: bool,
+        timeline: &Timeline,
+    ) -> Option<CheckedOut<Held>> {
+        let &Wanted { scope, session, excluded, is_retry, .. } = wanted;
+        if session.is_some() || !excluded.is_empty() || is_retry {
+            return None;
+        }
+        let Self { serial, lanes, entries, quotas, dirty, .. } = self;
+        let lane = &mut lanes[scope as usize];
+        if lane.queue.is_awaited() {
+            return None;
+        }
+        let id = lane.schedule.at_hand(now)?;
+        let entry = entries[id as usize].as_mut()?;
+        if !entry.slot.is_serene() || entry.group.is_some() {
+            return None;
+        }
+        *serial += 1;
+        let serial = *serial;
+        entry.last_used = now;
+        entry.pending.calls += 1;
+        entry.pending.begun += 1;
+        let allowance = || quotas.allowance(entry.config.limits);
+        let ready = entry.budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
+        entry.slot.begin(scope);
+        let slot = Arc::clone(&entry.slot);
+        let mut wake = false;
+        if journaled && !slot.is_dirty() {
+            wake = dirty.is_empty();
+            slot.set_dirty();
+            dirty.push(id);
+        }
+        if ready <= now {
+            // A serene key has no probe, and no limit on running calls.
+            lane.schedule.rotate(id);
+        } else {
+            lane.schedule.mark_used(id);
+            self.place(id, now, timeline);
+        }
+        Some(CheckedOut { keys: Held::one(slot), serial, wake })
+    }
+}
+
+/// What was popped and booked under the lock.
+struct Taken {
+    /// `None` for several keys, which are in the caller's vector.
+    one: Option<Held>,
+    serial: u64,
+    wake: bool,
+}
+
+impl Taken {
+    fn checked_out(self, several: Vec<Arc<Slot>>) -> CheckedOut<Held> {
+        let keys = self.one.unwrap_or_else(|| Held::many(several));
+        CheckedOut { keys, serial: self.serial, wake: self.wake }
+    }
+}
+
+/// Allocated before the lock is taken, and not for one; an absurd `count` is refused under it.
+fn room_for<T>(count: usize) -> Vec<T> {
+    if count == 1 { Vec::new() } else { Vec::with_capacity(count.min(256)) }
+}

@@ -1,0 +1,312 @@
+//! Ends of calls: what a verdict does to a key, to its limits and to the keys that share them. Most calls end without
+//! the pool's lock, by a count in the key's slot.
+
+use crate::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use super::Pool;
+use super::condition::is_of_the_key;
+use super::lanes::{NO_SCOPE, ScopeId};
+use super::quota::Lesson;
+use super::slot::{Afterwards, Ended, Quiet, Slot};
+use super::state::State;
+use super::weather::Kind;
+use crate::clock::Tick;
+use crate::key::Fingerprint;
+use crate::limits::Budget;
+use crate::outcome::{Failure, Reason, Verdict};
+use crate::schedule::SlotId;
+
+/// What a verdict brought about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Effect {
+    /// See [`CheckedOut::wake`].
+    pub(crate) wake: bool,
+    /// A key was disabled: that has to be on disk before the call returns.
+    pub(crate) disabled: bool,
+}
+
+/// Whether a lease held one key or several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lone {
+    One,
+    OneOfMany,
+}
+impl Pool {
+    /// Ends a checkout. `lone` says whether it held this key alone.
+    #[inline]
+    pub(crate) fn settle(
+        &self,
+        slot: &Arc<Slot>,
+        serial: u64,
+        scope: ScopeId,
+        verdict: &Verdict,
+        lone: Lone,
+    ) -> Effect {
+        let quiet = match verdict {
+            Verdict::Success if !self.is_failing.load(Ordering::SeqCst) => Some(Quiet::Success),
+            Verdict::Neutral => Some(Quiet::Neutral),
+            Verdict::Success | Verdict::Failure(_) => None,
+        };
+        match slot.end(scope, quiet) {
+            Ended::Quietly(Afterwards::MarkDirty) if self.journaled => {
+                Effect { wake: self.mark_dirty(slot), disabled: false }
+            }
+            Ended::Quietly(Afterwards::Collect) => Effect { wake: self.collect(slot), disabled: false },
+            Ended::Quietly(_) => Effect::default(),
+            Ended::Loudly => self.settle_loudly(slot, serial, scope, verdict, lone),
+        }
+    }
+
+    /// As [`settle`](Self::settle), of a call whose verdict may change more than a count.
+    #[inline(never)]
+    pub(super) fn settle_loudly(
+        &self,
+        slot: &Arc<Slot>,
+        serial: u64,
+        scope: ScopeId,
+        verdict: &Verdict,
+        lone: Lone,
+    ) -> Effect {
+        let now = self.now();
+        let softened = soften(verdict, lone);
+        self.locked(|state| {
+            slot.end_one();
+            if let Some(group) = slot.gauge.as_ref().and_then(|gauge| gauge.group)
+                && slot.has_departed()
+            {
+                state.place_group(group, now, &self.timeline);
+            }
+            let Some(id) = state.id_of(slot).or_else(|| state.heir_of(slot)) else {
+                return Effect::default();
+            };
+            let entry = state.entry_mut(id);
+            entry.main.end(serial);
+            if let Some(scoped) = entry.within_mut(scope) {
+                scoped.condition.end(serial);
+            }
+            entry.count(&softened);
+            if lone == Lone::One {
+                self.learn(state, id, scope, serial, &softened, now);
+            }
+            let effect = self.judge(state, id, scope, &softened, serial, now);
+            if state.entry(id).watched {
+                state.place_sharing(id, now, &self.timeline);
+                // What it is watched for may be over.
+                state.watch(&[id], now);
+                state.entry(id).refresh_serene(&self.policy);
+            }
+            effect
+        })
+    }
+
+    /// What the end of a call says of limits that are learned.
+    fn learn(&self, state: &mut State, id: SlotId, scope: ScopeId, serial: u64, verdict: &Verdict, now: Tick) {
+        if !state.quotas.learn {
+            return;
+        }
+        let lesson = match verdict {
+            Verdict::Failure(failure) if failure.reason() == Reason::RateLimited => {
+                Lesson::Refused { retry_after: failure.retry_after() }
+            }
+            Verdict::Success => Lesson::Succeeded,
+            Verdict::Failure(_) | Verdict::Neutral => Lesson::Other,
+        };
+        if state.learn(id, scope, serial, lesson, now) {
+            let members = state.sharing(id);
+            state.watch(&members, now);
+            for member in members {
+                state.entry(member).refresh_serene(&self.policy);
+                state.place(member, now, &self.timeline);
+            }
+        }
+    }
+
+    /// A call says how many tokens it spent of one key. Returns whether the writer has to be woken.
+    pub(crate) fn spent(&self, slot: &Slot, serial: u64, scope: ScopeId, tokens: u64) -> bool {
+        self.book_tokens(slot.key.fingerprint(), |budget, _| budget.spent(scope, serial, tokens))
+    }
+
+    /// As [`spent`](Self::spent), of the key's last call that has not said so.
+    pub(crate) fn spent_last(&self, fingerprint: Fingerprint, tokens: u64) -> bool {
+        let now = self.now();
+        self.book_tokens(fingerprint, |budget, latest| budget.spent_last(latest, tokens, now))
+    }
+
+    /// By the key's name: one that was put back has the budget that it left with.
+    fn book_tokens(&self, fingerprint: Fingerprint, book: impl FnOnce(&mut Budget, u64)) -> bool {
+        let now = self.now();
+        self.locked(|state| {
+            let Some(id) = state.index.get(&fingerprint).copied() else { return false };
+            let latest = state.serial;
+            state.with_budget(id, |budget, _| book(budget, latest));
+            state.place_sharing(id, now, &self.timeline);
+            self.journaled && state.mark_dirty(id)
+        })
+    }
+
+    /// A verdict that was reported by hand, for a key that was fetched in auto-success mode.
+    /// `None` when the key is not in the pool.
+    pub(crate) fn report(&self, fingerprint: Fingerprint, verdict: &Verdict) -> Option<Effect> {
+        let now = self.now();
+        self.locked(|state| {
+            let id = *state.index.get(&fingerprint)?;
+            let entry = state.entry_mut(id);
+            let fetch = entry.auto.as_mut().filter(|auto| auto.open > 0).map(|auto| {
+                auto.open -= 1;
+                auto.last_fetch
+            });
+            // Without a fetch it is news of now, and never late.
+            let serial = fetch.unwrap_or(u64::MAX);
+            entry.main.probe = None;
+            entry.forget_fetches();
+            if fetch.is_some() {
+                // The fetch was counted as a success.
+                entry.pending.successes -= 1;
+            } else {
+                entry.pending.calls += 1;
+                entry.pending.begun += 1;
+            }
+            entry.count(verdict);
+            self.learn(state, id, NO_SCOPE, serial, verdict, now);
+            Some(self.apply(state, id, NO_SCOPE, verdict, serial, now))
+        })
+    }
+
+    /// As [`apply`](Self::apply), of a call that reports its successes too: what many keys meet at once is held
+    /// against none of them.
+    fn judge(
+        &self,
+        state: &mut State,
+        id: SlotId,
+        scope: ScopeId,
+        verdict: &Verdict,
+        serial: u64,
+        now: Tick,
+    ) -> Effect {
+        let (failure, kind) = match verdict {
+            Verdict::Failure(failure) if let Some(kind) = Kind::of(failure) => (failure, kind),
+            Verdict::Success => {
+                state.lane_mut(scope).weather.clear();
+                self.is_failing.store(!state.lanes.iter().all(|lane| lane.weather.is_clear(now)), Ordering::SeqCst);
+                return self.apply(state, id, scope, verdict, serial, now);
+            }
+            _ => return self.apply(state, id, scope, verdict, serial, now),
+        };
+        self.is_failing.store(true, Ordering::SeqCst);
+        if state.lane_mut(scope).weather.excuses(kind, now) {
+            state.entry_mut(id).note(failure, self.timeline.time_of(now));
+            state.place(id, now, &self.timeline);
+            return Effect { wake: self.journaled && state.mark_dirty(id), disabled: false };
+        }
+        let before = state.entry(id).health_within(scope);
+        let mut effect = self.apply(state, id, scope, verdict, serial, now);
+        for acquitted in state.note_failure((id, scope), kind, serial, before) {
+            let entry = state.entry_mut(acquitted);
+            if !self.journaled {
+                entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+            }
+            entry.refresh_serene(&self.policy);
+            state.place(acquitted, now, &self.timeline);
+            effect.wake |= self.journaled && state.mark_dirty(acquitted);
+        }
+        effect
+    }
+
+    fn apply(
+        &self,
+        state: &mut State,
+        id: SlotId,
+        scope: ScopeId,
+        verdict: &Verdict,
+        serial: u64,
+        now: Tick,
+    ) -> Effect {
+        let time = self.timeline.time_of(now);
+        let latest = state.serial;
+        let entry = state.entry_mut(id);
+        let was_disabled = entry.main.health.disabled;
+        let (before, before_within) = (entry.main.health.clone(), entry.health_within(scope));
+        entry.judge(&self.policy, scope, verdict, (serial, latest), time);
+        if !self.journaled {
+            entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+            entry.forget_recovered(time);
+            entry.refresh_serene(&self.policy);
+        }
+        let disabled = entry.main.health.disabled && !was_disabled;
+        state.disabled += usize::from(disabled);
+        state.place(id, now, &self.timeline);
+        let reason = if let Verdict::Failure(failure) = verdict { Some(failure.reason()) } else { None };
+        if !state.tell_health(id, NO_SCOPE, &before, reason, time) && scope != NO_SCOPE {
+            state.tell_health(id, scope, &before_within, reason, time);
+        }
+        let mut wake = self.journaled && state.mark_dirty(id);
+        if let Verdict::Failure(failure) = verdict {
+            wake |= self.share_rest(state, id, scope, failure.reason(), now);
+        }
+        Effect { wake, disabled }
+    }
+
+    /// Keys of one group share a quota: when it is spent for one, it is for all.
+    fn share_rest(&self, state: &mut State, id: SlotId, scope: ScopeId, reason: Reason, now: Tick) -> bool {
+        let entry = state.entry(id);
+        if entry.group.is_none() || !matches!(reason, Reason::RateLimited | Reason::DailyQuota | Reason::Billing) {
+            return false;
+        }
+        let own = if is_of_the_key(reason) { NO_SCOPE } else { scope };
+        let condition = if own == NO_SCOPE { Some(&entry.main) } else { entry.within(own) };
+        let Some(until) = condition.and_then(|condition| condition.health.cooldown_until) else { return false };
+        let latest = state.serial;
+        let mut wake = false;
+        for member in state.sharing(id) {
+            if member == id {
+                continue;
+            }
+            let entry = state.entry_mut(member);
+            let before = entry.health_within(own);
+            let is_news = entry.rest(own, until, latest, &self.policy);
+            if !self.journaled {
+                entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+            }
+            if is_news {
+                state.tell_health(member, own, &before, None, self.timeline.time_of(now));
+                state.place(member, now, &self.timeline);
+                wake |= self.journaled && state.mark_dirty(member);
+            }
+        }
+        wake
+    }
+
+    /// The first change of a key since the writer collected.
+    #[cold]
+    fn mark_dirty(&self, slot: &Arc<Slot>) -> bool {
+        self.locked(|state| state.id_of(slot).is_some_and(|id| state.mark_dirty(id)))
+    }
+
+    /// Books the successes that were counted without the lock. A store collects them all the time; without one nobody does.
+    fn collect(&self, slot: &Arc<Slot>) -> bool {
+        self.locked(|state| {
+            let Some(id) = state.id_of(slot) else { return false };
+            state.entry_mut(id).pending.successes += slot.take_successes();
+            self.journaled && state.mark_dirty(id)
+        })
+    }
+}
+
+/// A call with several keys can't tell which of them was refused: none is disabled for one failure.
+/// Each is treated as forbidden instead, so that a dead key is disabled after three such calls and
+/// an innocent one is cleared by its next success elsewhere.
+fn soften(verdict: &Verdict, lone: Lone) -> Verdict {
+    match (verdict, lone) {
+        (Verdict::Failure(failure), Lone::OneOfMany)
+            if matches!(failure.reason(), Reason::InvalidKey | Reason::Billing) =>
+        {
+            let mut softened = Failure::new(Reason::Forbidden);
+            if let Some(status) = failure.status_code() {
+                softened = Failure::status(status).with_reason(Reason::Forbidden);
+            }
+            Verdict::Failure(softened)
+        }
+        _ => verdict.clone(),
+    }
+}
