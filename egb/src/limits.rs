@@ -4,6 +4,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use thin_vec::ThinVec;
+
 pub(crate) use self::day::Day;
 pub(crate) use self::learned::Refusal;
 pub(crate) use self::meter::Memory;
@@ -15,6 +17,7 @@ use crate::clock::Tick;
 mod day;
 mod learned;
 mod meter;
+mod ring;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -152,24 +155,26 @@ pub(crate) struct Used {
 pub(crate) struct Budget(Option<Box<Ledger>>);
 
 #[derive(Debug, Default)]
+#[repr(C)]
 struct Ledger {
     all: Meter,
-    scopes: Vec<(u32, Meter)>,
+    scopes: ThinVec<(u32, Meter)>,
 }
 
 impl Ledger {
-    fn meters(&self, scope: u32) -> impl Iterator<Item = &Meter> {
-        let scoped = self.scopes.iter().filter(move |(of, _)| *of == scope).map(|(_, meter)| meter);
-        std::iter::once(&self.all).chain(scoped)
+    /// What counts the calls of this scope, and for those of `ALL` all.
+    #[inline]
+    fn meter(&self, scope: u32) -> Option<&Meter> {
+        if scope == ALL { Some(&self.all) } else { self.within(scope) }
     }
 
-    fn meters_mut(&mut self, scope: u32) -> impl Iterator<Item = &mut Meter> {
-        let scoped = self.scopes.iter_mut().filter(move |(of, _)| *of == scope).map(|(_, meter)| meter);
-        std::iter::once(&mut self.all).chain(scoped)
+    #[inline]
+    fn within(&self, scope: u32) -> Option<&Meter> {
+        self.scopes.iter().find(|(of, _)| *of == scope).map(|(_, meter)| meter)
     }
 
-    /// The meter that learns the rate of calls of this scope.
-    fn learner(&mut self, scope: u32) -> Option<&mut Meter> {
+    #[inline]
+    fn meter_mut(&mut self, scope: u32) -> Option<&mut Meter> {
         if scope == ALL {
             return Some(&mut self.all);
         }
@@ -178,31 +183,35 @@ impl Ledger {
 }
 
 impl Budget {
-    /// Records a use. `day_end` is asked for the next midnight at the first use of a day.
+    /// Records a use. Returns what [`ready_at`](Self::ready_at) says after it. `allowance` is asked rarely, as the
+    /// limits of a large pool's keys are far from the processor; `day_end` is asked for the next midnight at the first
+    /// use of a day.
     #[inline]
-    pub(crate) fn take(
+    pub(crate) fn take<'a>(
         &mut self,
-        allowance: Allowance<'_>,
+        allowance: impl Fn() -> Allowance<'a>,
         scope: u32,
         serial: u64,
         now: Tick,
         day_end: impl Fn() -> Tick,
-    ) {
-        let learns = allowance.learns(scope);
-        if self.0.is_none() && !learns {
-            return;
-        }
-        let ledger = self.0.get_or_insert_with(|| Box::new(Ledger::new(allowance)));
-        ledger.all.take(serial, now, &day_end);
-        if scope == ALL {
-            return;
-        }
-        if learns && ledger.learner(scope).is_none() {
-            ledger.scopes.push((scope, Meter::new(allowance.of_scope(scope), true)));
-        }
-        if let Some(meter) = ledger.learner(scope) {
-            meter.take(serial, now, &day_end);
-        }
+    ) -> Tick {
+        let ledger = match &mut self.0 {
+            Some(ledger) => ledger,
+            None if allowance().learn => match self.learn(allowance(), scope) {
+                Some(ledger) => ledger,
+                None => return Tick::ZERO,
+            },
+            None => return Tick::ZERO,
+        };
+        let ready = ledger.all.take(serial, now, &day_end);
+        if scope == ALL { ready } else { ready.max(ledger.take_within(allowance, scope, serial, now, day_end)) }
+    }
+
+    /// Begins to count, if that is what it takes to learn the rate of calls of this scope.
+    #[cold]
+    #[inline(never)]
+    fn learn(&mut self, allowance: Allowance<'_>, scope: u32) -> Option<&mut Box<Ledger>> {
+        allowance.learns(scope).then(|| self.0.get_or_insert_with(|| Box::new(Ledger::new(allowance))))
     }
 
     /// Uses for all calls that other processes made.
@@ -220,7 +229,7 @@ impl Budget {
         if scope == ALL {
             return ready;
         }
-        ledger.meters(scope).skip(1).map(Meter::ready_at).fold(ready, Tick::max)
+        ready.max(ledger.within(scope).map_or(Tick::ZERO, Meter::ready_at))
     }
 
     /// Changes the limits. What was used stays used, as far as a limit counted it.
@@ -228,7 +237,7 @@ impl Budget {
         let mut ledger = self.0.take().map(|ledger| *ledger).unwrap_or_default();
         ledger.all.set_limits(allowance.all, allowance.learns(ALL));
         for &(scope, _) in allowance.scopes {
-            if ledger.learner(scope).is_none() {
+            if ledger.meter_mut(scope).is_none() {
                 ledger.scopes.push((scope, Meter::default()));
             }
         }
@@ -243,17 +252,17 @@ impl Budget {
 
     /// The server refused a call of this scope for its rate. Returns whether it was a probe of a learned limit.
     pub(crate) fn refused(&mut self, scope: u32, refusal: Refusal, now: Tick) -> bool {
-        self.learner(scope).is_some_and(|meter| meter.refused(refusal, now))
+        self.meter_mut(scope).is_some_and(|meter| meter.refused(refusal, now))
     }
 
     /// A call ended well. Returns whether it was a probe of a learned limit.
     pub(crate) fn succeeded(&mut self, scope: u32, serial: u64, now: Tick) -> bool {
-        self.learner(scope).is_some_and(|meter| meter.succeeded(serial, now))
+        self.meter_mut(scope).is_some_and(|meter| meter.succeeded(serial, now))
     }
 
     /// A call ended in another way.
     pub(crate) fn ended(&mut self, scope: u32, serial: u64) {
-        if let Some(meter) = self.learner(scope) {
+        if let Some(meter) = self.meter_mut(scope) {
             meter.ended(serial);
         }
     }
@@ -261,13 +270,12 @@ impl Budget {
     /// Whether the key could be used if its learned limit were one higher, and it is time to try that.
     pub(crate) fn may_probe(&self, scope: u32, now: Tick) -> bool {
         let Some(ledger) = &self.0 else { return false };
-        let learner = if scope == ALL { Some(&ledger.all) } else { ledger.meters(scope).nth(1) };
         let others_are_ready = scope == ALL || ledger.all.ready_at() <= now;
-        others_are_ready && learner.is_some_and(|meter| meter.may_probe(now))
+        others_are_ready && ledger.meter(scope).is_some_and(|meter| meter.may_probe(now))
     }
 
     pub(crate) fn begin_probe(&mut self, scope: u32, serial: u64, now: Tick) {
-        if let Some(meter) = self.learner(scope) {
+        if let Some(meter) = self.meter_mut(scope) {
             meter.begin_probe(serial, now);
         }
     }
@@ -280,7 +288,9 @@ impl Budget {
 
     /// What the call of checkout `serial` spent.
     pub(crate) fn spent(&mut self, scope: u32, serial: u64, tokens: u64) {
-        let meters = self.0.iter_mut().flat_map(|ledger| ledger.meters_mut(scope));
+        let Some(ledger) = &mut self.0 else { return };
+        let scoped = ledger.scopes.iter_mut().filter(|(of, _)| *of == scope).map(|(_, meter)| meter);
+        let meters = std::iter::once(&mut ledger.all).chain(scoped);
         meters.filter_map(Meter::tokens_mut).for_each(|known| known.correct(serial, tokens));
     }
 
@@ -305,9 +315,7 @@ impl Budget {
 
     /// Requests a minute of this scope, as learned.
     pub(crate) fn learned(&self, scope: u32) -> Option<u32> {
-        let ledger = self.0.as_ref()?;
-        let meter = if scope == ALL { Some(&ledger.all) } else { ledger.meters(scope).nth(1) };
-        meter?.learned()
+        self.0.as_ref()?.meter(scope)?.learned().map(NonZeroU32::get)
     }
 
     /// What was used of the limits for all calls.
@@ -316,9 +324,9 @@ impl Budget {
     }
 
     /// The scopes that have limits of their own, given or learned, and what was used of them.
-    pub(crate) fn scopes(&self, now: Tick) -> impl Iterator<Item = (u32, Limits, Used)> {
+    pub(crate) fn scopes(&self, allowance: Allowance<'_>, now: Tick) -> impl Iterator<Item = (u32, Limits, Used)> {
         let scopes = self.0.iter().flat_map(|ledger| &ledger.scopes);
-        scopes.map(move |(scope, meter)| (*scope, meter.limits(), meter.used(now)))
+        scopes.map(move |(scope, meter)| (*scope, allowance.of_scope(*scope), meter.used(now)))
     }
 
     /// What a restart has to know, by scope.
@@ -332,16 +340,16 @@ impl Budget {
     /// Takes over what is known from before.
     pub(crate) fn remember(&mut self, allowance: Allowance<'_>, scope: u32, memory: &Memory) {
         let ledger = self.0.get_or_insert_with(|| Box::new(Ledger::new(allowance)));
-        if ledger.learner(scope).is_none() {
-            ledger.scopes.push((scope, Meter::new(allowance.of_scope(scope), allowance.learns(scope))));
+        if ledger.meter_mut(scope).is_none() {
+            ledger.add(allowance, scope);
         }
-        if let Some(meter) = ledger.learner(scope) {
+        if let Some(meter) = ledger.meter_mut(scope) {
             meter.remember(memory);
         }
     }
 
-    fn learner(&mut self, scope: u32) -> Option<&mut Meter> {
-        self.0.as_mut().and_then(|ledger| ledger.learner(scope))
+    fn meter_mut(&mut self, scope: u32) -> Option<&mut Meter> {
+        self.0.as_mut().and_then(|ledger| ledger.meter_mut(scope))
     }
 }
 
@@ -350,5 +358,36 @@ impl Ledger {
         let scopes =
             allowance.scopes.iter().map(|&(scope, limits)| (scope, Meter::new(limits, allowance.learns(scope))));
         Self { all: Meter::new(allowance.all, allowance.learns(ALL)), scopes: scopes.collect() }
+    }
+
+    /// As [`Budget::take`], of what counts the calls of a scope alone.
+    #[inline(never)]
+    fn take_within<'a>(
+        &mut self,
+        allowance: impl Fn() -> Allowance<'a>,
+        scope: u32,
+        serial: u64,
+        now: Tick,
+        day_end: impl Fn() -> Tick,
+    ) -> Tick {
+        let known = self.scopes.iter().position(|(of, _)| *of == scope);
+        let place = known.or_else(|| if self.all.learns() { self.learn(allowance(), scope) } else { None });
+        place.map_or(Tick::ZERO, |place| self.scopes[place].1.take(serial, now, day_end))
+    }
+
+    /// As [`Budget::learn`], beside what counts all calls. Returns the place of the new meter.
+    #[cold]
+    #[inline(never)]
+    fn learn(&mut self, allowance: Allowance<'_>, scope: u32) -> Option<usize> {
+        allowance.learns(scope).then(|| {
+            self.add(allowance, scope);
+            self.scopes.len() - 1
+        })
+    }
+
+    fn add(&mut self, allowance: Allowance<'_>, scope: u32) {
+        // Few keys are called in more scopes than the first that is seen: no more room than that takes.
+        self.scopes.reserve_exact(1);
+        self.scopes.push((scope, Meter::new(allowance.of_scope(scope), allowance.learns(scope))));
     }
 }

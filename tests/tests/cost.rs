@@ -5,8 +5,9 @@ use std::future::Future;
 use std::mem::size_of_val;
 use std::pin::pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use egb::{Balancer, Error, Key, KeyConfig, balanced};
+use egb::{Balancer, Error, Key, KeyConfig, ManualClock, balanced};
 use tokio::task::yield_now;
 
 const CALLS: u64 = 1000;
@@ -110,12 +111,12 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn balancers() -> (egb_tests::Scratch, [Balancer; 2]) {
+fn balancers(clock: &ManualClock) -> (egb_tests::Scratch, [Balancer; 2]) {
     let folder = egb_tests::tempdir().unwrap();
     let keys = || {
         let limited = (0..8).map(|n| KeyConfig::new(format!("test-key-{n}")).rpm(1_000_000).concurrency(4));
         let free = (8..16).map(|n| KeyConfig::new(format!("test-key-{n}")));
-        limited.chain(free).fold(Balancer::builder(), egb::BalancerBuilder::key)
+        limited.chain(free).fold(Balancer::builder().clock(clock.clone()), egb::BalancerBuilder::key)
     };
     let in_memory = keys().build().unwrap();
     let with_database = keys().db(folder.path().join("keys.db")).build().unwrap();
@@ -130,13 +131,19 @@ fn allocations(call: impl Fn()) -> u64 {
 
 #[test]
 fn a_call_allocates_nothing() {
-    let (_folder, balancers) = balancers();
+    let clock = ManualClock::new();
+    let (_folder, balancers) = balancers(&clock);
     for pool in balancers {
         let client = Client { pool };
         let _entered = client.pool.enter();
-        // The uses of a minute fill the room that is made for them, with a scope and without.
-        (0..40_000).for_each(|_| drop(run(client.with_options("pro", 7))));
-        (0..40_000).for_each(|_| drop(client.sync("text")));
+        // The uses of a minute, each at another instant, fill the room that is made for them, with a scope and without.
+        for _ in 0..2_000 {
+            clock.advance(Duration::from_millis(1));
+            for session in 0..16 {
+                drop(run(client.with_options("pro", session)));
+                drop(client.sync("text"));
+            }
+        }
         assert_eq!(allocations(|| assert!(client.sync("text").is_ok())), 0, "sync");
         assert_eq!(allocations(|| assert!(run(client.once("text")).is_ok())), 0, "async");
         assert_eq!(allocations(|| assert!(run(client.again("text")).is_ok())), 0, "with retries");

@@ -1,5 +1,6 @@
 //! A limit that nobody gave: what the server's 429s say of it.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::MINUTE;
@@ -59,8 +60,8 @@ impl Learned {
     }
 
     /// What may be used of it: never less than one.
-    pub(super) fn limit(&self) -> u32 {
-        self.estimate.max(1)
+    pub(super) fn limit(&self) -> NonZeroU32 {
+        NonZeroU32::new(self.estimate).unwrap_or(NonZeroU32::MIN)
     }
 
     /// Whether ends of calls have something to say.

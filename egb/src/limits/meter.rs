@@ -1,26 +1,29 @@
 //! What one key, or one group of keys, has used in one scope, against all limits of that.
 
-use std::hint::black_box;
+use std::num::NonZeroU32;
 
-use super::day::Day;
+use super::day::{Daily, Day};
 use super::learned::{Learned, Refusal};
 use super::tally::{Group, Tally};
 use super::tokens::{Spent, Tokens};
 use super::{Limits, Used};
 use crate::clock::Tick;
 
-/// In the order in which it is written: what each use reads lies together.
+/// In the order in which it is used: what each use reads and writes lies together. The limits are beside what is
+/// counted against them.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(super) struct Meter {
     tally: Option<Tally>,
-    limits: Limits,
-    /// Boxed, as most keys never meet a limit that was not given.
-    learned: Option<Box<Learned>>,
-    tokens: Option<Box<Tokens>>,
-    day: Option<Day>,
+    /// What the tally is compared with: a limit per minute that was given, or what was learned of one.
+    rpm: Option<NonZeroU32>,
     /// Whether a limit per minute is to be learned, as none is given.
     learns: bool,
+    day: Option<Daily>,
+    /// Boxed, as most keys have no limit on tokens.
+    tokens: Option<Box<Tokens>>,
+    /// Boxed, as most keys never meet a limit that was not given.
+    learned: Option<Box<Learned>>,
 }
 
 impl Meter {
@@ -32,7 +35,6 @@ impl Meter {
 
     /// What was used stays used, as far as a limit counted it.
     pub(super) fn set_limits(&mut self, limits: Limits, learns: bool) {
-        self.limits = limits;
         self.learns = learns && limits.rpm.is_none();
         self.learned = self.learned.take().filter(|_| self.learns);
         let tally = self.tally.take();
@@ -40,42 +42,44 @@ impl Meter {
             Some(rpm) => Some(tally.unwrap_or_else(|| Tally::with_room(rpm.get()))),
             None => tally.filter(|_| self.learns),
         };
-        self.day = limits.rpd.map(|_| self.day.unwrap_or_default());
-        self.tokens = limits.tpm.map(|_| self.tokens.take().unwrap_or_default());
+        self.rpm = limits.rpm.or(self.learned());
+        self.day = limits.rpd.map(|rpd| self.day.map_or(Daily::new(rpd), |day| day.with_limit(rpd)));
+        self.tokens = limits.tpm.map(|tpm| {
+            let mut tokens = self.tokens.take().unwrap_or_else(|| Box::new(Tokens::new(tpm)));
+            tokens.set_limit(tpm);
+            tokens
+        });
+    }
+
+    #[inline]
+    pub(super) fn learns(&self) -> bool {
+        self.learns
     }
 
     pub(super) fn counts_nothing(&self) -> bool {
         self.tally.is_none() && self.day.is_none() && self.tokens.is_none()
     }
 
-    #[inline]
-    pub(super) fn bring_near(&self) {
-        black_box((self.limits.rpm, self.learned.is_some(), self.day.is_some(), self.tokens.is_some()));
-        if let Some(tally) = &self.tally {
-            tally.bring_near();
+    /// Records a use. Returns what [`ready_at`](Self::ready_at) says after it.
+    #[expect(clippy::inline_always, reason = "half as much to do as in a function of its own")]
+    #[inline(always)]
+    pub(super) fn take(&mut self, serial: u64, now: Tick, day_end: impl FnOnce() -> Tick) -> Tick {
+        let mut ready = Tick::ZERO;
+        if self.tally.is_none() && self.learns {
+            self.tally = Some(Tally::default());
         }
-    }
-
-    #[inline]
-    pub(super) fn bring_nearer(&self) {
-        if let Some(tally) = &self.tally {
-            tally.bring_nearer();
-        }
-    }
-
-    #[inline]
-    pub(super) fn take(&mut self, serial: u64, now: Tick, day_end: impl FnOnce() -> Tick) {
-        if self.learns {
-            self.tally.get_or_insert_default().record(serial, now);
-        } else if let Some(tally) = &mut self.tally {
+        if let Some(tally) = &mut self.tally {
             tally.record(serial, now);
+            ready = self.rpm.map_or(Tick::ZERO, |rpm| tally.ready_at(rpm.get()));
         }
         if let Some(day) = &mut self.day {
             day.record(1, now, day_end);
+            ready = ready.max(day.ready_at());
         }
         if let Some(tokens) = &mut self.tokens {
-            tokens.charge(serial, now);
+            ready = ready.max(tokens.charge(serial, now));
         }
+        ready
     }
 
     /// Uses that were made by other processes.
@@ -90,25 +94,18 @@ impl Meter {
 
     #[inline]
     pub(super) fn ready_at(&self) -> Tick {
-        let minute = self.tally.as_ref().map_or(Tick::ZERO, |tally| match (self.limits.rpm, &self.learned) {
-            (Some(rpm), _) => tally.ready_at(rpm.get()),
-            (None, Some(learned)) => tally.ready_at(learned.limit()),
-            (None, None) => Tick::ZERO,
-        });
+        let minute = match (&self.tally, self.rpm) {
+            (Some(tally), Some(rpm)) => tally.ready_at(rpm.get()),
+            _ => Tick::ZERO,
+        };
         minute.max(self.ready_but_for_what_was_learned())
     }
 
     /// As [`ready_at`](Self::ready_at), if there were no learned limit.
     #[inline]
     fn ready_but_for_what_was_learned(&self) -> Tick {
-        let day = match (&self.day, self.limits.rpd) {
-            (Some(day), Some(rpd)) => day.ready_at(rpd.get()),
-            _ => Tick::ZERO,
-        };
-        let tokens = match (&self.tokens, self.limits.tpm) {
-            (Some(tokens), Some(tpm)) => tokens.ready_at(tpm.get()),
-            _ => Tick::ZERO,
-        };
+        let day = self.day.as_ref().map_or(Tick::ZERO, Daily::ready_at);
+        let tokens = self.tokens.as_deref().map_or(Tick::ZERO, Tokens::ready_at);
         day.max(tokens)
     }
 
@@ -124,7 +121,8 @@ impl Meter {
         }
     }
 
-    pub(super) fn learned(&self) -> Option<u32> {
+    /// Requests a minute, as learned.
+    pub(super) fn learned(&self) -> Option<NonZeroU32> {
         self.learned.as_ref().map(|learned| learned.limit())
     }
 
@@ -134,10 +132,10 @@ impl Meter {
     }
 
     pub(super) fn succeeded(&mut self, serial: u64, now: Tick) -> bool {
-        match (&mut self.learned, &self.tally) {
-            (Some(learned), Some(tally)) => learned.succeeded(serial, tally, now),
-            _ => false,
-        }
+        let (Some(learned), Some(tally)) = (&mut self.learned, &self.tally) else { return false };
+        let was_probe = learned.succeeded(serial, tally, now);
+        self.rpm = self.learned();
+        was_probe
     }
 
     pub(super) fn ended(&mut self, serial: u64) {
@@ -151,12 +149,13 @@ impl Meter {
         let Some(tally) = self.tally.as_mut().filter(|_| self.learns) else { return false };
         let was_probe = self.learned.as_ref().is_some_and(|learned| learned.is_probe(refusal.serial));
         // When the server counted is more like when the call began than when its answer is here.
-        let counted = tally.time_of(refusal.serial).unwrap_or(now);
+        let counted = tally.time_of(refusal.serial, refusal.latest).unwrap_or(now);
         tally.take_back();
         match Learned::refused(self.learned.as_deref().copied(), tally, refusal, counted, now) {
             Some(learned) => self.learned = Some(Box::new(learned)),
             None => self.ended(refusal.serial),
         }
+        self.rpm = self.learned();
         was_probe
     }
 
@@ -181,23 +180,23 @@ impl Meter {
         Used {
             in_minute: self.tally.as_ref().map(|tally| tally.in_minute(now)),
             peak: self.tally.as_ref().map(Tally::peak),
-            today: self.day.map(|day| day.used(now)),
+            today: self.day.as_ref().map(|day| day.used(now)),
             tokens: self.tokens.as_ref().map(|tokens| tokens.in_window(now)),
-            learned_rpm: self.learned(),
+            learned_rpm: self.learned().map(NonZeroU32::get),
         }
-    }
-
-    pub(super) fn limits(&self) -> Limits {
-        self.limits
     }
 
     /// What a restart has to know.
     pub(super) fn memory(&self, now: Tick) -> Memory {
-        let counts = self.limits.rpm.is_some() || self.learned.is_some();
-        let mut groups: Vec<Group> = self.tally.iter().filter(|_| counts).flat_map(|tally| tally.recent(now)).collect();
+        let counted = self.tally.iter().filter(|_| self.rpm.is_some());
+        let mut groups: Vec<Group> = counted.flat_map(|tally| tally.recent(now)).collect();
         groups.reverse();
-        let tokens = self.tokens.as_ref().and_then(|tokens| tokens.memory(now));
-        Memory { groups, day: self.day.filter(|day| now < day.end), learned: self.learned(), tokens }
+        Memory {
+            groups,
+            day: self.day.as_ref().and_then(|day| day.memory(now)),
+            learned: self.learned().map(NonZeroU32::get),
+            tokens: self.tokens.as_ref().and_then(|tokens| tokens.memory(now)),
+        }
     }
 
     /// Takes over what is known from before, where a limit counts it and it counts for more.
@@ -208,10 +207,8 @@ impl Meter {
         if let Some(tally) = &mut self.tally {
             memory.groups.iter().for_each(|group| tally.add(*group));
         }
-        if let (Some(day), Some(before)) = (&mut self.day, memory.day)
-            && (before.end, before.used) > (day.end, day.used)
-        {
-            *day = before;
+        if let (Some(day), Some(before)) = (&mut self.day, memory.day) {
+            day.remember(before);
         }
         if let (Some(tokens), Some(before)) = (&mut self.tokens, &memory.tokens) {
             tokens.remember(before);
@@ -219,6 +216,7 @@ impl Meter {
         if self.learns {
             let known = self.learned.take();
             self.learned = known.or_else(|| memory.learned.map(|rpm| Box::new(Learned::restored(rpm))));
+            self.rpm = self.learned();
         }
     }
 }

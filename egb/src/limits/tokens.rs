@@ -1,6 +1,7 @@
 //! Tokens a minute: what a call spends is known after it, so each is charged an estimate first.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
 use super::WINDOW;
 use crate::clock::Tick;
@@ -12,8 +13,9 @@ const MAX_CALLS: usize = 4096;
 const MOST: u64 = u32::MAX as u64;
 
 /// What calls of the last minute spent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tokens {
+    limit: NonZeroU32,
     /// Oldest first.
     calls: VecDeque<Call>,
     total: u64,
@@ -41,17 +43,28 @@ struct Call {
 }
 
 impl Tokens {
+    pub(super) fn new(limit: NonZeroU32) -> Self {
+        Self { limit, calls: VecDeque::new(), total: 0, average: None }
+    }
+
+    /// What was spent stays spent.
+    pub(super) fn set_limit(&mut self, limit: NonZeroU32) {
+        self.limit = limit;
+    }
+
     /// What a call is thought to spend.
     fn estimate(&self) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
         self.average.map_or(0, |average| average.ceil() as u64)
     }
 
-    /// Charges a checkout with the estimate.
-    pub(super) fn charge(&mut self, serial: u64, now: Tick) {
+    /// Charges a checkout with the estimate. Returns what [`ready_at`](Self::ready_at) says after it.
+    #[inline(never)]
+    pub(super) fn charge(&mut self, serial: u64, now: Tick) -> Tick {
         self.forget(now);
         let tokens = self.estimate();
         self.push(Call { at: now, serial, tokens, is_known: false });
+        self.ready_at()
     }
 
     fn push(&mut self, call: Call) {
@@ -106,8 +119,9 @@ impl Tokens {
 
     /// The first instant at which another call fits in. One that is larger than the limit itself fits into an
     /// empty minute.
-    pub(super) fn ready_at(&self, limit: u32) -> Tick {
-        let room = u64::from(limit).saturating_sub(self.estimate());
+    #[inline(never)]
+    pub(super) fn ready_at(&self) -> Tick {
+        let room = u64::from(self.limit.get()).saturating_sub(self.estimate());
         let mut left = self.total;
         let mut ready = Tick::ZERO;
         for call in &self.calls {

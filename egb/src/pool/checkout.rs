@@ -300,9 +300,8 @@ impl State {
         entry.last_used = now;
         entry.pending.calls += 1;
         entry.pending.begun += 1;
-        let allowance = quotas.allowance(entry.config.limits);
-        entry.budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
-        let ready = entry.budget.ready_at(scope);
+        let allowance = || quotas.allowance(entry.config.limits);
+        let ready = entry.budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
         entry.slot.begin(scope);
         let slot = Arc::clone(&entry.slot);
         let mut wake = false;

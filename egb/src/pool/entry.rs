@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use thin_vec::ThinVec;
 
 use super::condition::{Condition, Rest, Scoped, is_of_the_key, within_scope};
-use super::lanes::{Lane, NO_SCOPE, ScopeId};
+use super::lanes::{NO_SCOPE, ScopeId};
 use super::quota::{GroupId, Quota, Quotas};
 use super::slot::Slot;
 use super::state::State;
@@ -299,7 +299,7 @@ impl Entry {
             group: self.config.group_name().map(str::to_owned),
             state: self.key_state(&quota, &state.quotas, timeline, wall, now),
             health: self.main.health.moved(|instant| wall.wall_of(instant)),
-            scopes: self.scopes(&quota, &state.lanes, timeline, wall, now),
+            scopes: self.scopes(&quota, state, timeline, wall, now),
             limits: quota.limits,
             learned_rpm: used.learned_rpm,
             used_in_minute: used.in_minute,
@@ -317,11 +317,12 @@ impl Entry {
     }
 
     /// The scopes in which the key is not in full health, or has limits of its own.
-    fn scopes(&self, quota: &Quota<'_>, lanes: &[Lane], timeline: &Timeline, wall: Wall, now: Tick) -> Vec<ScopeStats> {
-        let time = timeline.time_of(now);
+    fn scopes(&self, quota: &Quota<'_>, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> Vec<ScopeStats> {
+        let (time, lanes) = (timeline.time_of(now), &state.lanes);
+        let allowance = state.quotas.allowance(quota.limits);
         let row = |scope: ScopeId| {
             let impaired = self.within(scope).map(|condition| &condition.health).filter(|health| !health.is_full(time));
-            let limited = quota.budget.scopes(now).find(|(of, ..)| *of == scope);
+            let limited = quota.budget.scopes(allowance, now).find(|(of, ..)| *of == scope);
             let limited =
                 limited.filter(|(_, limits, used)| *limits != Limits::default() || used.learned_rpm.is_some());
             if impaired.is_none() && limited.is_none() {

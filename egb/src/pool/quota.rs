@@ -153,13 +153,13 @@ impl Groups {
     }
 
     #[inline]
-    fn budget_mut<'a>(&'a mut self, entry: &'a mut Entry) -> (&'a mut Budget, Limits) {
+    fn budget_mut<'a>(&'a mut self, entry: &'a mut Entry) -> (&'a mut Budget, &'a Limits) {
         match entry.group {
             Some(group) => {
                 let Group { limits, budget, .. } = &mut self.list[group.place()];
-                (budget, *limits)
+                (budget, limits)
             }
-            None => (&mut entry.budget, entry.config.limits),
+            None => (&mut entry.budget, &entry.config.limits),
         }
     }
 
@@ -218,18 +218,23 @@ impl State {
     /// Works on the budget that a key's calls count against, and on what is allowed of it.
     #[inline]
     pub(super) fn with_budget<R>(&mut self, id: SlotId, work: impl FnOnce(&mut Budget, Allowance<'_>) -> R) -> R {
+        let (budget, limits, quotas) = self.budget_mut(id);
+        work(budget, quotas.allowance(*limits))
+    }
+
+    /// Books a use. Returns the first instant at which the key's limits allow another.
+    #[inline]
+    pub(super) fn spend(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) -> Tick {
+        let (budget, limits, quotas) = self.budget_mut(id);
+        budget.take(|| quotas.allowance(*limits), scope, serial, now, || timeline.next_midnight(now))
+    }
+
+    #[inline]
+    fn budget_mut(&mut self, id: SlotId) -> (&mut Budget, &Limits, &Quotas) {
         let Self { entries, groups, quotas, .. } = self;
         let entry = entries[id as usize].as_mut().expect(super::state::OCCUPIED);
         let (budget, limits) = groups.budget_mut(entry);
-        work(budget, quotas.allowance(limits))
-    }
-
-    /// Books a use.
-    #[inline]
-    pub(super) fn spend(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) {
-        self.with_budget(id, |budget, allowance| {
-            budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
-        });
+        (budget, limits, quotas)
     }
 
     /// A key enters its group; the group has to be [told](Self::regroup).
