@@ -216,7 +216,11 @@ impl Pool {
     /// Auto-success mode: the key alone, with no lease to end. The fetch counts as a success; its
     /// effect on health waits for the next fetch, so that a report in between can contradict it.
     pub(crate) fn fetch(&self) -> Result<CheckedOut<Key>, Shortage> {
-        let now = self.now();
+        // What is not free by a reading that may be late may be by the clock.
+        self.fetch_at(self.timeline.lately()).or_else(|_| self.fetch_at(self.now()))
+    }
+
+    fn fetch_at(&self, now: Tick) -> Result<CheckedOut<Key>, Shortage> {
         let wanted = Wanted::plain(1);
         self.locked(|state| {
             let is_spoken_for = state.lane(NO_SCOPE).is_spoken_for();

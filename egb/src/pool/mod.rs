@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::sync::{Apart, Mutex, MutexGuard, RwLock};
+use crate::sync::{Apart, Mutex, MutexGuard, RwLock, lock};
 
 pub(crate) use self::held::{Held, Tried};
 pub(crate) use self::home::Home;
@@ -77,7 +77,7 @@ impl Pool {
     /// Works on the state, and tells and wakes whom that concerns once the lock is free again.
     #[inline]
     fn locked<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.state.0.lock();
+        let mut state = lock(&self.state.0);
         let result = work(&mut state);
         if state.woken.is_empty() && state.events.is_empty() {
             return result;
