@@ -163,7 +163,7 @@ impl LeaseCore {
 /// Ends a checkout.
 #[inline]
 fn settle(held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
-    if let Held::One(slot) = held {
+    if let Some(slot) = held.lone() {
         let home = slot.home();
         let effect = home.settle(slot, serial, scope, verdict, Lone::One);
         events::settled(&slot.key, verdict);

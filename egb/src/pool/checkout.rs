@@ -127,7 +127,7 @@ impl Pool {
         let id = state.pop_one(wanted, now, &self.timeline)?;
         let serial = state.next_serial();
         let (slot, wake) = self.begin(state, id, serial, wanted, true, now);
-        Some(CheckedOut { keys: Held::One(slot), serial, wake })
+        Some(CheckedOut { keys: Held::one(slot), serial, wake })
     }
 
     /// As [`checkout`](Self::checkout), in the order in which callers came. One who has to wait is
@@ -321,7 +321,7 @@ impl State {
             lane.schedule.mark_used(id);
             self.place(id, now, timeline);
         }
-        Some(CheckedOut { keys: Held::One(slot), serial, wake })
+        Some(CheckedOut { keys: Held::one(slot), serial, wake })
     }
 }
 

@@ -5,9 +5,16 @@ use std::slice;
 use std::sync::Arc;
 
 use super::Home;
-use super::slot::Slot;
+use super::slot::{Beside, Slot};
 use crate::key::Key;
 use crate::schedule::SlotId;
+
+/// Several keys, or those of another attempt.
+pub(super) struct Company {
+    keys: Vec<Key>,
+    slots: Vec<Arc<Slot>>,
+    tried: Tried,
+}
 
 /// What the same call has tried before.
 #[derive(Clone, Debug, Default)]
@@ -18,45 +25,38 @@ pub(crate) struct Tried {
     pub(crate) server_errors: Vec<u16>,
 }
 
-/// The keys of one call. Small, because it is part of every balanced future; cheap to clone.
+/// The keys of one call. One pointer, because it is part of every balanced future; cheap to clone.
 #[derive(Clone)]
-pub(crate) enum Held {
-    One(Arc<Slot>),
-    Several(Arc<Several>),
-}
-
-/// Several keys, or those of another attempt. At least one.
-pub(crate) struct Several {
-    keys: Vec<Key>,
-    slots: Vec<Arc<Slot>>,
-    tried: Tried,
-}
+pub(crate) struct Held(Arc<Slot>);
 
 impl Held {
+    #[inline]
+    pub(super) fn one(slot: Arc<Slot>) -> Self {
+        Self(slot)
+    }
+
     /// At least one.
     pub(super) fn many(slots: Vec<Arc<Slot>>) -> Self {
         match &slots[..] {
-            [one] => Self::One(Arc::clone(one)),
-            _ => Self::several(slots, Tried::default()),
+            [one] => Self(Arc::clone(one)),
+            _ => Self::in_company(slots, Tried::default()),
         }
     }
 
-    fn several(slots: Vec<Arc<Slot>>, tried: Tried) -> Self {
-        let keys = slots.iter().map(|slot| slot.key.clone()).collect();
-        Self::Several(Arc::new(Several { keys, slots, tried }))
+    fn in_company(slots: Vec<Arc<Slot>>, tried: Tried) -> Self {
+        let keys: Vec<Key> = slots.iter().map(|slot| slot.key.clone()).collect();
+        let first = Arc::clone(&slots[0]);
+        Self(Arc::new(Slot::standing_for(&first, Company { keys, slots, tried })))
     }
 
     /// The same keys, for another attempt of a call.
     pub(crate) fn after(&self, tried: Tried) -> Self {
-        Self::several(self.slots().to_vec(), tried)
+        Self::in_company(self.slots().to_vec(), tried)
     }
 
     /// What the call has tried before, and with these keys.
     pub(crate) fn tried(&self) -> Tried {
-        let mut tried = match self {
-            Self::One(_) => Tried::default(),
-            Self::Several(several) => several.tried.clone(),
-        };
+        let mut tried = self.company().map(|company| company.tried.clone()).unwrap_or_default();
         tried.attempts = tried.attempts.saturating_add(1);
         tried.keys.extend(self.slots().iter().map(|slot| slot.id));
         tried
@@ -64,39 +64,39 @@ impl Held {
 
     /// Whether the server failed another attempt of the call in this way.
     pub(crate) fn has_met(&self, status: u16) -> bool {
-        match self {
-            Self::One(_) => false,
-            Self::Several(several) => several.tried.server_errors.contains(&status),
-        }
+        self.company().is_some_and(|company| company.tried.server_errors.contains(&status))
     }
 
     pub(crate) fn keys(&self) -> &[Key] {
-        match self {
-            Self::One(slot) => slice::from_ref(&slot.key),
-            Self::Several(several) => &several.keys,
-        }
+        self.company().map_or(slice::from_ref(&self.0.key), |company| &company.keys)
     }
 
     /// The only key, or the first.
     pub(crate) fn key(&self) -> &Key {
-        match self {
-            Self::One(slot) => &slot.key,
-            Self::Several(several) => &several.keys[0],
-        }
+        &self.0.key
+    }
+
+    /// The slot of the only key.
+    #[inline]
+    pub(crate) fn lone(&self) -> Option<&Arc<Slot>> {
+        self.company().is_none().then_some(&self.0)
     }
 
     pub(crate) fn slots(&self) -> &[Arc<Slot>] {
-        match self {
-            Self::One(slot) => slice::from_ref(slot),
-            Self::Several(several) => &several.slots,
-        }
+        self.company().map_or(slice::from_ref(&self.0), |company| &company.slots)
     }
 
     /// Where the keys are from.
+    #[inline]
     pub(crate) fn home(&self) -> &Home {
-        match self {
-            Self::One(slot) => slot.home(),
-            Self::Several(several) => several.slots[0].home(),
+        self.0.home()
+    }
+
+    #[inline]
+    fn company(&self) -> Option<&Company> {
+        match self.0.beside.as_deref() {
+            Some(Beside::Company(company)) => Some(company),
+            Some(Beside::Gauge(_)) | None => None,
         }
     }
 }

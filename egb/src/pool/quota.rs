@@ -122,7 +122,7 @@ impl Quota<'_> {
     }
 
     fn is_busy_within(&self, quotas: &Quotas, scope: ScopeId) -> bool {
-        let gauge = self.group.or(self.slot.gauge.as_deref());
+        let gauge = self.group.or(self.slot.gauge().map(|gauge| &**gauge));
         quotas.concurrency(scope).is_some_and(|limit| {
             let scoped = gauge.and_then(|gauge| gauge.scopes.iter().find(|(of, _)| *of == scope));
             scoped.is_some_and(|(_, running)| running.load(Ordering::SeqCst) >= limit)
@@ -187,7 +187,7 @@ impl Groups {
             Some(group) => Some(Arc::clone(&self.list[group.place()].gauge)),
             None if !quotas.limits_concurrency() => None,
             None => {
-                let kept = earlier.and_then(|slot| slot.gauge.clone());
+                let kept = earlier.and_then(|slot| slot.gauge().cloned());
                 let own = kept.filter(|gauge| gauge.group.is_none());
                 Some(own.unwrap_or_else(|| Arc::new(Gauge::new(None, quotas))))
             }

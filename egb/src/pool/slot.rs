@@ -5,6 +5,7 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use super::Home;
+use super::held::Company;
 use super::lanes::ScopeId;
 use super::quota::Gauge;
 use crate::key::Key;
@@ -17,9 +18,17 @@ pub(crate) struct Slot {
     begun: AtomicU32,
     pub(crate) id: SlotId,
     pub(crate) key: Key,
-    /// Where running calls are counted beside that.
-    pub(super) gauge: Option<Arc<Gauge>>,
     home: Arc<Home>,
+    /// Boxed, as most slots of a large pool have nothing to say here.
+    pub(super) beside: Option<Box<Beside>>,
+}
+
+/// What only some slots have.
+pub(super) enum Beside {
+    /// Where running calls are counted too.
+    Gauge(Arc<Gauge>),
+    /// It is not a key's own: it stands for several keys, or for those of another attempt.
+    Company(Company),
 }
 
 // The word: three marks, set and cleared under the pool's lock alone; the successes that were counted without it and
@@ -65,7 +74,23 @@ pub(super) enum Afterwards {
 
 impl Slot {
     pub(super) fn new(id: SlotId, key: Key, gauge: Option<Arc<Gauge>>, home: Arc<Home>) -> Self {
-        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, key, gauge, home }
+        let beside = gauge.map(|gauge| Box::new(Beside::Gauge(gauge)));
+        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, key, home, beside }
+    }
+
+    /// Not a key's own.
+    pub(super) fn standing_for(first: &Self, company: Company) -> Self {
+        let beside = Some(Box::new(Beside::Company(company)));
+        Self { beside, ..Self::new(SlotId::MAX, first.key.clone(), None, Arc::clone(&first.home)) }
+    }
+
+    /// Where running calls are counted beside here.
+    #[inline]
+    pub(super) fn gauge(&self) -> Option<&Arc<Gauge>> {
+        match self.beside.as_deref() {
+            Some(Beside::Gauge(gauge)) => Some(gauge),
+            Some(Beside::Company(_)) | None => None,
+        }
     }
 
     #[inline]
@@ -82,7 +107,7 @@ impl Slot {
     #[inline]
     pub(super) fn begin(&self, scope: ScopeId) {
         self.begun.store(self.begun.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        if let Some(gauge) = &self.gauge {
+        if let Some(gauge) = self.gauge() {
             gauge.begin(scope);
         }
     }
@@ -92,7 +117,7 @@ impl Slot {
     /// or the call sees the mark gone.
     #[inline]
     pub(super) fn end(&self, scope: ScopeId, quiet: Option<Quiet>) -> Ended {
-        if let Some(gauge) = &self.gauge {
+        if let Some(gauge) = self.gauge() {
             gauge.end(scope);
         }
         let counted = match quiet {
