@@ -249,6 +249,8 @@ impl BalancerBuilder {
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
     pub fn build(mut self) -> Result<Balancer, Error> {
         self.check_scopes()?;
+        // They are kept, for a reload.
+        self.sources.list.shrink_to_fit();
         let zone = self.zone()?;
         let defaults = self.sources.defaults()?;
         let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));

@@ -29,15 +29,14 @@ const SHOWN_AT_EACH_END: usize = 4;
 pub struct Key(Arc<Secret>);
 
 struct Secret {
-    text: Zeroizing<String>,
+    text: Zeroizing<Box<str>>,
     fingerprint: Fingerprint,
 }
 
 impl Key {
-    fn new(text: String) -> Self {
-        let text = Zeroizing::new(text);
-        let fingerprint = Fingerprint::of(&text);
-        Self(Arc::new(Secret { text, fingerprint }))
+    fn new(text: &str) -> Self {
+        let fingerprint = Fingerprint::of(text);
+        Self(Arc::new(Secret { text: Zeroizing::new(text.into()), fingerprint }))
     }
 
     /// A key of which only the name is known. It is masked whole, and no call gets it.
@@ -81,13 +80,14 @@ impl fmt::Debug for Key {
 
 impl From<String> for Key {
     fn from(text: String) -> Self {
-        Self::new(text)
+        // Copied and wiped, as a string may have room to spare, which would be kept.
+        Self::new(&Zeroizing::new(text))
     }
 }
 
 impl From<&str> for Key {
     fn from(text: &str) -> Self {
-        Self::new(text.to_owned())
+        Self::new(text)
     }
 }
 

@@ -102,8 +102,6 @@ impl Schedule {
         let is_first = self.is_empty();
         if let Some(top) = keys.iter().map(|&(.., id)| id as usize).max() {
             self.slots.resize(self.slots.len().max(top + 1), Slot::VACANT);
-            self.returned.reserve(self.slots.len());
-            self.timers.reserve(self.slots.len());
         }
         for line in keys.chunk_by(|a, b| a.0 == b.0) {
             let (interval, len) = (line[0].0, line.len() as u64);
