@@ -253,12 +253,18 @@ impl BalancerBuilder {
         self.sources.list.shrink_to_fit();
         let zone = self.zone()?;
         let defaults = self.sources.defaults()?;
-        let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let system = SystemClock::new();
+        let clock = self.clock.take();
         let is_watched = self.watch && self.sources.has_files();
-        let watched = is_watched.then(|| FirstLook::at(self.sources.files(), clock.utc()));
+        let watched = is_watched.then(|| {
+            FirstLook::at(self.sources.files(), clock.as_ref().map_or_else(|| system.utc(), |clock| clock.utc()))
+        });
         let (configs, loaded) = self.read()?;
         let policy = self.policy.within_zone(zone.clone());
-        let timeline = Timeline::new(clock, zone);
+        let timeline = match clock {
+            Some(clock) => Timeline::new(clock, zone),
+            None => Timeline::of_system(system, zone),
+        };
         // Without the system's randomness the clock tells processes apart.
         let seed = self.seed.unwrap_or_else(|| SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed()));
         let settings = Settings {

@@ -189,11 +189,14 @@ const fn nanos(duration: Duration) -> u64 {
 
 /// How far ticks reach back before the start of a balancer.
 const LEAD: Duration = Duration::from_secs(3600);
+const LEAD_NANOS: u64 = nanos(LEAD);
 
 /// One balancer's view of time: ticks for order and cooldowns, and the UTC that belongs to them.
 #[derive(Clone, Debug)]
 pub(crate) struct Timeline {
     clock: Arc<dyn Clock>,
+    /// The same, if it is the system's: every checkout reads it.
+    system: Option<SystemClock>,
     start_monotonic: Duration,
     /// That in nanoseconds.
     start: u64,
@@ -206,7 +209,12 @@ impl Timeline {
     pub(crate) fn new(clock: Arc<dyn Clock>, zone: Zone) -> Self {
         let (now, start_monotonic) = (clock.utc(), clock.monotonic());
         let origin = now.checked_sub(LEAD).unwrap_or(now);
-        Self { start_monotonic, start: nanos(start_monotonic), origin, clock, zone }
+        Self { start_monotonic, start: nanos(start_monotonic), origin, clock, system: None, zone }
+    }
+
+    /// By the clocks of the operating system.
+    pub(crate) fn of_system(clock: SystemClock, zone: Zone) -> Self {
+        Self { system: Some(clock), ..Self::new(Arc::new(clock), zone) }
     }
 
     /// A number that differs between processes that start apart.
@@ -216,20 +224,22 @@ impl Timeline {
 
     #[inline]
     pub(crate) fn now(&self) -> Tick {
-        self.tick_at(self.clock.monotonic())
+        self.tick_at(nanos(self.clock.monotonic()))
     }
 
     /// As [`now`](Self::now), for less: some milliseconds behind it at times. What is free by this is free, and what it
     /// says of a use is well within the guard of a limit's window; who finds nothing free looks again by [`now`](Self::now).
     #[inline]
     pub(crate) fn lately(&self) -> Tick {
-        self.tick_at(self.clock.monotonic_coarse())
+        self.tick_at(match self.system {
+            Some(system) => system.coarse_nanos(),
+            None => nanos(self.clock.monotonic_coarse()),
+        })
     }
 
     #[inline]
-    fn tick_at(&self, monotonic: Duration) -> Tick {
-        let since_start = nanos(monotonic).saturating_sub(self.start);
-        Tick(since_start.saturating_add(nanos(LEAD)))
+    fn tick_at(&self, nanos: u64) -> Tick {
+        Tick(nanos.saturating_sub(self.start).saturating_add(LEAD_NANOS))
     }
 
     /// A future that is ready at `tick`.
