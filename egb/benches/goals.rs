@@ -245,16 +245,33 @@ fn balanced_call() {
 }
 
 fn many_threads() {
-    const CALLS: usize = 200;
     let balancer = with_limits(1_000);
+    let leases = || balancer.lease().expect("a free key");
+    let times = in_64_threads(leases, egb::Lease::success);
+    // What the machine takes: with 64 threads awake a processor is given to another in the midst of anything.
+    let clock = Instant::now();
+    let nothing = in_64_threads(|| (0..4).map(|_| clock.elapsed()).max(), drop);
+    let part = |times: &[Duration], part: usize| times[times.len() * part / 1000];
+    let goal = format!(
+        "50 us (half in {:.1?}, 99.9 % in {:.1?}; 99 % of four readings of a clock within {:.1?})",
+        part(&times, 500),
+        part(&times, 999),
+        part(&nothing, 990)
+    );
+    row("64 threads, calls of 1 ms: 99 % of checkouts within", &format!("{:.1?}", part(&times, 990)), &goal);
+}
+
+/// Sorted times of `begin` in calls of 1 ms that 64 threads make.
+fn in_64_threads<T>(begin: impl Fn() -> T + Sync, end: impl Fn(T) + Sync) -> Vec<Duration> {
+    const CALLS: usize = 200;
     let mut times: Vec<Duration> = thread::scope(|scope| {
         let work = || {
             let call = |_| {
                 let start = Instant::now();
-                let lease = balancer.lease().expect("a free key");
+                let held = begin();
                 let took = start.elapsed();
                 thread::sleep(Duration::from_millis(1));
-                lease.success();
+                end(held);
                 took
             };
             (0..CALLS).map(call).collect::<Vec<_>>()
@@ -263,9 +280,7 @@ fn many_threads() {
         running.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
     });
     times.sort_unstable();
-    let part = |part: usize| times[times.len() * part / 1000];
-    let goal = format!("50 us (half in {:.1?}, 99.9 % in {:.1?})", part(500), part(999));
-    row("64 threads, calls of 1 ms: 99 % of checkouts within", &format!("{:.1?}", part(990)), &goal);
+    times
 }
 
 fn proportions() {

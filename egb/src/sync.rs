@@ -1,6 +1,10 @@
 //! Locks, atomics and threads: those of `parking_lot` and std, or in a build with `--cfg egb_shuttle` those of the
 //! model checker [shuttle](https://docs.rs/shuttle), which runs the threads of a test in many orders.
 
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+
 #[cfg(not(egb_shuttle))]
 pub(crate) use std::{sync::atomic, thread, thread_local};
 
@@ -35,14 +39,19 @@ fn lock_held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     const LOOKS: u32 = 8;
     /// Pauses of the processor between them, of ten to forty nanoseconds each.
     const PAUSES: u32 = 256;
+    /// Longer than it takes to find that no other thread wants this processor.
+    const ANOTHER_RAN: Duration = Duration::from_micros(2);
     pause(8);
     for _ in 0..LOOKS {
         if let Some(guard) = mutex.try_lock() {
             return guard;
         }
-        // Who holds it may have been put aside for this very thread.
+        // Who holds it may have been put aside for this very thread; then there is no time to lose when it has run.
+        let clock = SystemClock::new();
         thread::yield_now();
-        pause(PAUSES);
+        if clock.monotonic() < ANOTHER_RAN {
+            pause(PAUSES);
+        }
     }
     mutex.lock()
 }

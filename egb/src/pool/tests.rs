@@ -55,8 +55,8 @@ impl Bench {
     fn end_in(&self, scope: ScopeId, checkout: &CheckedOut<Held>, verdict: &Verdict) -> Effect {
         let slots = checkout.keys.slots();
         let lone = if slots.len() == 1 { Lone::One } else { Lone::OneOfMany };
-        let effects = slots.iter().map(|slot| slot.home().settle(slot, checkout.serial, scope, verdict, lone));
-        effects.last().expect("at least one key")
+        let settle = |slot| self.pool.home().settle(slot, checkout.serial, scope, verdict, lone);
+        slots.iter().fold(Effect::default(), |_, slot| settle(slot))
     }
 
     fn shortage(&self) -> Shortage {
