@@ -11,17 +11,27 @@ use zeroize::Zeroizing;
 use super::args::Global;
 use super::failure::Failure;
 use super::output::{Output, shown};
-use super::rows::Origin;
+use super::rows::{Origin, Selected, Selection, Wanted};
 use crate::balancer::Balancer;
-use crate::builder::{self, Access, BalancerBuilder};
+use crate::builder::{self, Access, BalancerBuilder, Gather, Picture};
 use crate::config::KeyConfig;
 use crate::error::Error;
-use crate::key::{ByFingerprint, Fingerprint};
+use crate::key::{ByFingerprint, Fingerprint, Key};
 use crate::keyfile;
-use crate::stats::Stats;
+use crate::stats::{KeyStats, Stats};
 use crate::store::{Seal, Sqlite, Standing};
 
 const KEYS_VARIABLE: &str = "EGB_KEYS";
+
+/// Texts of keys.
+#[derive(Default)]
+pub(crate) struct Secrets(ByFingerprint<Key>);
+
+impl Secrets {
+    pub(crate) fn of(&self, key: &KeyStats) -> Option<&str> {
+        self.0.get(&key.fingerprint).map(Key::expose_secret)
+    }
+}
 
 /// Where things are, as the options and the environment say, and how to print.
 #[derive(Debug)]
@@ -78,15 +88,38 @@ impl Setup {
         !self.keys_files.is_empty() || self.has_keys_variable
     }
 
-    /// The pool, to look at. It is never given back: the process ends soon, and to free 100,000 keys takes a while.
+    /// The pool, to look at and to call with. It is never given back: the process ends soon, and to free 100,000 keys takes
+    /// a while.
     pub(crate) fn look(&self) -> Result<&'static Balancer, Failure> {
         self.require_db()?;
         Ok(Box::leak(Box::new(self.balancer(Access::Look)?)))
     }
 
-    /// A picture of the pool, never given back either.
-    pub(crate) fn picture(&self) -> Result<&'static mut Stats, Failure> {
-        Ok(Box::leak(Box::new(self.look()?.stats())))
+    /// What is made of all keys.
+    pub(crate) fn gather<G: Gather>(&self, new: impl Fn() -> G + Sync) -> Result<Picture<G>, Failure> {
+        self.require_db()?;
+        Ok(self.builder(Access::Look).picture(new)?)
+    }
+
+    /// The keys that are wanted, never given back either.
+    pub(crate) fn select(&self, wanted: Wanted) -> Result<&'static Selected, Failure> {
+        Ok(Box::leak(Box::new(self.gather(|| Selection::of(wanted))?.rows.finish())))
+    }
+
+    /// All keys.
+    pub(crate) fn picture(&self) -> Result<&'static Stats, Failure> {
+        let Picture { rows, sessions } = self.gather(|| Selection::of(Wanted::default()))?;
+        Ok(Box::leak(Box::new(Stats { keys: rows.finish().keys, sessions })))
+    }
+
+    /// The texts of these keys, where they are known and to be revealed.
+    pub(crate) fn secrets(&self, reveal: bool, keys: &[KeyStats]) -> Result<Secrets, Failure> {
+        if !reveal {
+            return Ok(Secrets::default());
+        }
+        let pool = self.look()?.pool();
+        let secret = |key: &KeyStats| Some((key.fingerprint, pool.key(key.fingerprint).filter(Key::has_text)?));
+        Ok(Secrets(keys.iter().filter_map(secret).collect()))
     }
 
     /// The pool, to change keys that are in it.

@@ -47,6 +47,8 @@ mod weather;
 pub(crate) use added::Origin;
 pub use admin::Reloaded;
 pub(crate) use admin::Settings;
+#[cfg(feature = "cli")]
+pub(crate) use sessions::capacity as session_capacity;
 
 /// All keys that one balancer knows.
 pub(crate) struct Pool {
