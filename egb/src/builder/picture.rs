@@ -1,7 +1,8 @@
-//! What a pool would show of itself, without that pool: most keys have nothing to do with each other, so small pools of a
-//! portion each show them and are gone. For the command, which looks at all keys and calls with none.
+//! What a pool would show of itself, without that pool: most keys have nothing to do with each other, so only the others need
+//! one. For the command, which looks at all keys and calls with none.
 
 use std::mem;
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
@@ -13,12 +14,12 @@ use crate::config::KeyConfig;
 use crate::error::Error;
 use crate::key::{ByFingerprint, Fingerprints};
 use crate::limits::Limits;
-use crate::pool::{Pool, Settings, session_capacity};
+use crate::pool::{Alone, Pool, Settings, session_capacity};
 use crate::stats::{KeyStats, SessionStats};
 use crate::store::{Record, Sqlite, Store as _, Usage};
 
-/// So many keys, and what is made of them, stay in the processor's cache.
-const PORTION: usize = 512;
+/// So many keys are worth a second thread.
+const MANY: usize = 1_024;
 
 /// Where a row belongs among the others; some places are empty.
 pub(crate) type Place = u64;
@@ -48,13 +49,15 @@ impl BalancerBuilder {
         let path = self.db.as_deref().ok_or(Error::NoKeys)?;
         let mut store = access::open(Access::Look, path, self.seal.as_ref())?;
         let added = store.added_keys().map_err(Arc::new)?.unwrap_or_default();
-        let pools = Pools::new(settings, timeline, store.usage().map_err(Arc::new)?);
-        let (mut given, mut parts) = read(&self.sources, &mut store, &added, &pools, &new)?;
-        given.extend(alone(added, &given, pools.settings.defaults));
-        let held: Vec<Vec<Record>> = parts.iter_mut().map(|part| mem::take(&mut part.held)).collect();
-        parts.extend(pools.show(&given, &held, &new));
-        let all = parts.into_iter().reduce(Part::join).unwrap_or_else(|| Part::new(&pools, new()));
-        let capacity = session_capacity(pools.settings.cache_size, all.keys);
+        let (defaults, cache_size) = (settings.defaults, settings.cache_size);
+        let ground = Ground::new(settings, timeline, store.usage().map_err(Arc::new)?);
+        let part = || Part::new(&ground, new());
+        let (mut given, mut parts) = read(&self.sources, &mut store, &added, &part)?;
+        given.extend(alone(added, &given, defaults));
+        let held: Vec<Held> = parts.iter_mut().map(|part| mem::take(&mut part.held)).collect();
+        parts.extend(show(&given, &held, &part));
+        let all = parts.into_iter().reduce(Part::join).unwrap_or_else(part);
+        let capacity = session_capacity(cache_size, all.keys);
         // The process ends soon, and to free 100,000 keys takes a while.
         mem::forget((given, held));
         Ok(Picture { rows: all.with_tied(), sessions: SessionStats { capacity, ..SessionStats::default() } })
@@ -66,14 +69,13 @@ fn read<'a, G: Gather>(
     sources: &Sources,
     store: &mut Sqlite,
     added: &[KeyConfig],
-    pools: &'a Pools,
-    new: &(impl Fn() -> G + Sync),
+    part: &(impl Fn() -> Part<'a, G> + Sync),
 ) -> Result<(Vec<KeyConfig>, Vec<Part<'a, G>>), Error> {
     // Who gives keys has all that are in use; others that the database knows are gone.
     let strangers = if sources.list.is_empty() { Some(Strangers::of(store, added)?) } else { None };
     let mut load = || {
         store.read(|half, records| {
-            Part::new(pools, new()).read(Place::from(half) * HALF, records, strangers.as_ref())
+            part().read(Place::from(half) * HALF, records, strangers.as_ref())
         })
     };
     if sources.list.is_empty() {
@@ -98,14 +100,38 @@ fn alone(added: Vec<KeyConfig>, given: &[KeyConfig], defaults: Limits) -> Vec<Ke
     with_defaults.collect()
 }
 
-/// What small pools are made with.
-struct Pools {
+/// Shows keys of which records are held. Two threads share many.
+fn show<'a, G: Gather>(
+    given: &[KeyConfig],
+    held: &[Held],
+    part: &(impl Fn() -> Part<'a, G> + Sync),
+) -> Vec<Part<'a, G>> {
+    let show = |first: usize, configs: &[KeyConfig]| {
+        let mut part = part();
+        for (place, config) in (GIVEN + first as Place..).zip(configs) {
+            let known = held.iter().find_map(|held| held.of(config)).unwrap_or_default();
+            part.add(place, config, known);
+        }
+        part
+    };
+    if given.len() < MANY {
+        return vec![show(0, given)];
+    }
+    let (first, second) = given.split_at(given.len() / 2);
+    thread::scope(|threads| {
+        let second = threads.spawn(|| show(first.len(), second));
+        vec![show(0, first), second.join().unwrap_or_else(|panic| resume_unwind(panic))]
+    })
+}
+
+/// What all keys have in common.
+struct Ground {
     settings: Settings,
     timeline: Timeline,
     usage: ByFingerprint<Vec<Usage>>,
 }
 
-impl Pools {
+impl Ground {
     fn new(settings: Settings, timeline: Timeline, used: Vec<Usage>) -> Self {
         let mut usage: ByFingerprint<Vec<Usage>> = ByFingerprint::default();
         for used in used {
@@ -113,90 +139,66 @@ impl Pools {
         }
         Self { settings, timeline, usage }
     }
-
-    /// Shows keys of which records are held. Two threads share many.
-    fn show<G: Gather>(
-        &self,
-        given: &[KeyConfig],
-        held: &[Vec<Record>],
-        new: &(impl Fn() -> G + Sync),
-    ) -> Vec<Part<'_, G>> {
-        let part = |first: usize, configs: &[KeyConfig]| {
-            let mut part = Part::new(self, new());
-            for (place, config) in (GIVEN + first as Place..).zip(configs) {
-                part.add(place, config.clone(), &mut known(config, held).to_vec());
-            }
-            part.finish()
-        };
-        let (first, second) = given.split_at(given.len() / 2);
-        if given.len() <= PORTION {
-            return vec![part(0, given)];
-        }
-        thread::scope(|threads| {
-            let second = threads.spawn(|| part(first.len(), second));
-            vec![part(0, first), second.join().unwrap_or_else(|panic| resume_unwind(panic))]
-        })
-    }
-
-    /// Whether what is shown of a key depends on others: on those of its group, or on those by which the pool came to know its
-    /// scopes, whose order is that of the scopes.
-    fn ties(&self, config: &KeyConfig, known: &[Record]) -> bool {
-        let is_used_in_scope = |used: &Vec<Usage>| used.iter().any(|used| used.scope.is_some());
-        config.group_name().is_some()
-            || known.iter().any(|record| record.scope.is_some())
-            || self.usage.get(&config.key.fingerprint()).is_some_and(is_used_in_scope)
-    }
-
-    fn rows(&self, portion: Portion, usage: Vec<Usage>) -> impl Iterator<Item = (Place, KeyStats)> {
-        let Portion { places, configs, records } = portion;
-        let settings = Settings { usage, ..self.settings.clone() };
-        let stats = Pool::new(configs, records, settings, self.timeline.clone(), false).stats();
-        places.into_iter().zip(stats.keys)
-    }
 }
 
-/// What is held of a key, in parts that are sorted by name.
-fn known<'r>(config: &KeyConfig, held: &'r [Vec<Record>]) -> &'r [Record] {
-    let name = config.key.fingerprint();
-    let Some(part) = held.iter().find(|part| part.last().is_some_and(|last| last.fingerprint >= name)) else {
-        return &[];
-    };
-    let from = &part[part.partition_point(|record| record.fingerprint < name)..];
-    &from[..from.iter().take_while(|record| record.fingerprint == name).count()]
-}
-
-/// Keys for one pool.
+/// Records of keys that are not known yet.
 #[derive(Default)]
-struct Portion {
+struct Held {
+    records: Vec<Record>,
+    places: ByFingerprint<Range<usize>>,
+}
+
+impl Held {
+    /// Takes all that is known of a key.
+    fn add(&mut self, known: &mut Vec<Record>) {
+        let Some(first) = known.first() else { return };
+        let place = self.records.len()..self.records.len() + known.len();
+        self.places.insert(first.fingerprint, place);
+        self.records.append(known);
+    }
+
+    fn of(&self, config: &KeyConfig) -> Option<&[Record]> {
+        self.places.get(&config.key.fingerprint()).map(|place| &self.records[place.clone()])
+    }
+}
+
+/// Keys that it takes a pool to show.
+#[derive(Default)]
+struct Tied {
     places: Vec<Place>,
     configs: Vec<KeyConfig>,
     records: Vec<Record>,
 }
 
-impl Portion {
-    fn append(&mut self, mut other: Self) {
-        self.places.append(&mut other.places);
-        self.configs.append(&mut other.configs);
-        self.records.append(&mut other.records);
+impl Tied {
+    fn append(&mut self, mut later: Self) {
+        self.places.append(&mut later.places);
+        self.configs.append(&mut later.configs);
+        self.records.append(&mut later.records);
+    }
+
+    fn rows(self, ground: &Ground) -> impl Iterator<Item = (Place, KeyStats)> {
+        let Ground { settings, timeline, usage } = ground;
+        let settings = Settings { usage: usage.values().flatten().cloned().collect(), ..settings.clone() };
+        let stats = Pool::new(self.configs, self.records, settings, timeline.clone(), false).stats();
+        self.places.into_iter().zip(stats.keys)
     }
 }
 
 /// What one thread sees.
 struct Part<'a, G> {
-    pools: &'a Pools,
+    ground: &'a Ground,
+    alone: Alone,
     keys: usize,
-    /// Keys that are to be shown next.
-    next: Portion,
-    /// Keys for one pool with those of other parts.
-    tied: Portion,
-    /// Records of keys that are not known yet.
-    held: Vec<Record>,
+    tied: Tied,
+    held: Held,
     gathered: G,
 }
 
 impl<'a, G: Gather> Part<'a, G> {
-    fn new(pools: &'a Pools, gathered: G) -> Self {
-        Self { pools, keys: 0, next: Portion::default(), tied: Portion::default(), held: Vec::new(), gathered }
+    fn new(ground: &'a Ground, gathered: G) -> Self {
+        let alone = Alone::new(ground.settings.clone(), ground.timeline.clone());
+        Self { ground, alone, keys: 0, tied: Tied::default(), held: Held::default(), gathered }
     }
 
     /// Takes what the database knows, all of one key in a row.
@@ -212,36 +214,27 @@ impl<'a, G: Gather> Part<'a, G> {
             }
             match strangers.and_then(|strangers| strangers.config(&known)) {
                 Some(config) => {
-                    self.add(place, config, &mut known);
+                    self.add(place, &config, &known);
                     place += 1;
+                    known.clear();
                 }
-                None => self.held.append(&mut known),
+                None => self.held.add(&mut known),
             }
         }
-        self.finish()
-    }
-
-    fn add(&mut self, place: Place, config: KeyConfig, known: &mut Vec<Record>) {
-        self.keys += 1;
-        let portion = if self.pools.ties(&config, known) { &mut self.tied } else { &mut self.next };
-        portion.places.push(place);
-        portion.configs.push(config);
-        portion.records.append(known);
-        if self.next.places.len() == PORTION {
-            self.show();
-        }
-    }
-
-    fn show(&mut self) {
-        let portion = mem::take(&mut self.next);
-        let names = portion.configs.iter().map(|config| config.key.fingerprint());
-        let usage = names.filter_map(|name| self.pools.usage.get(&name)).flatten().cloned().collect();
-        self.pools.rows(portion, usage).for_each(|(place, row)| self.gathered.take(place, row));
-    }
-
-    fn finish(mut self) -> Self {
-        self.show();
         self
+    }
+
+    fn add(&mut self, place: Place, config: &KeyConfig, known: &[Record]) {
+        self.keys += 1;
+        let used = self.ground.usage.get(&config.key.fingerprint()).map_or(&[][..], Vec::as_slice);
+        match self.alone.row(config, known, used) {
+            Some(row) => self.gathered.take(place, row),
+            None => {
+                self.tied.places.push(place);
+                self.tied.configs.push(config.clone());
+                self.tied.records.extend_from_slice(known);
+            }
+        }
     }
 
     fn join(mut self, later: Self) -> Self {
@@ -251,10 +244,10 @@ impl<'a, G: Gather> Part<'a, G> {
         self
     }
 
-    fn with_tied(self) -> G {
-        let Self { pools, tied, mut gathered, .. } = self;
-        let usage = if tied.places.is_empty() { Vec::new() } else { pools.usage.values().flatten().cloned().collect() };
-        pools.rows(tied, usage).for_each(|(place, row)| gathered.take(place, row));
-        gathered
+    fn with_tied(mut self) -> G {
+        if !self.tied.places.is_empty() {
+            self.tied.rows(self.ground).for_each(|(place, row)| self.gathered.take(place, row));
+        }
+        self.gathered
     }
 }

@@ -18,7 +18,7 @@
 //! would); white space, control or invisible characters inside a key; quotes, commas, JSON; one key
 //! twice with two weights.
 
-use std::collections::HashMap;
+use std::collections::hash_map;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -26,7 +26,6 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::config::KeyConfig;
-#[cfg(feature = "cli")]
 use crate::key::ByFingerprint;
 
 mod chars;
@@ -97,37 +96,37 @@ pub(crate) fn parse_list(text: &str, variable: &str) -> Result<Vec<KeyConfig>, K
 }
 
 /// The entries read so far, and what was wrong.
-struct List<'a> {
+struct List {
     /// What is counted: lines or entries.
     unit: &'static str,
-    entries: Vec<(usize, Entry<'a>)>,
-    /// Where in `entries` each key is.
-    known: HashMap<&'a str, usize>,
+    configs: Vec<KeyConfig>,
+    /// Where in `configs` each key is, and in which line.
+    known: ByFingerprint<(usize, usize)>,
     bad: Vec<BadLine>,
     not_utf8: bool,
 }
 
-impl<'a> List<'a> {
+impl List {
     fn new(unit: &'static str) -> Self {
-        Self { unit, entries: Vec::new(), known: HashMap::new(), bad: Vec::new(), not_utf8: false }
+        Self { unit, configs: Vec::new(), known: ByFingerprint::default(), bad: Vec::new(), not_utf8: false }
     }
 
-    fn add(&mut self, line: usize, text: &'a str) {
+    fn add(&mut self, line: usize, text: &str) {
         if trim(text).is_empty() {
             return;
         }
-        let entry = match Entry::parse(text) {
-            Ok(entry) => entry,
+        let config = match Entry::parse(text) {
+            Ok(entry) => entry.to_owned(),
             Err(problem) => return self.bad.push(BadLine::new(line, problem)),
         };
-        match self.known.get(entry.key) {
-            None => {
-                self.known.insert(entry.key, self.entries.len());
-                self.entries.push((line, entry));
+        match self.known.entry(config.key.fingerprint()) {
+            hash_map::Entry::Vacant(place) => {
+                place.insert((self.configs.len(), line));
+                self.configs.push(config);
             }
-            Some(&at) if self.entries[at].1 == entry => {}
-            Some(&at) => {
-                let (unit, first) = (self.unit, self.entries[at].0);
+            hash_map::Entry::Occupied(place) if self.configs[place.get().0] == config => {}
+            hash_map::Entry::Occupied(place) => {
+                let (unit, first) = (self.unit, place.get().1);
                 let problem =
                     format!("has the key of {unit} {first} with another weight or other attributes; keep one");
                 self.bad.push(BadLine::new(line, problem));
@@ -142,7 +141,7 @@ impl<'a> List<'a> {
 
     fn finish(self, origin: impl FnOnce() -> Origin) -> Result<Vec<KeyConfig>, KeysFileError> {
         if self.bad.is_empty() {
-            return Ok(self.entries.into_iter().map(|(_, entry)| entry.to_owned()).collect());
+            return Ok(self.configs);
         }
         let kind = if self.not_utf8 { KeysFileErrorKind::NotUtf8 } else { KeysFileErrorKind::BadLines };
         Err(KeysFileError::new(origin(), kind, self.bad))

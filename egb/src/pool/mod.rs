@@ -31,6 +31,8 @@ use crate::schedule::SlotId;
 
 mod added;
 mod admin;
+#[cfg(feature = "cli")]
+mod alone;
 mod condition;
 mod entry;
 mod held;
@@ -47,6 +49,8 @@ mod weather;
 pub(crate) use added::Origin;
 pub use admin::Reloaded;
 pub(crate) use admin::Settings;
+#[cfg(feature = "cli")]
+pub(crate) use alone::Alone;
 #[cfg(feature = "cli")]
 pub(crate) use sessions::capacity as session_capacity;
 
