@@ -91,6 +91,9 @@ fn read<'a, G: Gather>(
 
 /// The keys that were added and that no source gives.
 fn alone(added: Vec<KeyConfig>, given: &[KeyConfig], defaults: Limits) -> Vec<KeyConfig> {
+    if added.is_empty() {
+        return added;
+    }
     let given: Fingerprints = given.iter().map(|config| config.key.fingerprint()).collect();
     let alone = added.into_iter().filter(|config| !given.contains(&config.key.fingerprint()));
     let with_defaults = alone.map(|config| {
@@ -249,5 +252,87 @@ impl<'a, G: Gather> Part<'a, G> {
             self.tied.rows(self.ground).for_each(|(place, row)| self.gathered.take(place, row));
         }
         self.gathered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::balancer::Balancer;
+    use crate::clock::ManualClock;
+    use crate::outcome::HttpError;
+
+    struct Rows(Vec<(Place, KeyStats)>);
+
+    impl Gather for Rows {
+        fn take(&mut self, place: Place, row: KeyStats) {
+            self.0.push((place, row));
+        }
+
+        fn join(&mut self, mut other: Self) {
+            self.0.append(&mut other.0);
+        }
+    }
+
+    fn config(number: u32) -> KeyConfig {
+        let config = KeyConfig::new(format!("test-key-{number}")).weight(f64::from(1 + number % 3));
+        match number % 7 {
+            0 => config.label(format!("name-{number}")),
+            1 => config.rpm(2 + number % 5).rpd(100),
+            2 => config.group(format!("group-{}", number / 50)).rpm(5),
+            3 => config.tpm(1_000),
+            _ => config,
+        }
+    }
+
+    fn http(status: u16) -> HttpError {
+        HttpError::from_parts(status, [("", ""); 0], b"")
+    }
+
+    fn keys(builder: BalancerBuilder) -> BalancerBuilder {
+        (0..3_000).map(config).fold(builder, BalancerBuilder::key)
+    }
+
+    /// A database of many keys to which much has happened: to given ones, to added ones and to one that was removed.
+    fn lived(db: &Path, clock: &ManualClock) {
+        let given = keys(Balancer::builder().db(db).clock(clock.clone())).build().unwrap();
+        for number in 3_000..3_100 {
+            given.add(config(number)).unwrap();
+        }
+        for call in 0..4_000_u32 {
+            let scope = ["", "pro", "flash"][call as usize % 3];
+            let Ok(lease) = given.checkout().scope(scope).lease() else { continue };
+            match call % 11 {
+                0 => lease.failure(&http(429)),
+                1 => lease.failure(&http(500)),
+                2 if call % 3 == 0 => lease.failure(&http(401)),
+                3 => lease.spent(300),
+                _ => lease.success(),
+            }
+        }
+        given.disable(&"test-key-5".into()).unwrap();
+        given.remove(&"test-key-3002".into()).unwrap();
+        given.flush().unwrap();
+    }
+
+    #[test]
+    fn a_picture_shows_what_a_balancer_would_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let (db, clock) = (folder.path().join("keys.db"), ManualClock::new());
+        lived(&db, &clock);
+        let look = || Balancer::builder().db(&db).clock(clock.clone()).access(Access::Look);
+        let scope_limits = || keys(look()).rpm(3).scope_limits("pro", Limits::default().with_rpm(1).with_concurrency(2));
+        for builder in [&look as &dyn Fn() -> BalancerBuilder, &|| keys(look()), &scope_limits] {
+            let Picture { rows: Rows(mut rows), sessions } = builder().picture(|| Rows(Vec::new())).unwrap();
+            rows.sort_by_key(|(place, _)| *place);
+            let stats = builder().build().unwrap().stats();
+            assert_eq!(sessions, stats.sessions);
+            assert_eq!(rows.len(), stats.keys.len());
+            for ((_, row), shown) in rows.iter().zip(&stats.keys) {
+                assert_eq!(format!("{row:?}"), format!("{shown:?}"));
+            }
+        }
     }
 }

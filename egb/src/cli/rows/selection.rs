@@ -24,6 +24,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Selection {
     wanted: Wanted,
     kept: Vec<(Place, KeyStats)>,
+    /// Whether the first of `kept`, up to the limit, are in order and precede the others that there were.
+    is_pruned: bool,
     /// Of all keys.
     names: Vec<Fingerprint>,
     selected: Selected,
@@ -45,7 +47,7 @@ pub(crate) struct Selected {
 
 impl Selection {
     pub(crate) fn of(wanted: Wanted) -> Self {
-        Self { wanted, kept: Vec::new(), names: Vec::new(), selected: Selected::default() }
+        Self { wanted, kept: Vec::new(), is_pruned: false, names: Vec::new(), selected: Selected::default() }
     }
 
     pub(crate) fn finish(mut self) -> Selected {
@@ -64,13 +66,7 @@ impl Selection {
     }
 
     fn keep(&mut self, place: Place, key: KeyStats) {
-        // That of the first, after they were pruned, which all to come have to precede.
-        let last = self.limit().checked_sub(1).map(|last| self.kept.get(last));
-        let is_too_late = match last {
-            None => true,
-            Some(last) => last.is_some_and(|(at, last)| self.order((place, &key), (*at, last)).is_gt()),
-        };
-        if is_too_late {
+        if self.is_too_late(place, &key) {
             return;
         }
         self.kept.push((place, key));
@@ -79,11 +75,19 @@ impl Selection {
         }
     }
 
+    /// Whether there are enough keys that come before this one.
+    fn is_too_late(&self, place: Place, key: &KeyStats) -> bool {
+        let Some(last) = self.limit().checked_sub(1) else { return true };
+        let last = self.kept.get(last).filter(|_| self.is_pruned);
+        last.is_some_and(|(at, last)| self.order((place, key), (*at, last)).is_gt())
+    }
+
     fn prune(&mut self) {
         let mut kept = std::mem::take(&mut self.kept);
         kept.sort_by(|(place, key), (other_place, other)| self.order((*place, key), (*other_place, other)));
         kept.truncate(self.limit());
         self.kept = kept;
+        self.is_pruned = true;
     }
 }
 
@@ -108,5 +112,54 @@ impl Gather for Selection {
         }
         self.selected.total += other.selected.total;
         other.kept.into_iter().for_each(|(place, key)| self.keep(place, key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balancer::Balancer;
+    use crate::config::KeyConfig;
+    use crate::stats::Stats;
+
+    /// Keys of a few weights and states, many more than are kept at once.
+    fn stats() -> Stats {
+        let key = |number: u32| KeyConfig::new(format!("test-key-{number}")).weight(f64::from(1 + number * 7 % 5));
+        let builder = (0..5_000).fold(Balancer::builder(), |builder, number| builder.key(key(number)));
+        let balancer = builder.build().unwrap();
+        for number in (0..5_000).step_by(3) {
+            balancer.report(&format!("test-key-{number}").into(), if number % 2 == 0 { 429 } else { 401 });
+        }
+        balancer.stats()
+    }
+
+    fn names<'a>(keys: impl IntoIterator<Item = &'a KeyStats>) -> Vec<Fingerprint> {
+        keys.into_iter().map(|key| key.fingerprint).collect()
+    }
+
+    #[test]
+    fn the_first_in_the_order_are_selected_whoever_saw_them() {
+        let stats = stats();
+        for sort in [None, Some(Sort::Weight), Some(Sort::Errors), Some(Sort::State), Some(Sort::LastUsed)] {
+            for (filter, limit) in [(None, Some(20)), (Some(Filter::Error), Some(1)), (None, Some(0)), (None, None)] {
+                let wanted = Wanted { filter, sort, limit };
+                let (mut first, mut second) = (Selection::of(wanted), Selection::of(wanted));
+                for (place, key) in (0..).zip(&stats.keys) {
+                    let part = if place < 3_000 { &mut first } else { &mut second };
+                    part.take(place, key.clone());
+                }
+                first.join(second);
+                let selected = first.finish();
+
+                let mut all: Vec<&KeyStats> = stats.keys.iter().collect();
+                all.retain(|key| filter.is_none_or(|filter| filter.admits(key)));
+                all.sort_by(|a, b| sort.map_or(Ordering::Equal, |sort| compare(a, b, sort)));
+                assert_eq!(selected.total, all.len());
+                all.truncate(limit.unwrap_or(usize::MAX));
+                assert_eq!(names(&selected.keys), names(all), "{sort:?} {limit:?}");
+                assert_eq!(selected.counts, Count::of(&stats.keys));
+                assert_eq!(selected.errors.values().sum::<usize>(), 1_667);
+            }
+        }
     }
 }
