@@ -73,11 +73,7 @@ fn read<'a, G: Gather>(
 ) -> Result<(Vec<KeyConfig>, Vec<Part<'a, G>>), Error> {
     // Who gives keys has all that are in use; others that the database knows are gone.
     let strangers = if sources.list.is_empty() { Some(Strangers::of(store, added)?) } else { None };
-    let mut load = || {
-        store.read(|half, records| {
-            part().read(Place::from(half) * HALF, records, strangers.as_ref())
-        })
-    };
+    let mut load = || store.read(|half, records| part().read(Place::from(half) * HALF, records, strangers.as_ref()));
     if sources.list.is_empty() {
         return Ok((Vec::new(), load().map_err(Arc::new)?));
     }
@@ -230,13 +226,12 @@ impl<'a, G: Gather> Part<'a, G> {
     fn add(&mut self, place: Place, config: &KeyConfig, known: &[Record]) {
         self.keys += 1;
         let used = self.ground.usage.get(&config.key.fingerprint()).map_or(&[][..], Vec::as_slice);
-        match self.alone.row(config, known, used) {
-            Some(row) => self.gathered.take(place, row),
-            None => {
-                self.tied.places.push(place);
-                self.tied.configs.push(config.clone());
-                self.tied.records.extend_from_slice(known);
-            }
+        if let Some(row) = self.alone.row(config, known, used) {
+            self.gathered.take(place, row);
+        } else {
+            self.tied.places.push(place);
+            self.tied.configs.push(config.clone());
+            self.tied.records.extend_from_slice(known);
         }
     }
 
@@ -323,7 +318,8 @@ mod tests {
         let (db, clock) = (folder.path().join("keys.db"), ManualClock::new());
         lived(&db, &clock);
         let look = || Balancer::builder().db(&db).clock(clock.clone()).access(Access::Look);
-        let scope_limits = || keys(look()).rpm(3).scope_limits("pro", Limits::default().with_rpm(1).with_concurrency(2));
+        let scope_limits =
+            || keys(look()).rpm(3).scope_limits("pro", Limits::default().with_rpm(1).with_concurrency(2));
         for builder in [&look as &dyn Fn() -> BalancerBuilder, &|| keys(look()), &scope_limits] {
             let Picture { rows: Rows(mut rows), sessions } = builder().picture(|| Rows(Vec::new())).unwrap();
             rows.sort_by_key(|(place, _)| *place);

@@ -27,7 +27,8 @@ impl Alone {
     /// The row of a key of which this is known; `None` if others have a say in it: those of its group, or those from which
     /// the pool heard of its scopes first, whose order is that of the scopes.
     pub(crate) fn row(&self, config: &KeyConfig, known: &[Record], used: &[Usage]) -> Option<KeyStats> {
-        let in_scope = known.iter().any(|record| record.scope.is_some()) || used.iter().any(|used| used.scope.is_some());
+        let in_scope =
+            known.iter().any(|record| record.scope.is_some()) || used.iter().any(|used| used.scope.is_some());
         if in_scope || config.group_name().is_some() {
             return None;
         }

@@ -91,7 +91,7 @@ struct UnusedJson {
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let now = SystemTime::now();
     let since = now.checked_sub(args.unused).unwrap_or(SystemTime::UNIX_EPOCH);
-    let stats = &*setup.picture()?;
+    let stats = setup.picture()?;
     let mut keys = unused(stats, setup, since)?;
     keys.extend(gone(stats, setup, since)?);
     let of = |action| -> Vec<Fingerprint> {

@@ -94,7 +94,7 @@ fn format_of(path: &Path) -> Option<Format> {
 }
 
 fn render(args: &Args, format: Format, setup: &Setup) -> Result<(Vec<u8>, usize), Failure> {
-    let Stats { keys, sessions } = &*setup.picture()?;
+    let Stats { keys, sessions } = setup.picture()?;
     let secrets = setup.secrets(args.reveal, keys)?;
     let origins = Origins::read(setup)?;
     let totals = Totals::of(keys);

@@ -75,7 +75,7 @@ pub(super) struct Summary<'a> {
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let (totals, keys, sessions) = if args.detailed {
         let Stats { keys, sessions } = setup.picture()?;
-        (Totals::of(keys), Some(&*keys), *sessions)
+        (Totals::of(keys), Some(keys), *sessions)
     } else {
         let picture = setup.gather(Totals::default)?;
         (picture.rows, None, picture.sessions)
