@@ -179,7 +179,10 @@ impl Tied {
     fn rows(self, ground: &Ground) -> impl Iterator<Item = (Place, KeyStats)> {
         let Ground { settings, timeline, usage } = ground;
         let settings = Settings { usage: usage.values().flatten().cloned().collect(), ..settings.clone() };
-        let stats = Pool::new(self.configs, self.records, settings, timeline.clone(), false).stats();
+        let pool = Pool::new(self.configs, self.records, settings, timeline.clone(), false);
+        let stats = pool.stats();
+        // See above.
+        mem::forget(pool);
         self.places.into_iter().zip(stats.keys)
     }
 }

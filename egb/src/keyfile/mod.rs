@@ -54,7 +54,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<KeyConfig>, KeysFileError> {
 
 /// Reads the text of a keys file; `path` is for error messages.
 pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<KeyConfig>, KeysFileError> {
-    let mut list = List::new("line");
+    let mut list = List::new("line", bytes.len());
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
         list.not_utf8(1, "is UTF-16");
     } else {
@@ -85,7 +85,7 @@ pub(crate) fn lines_of(path: &Path) -> Result<ByFingerprint<usize>, KeysFileErro
 /// Reads keys from an environment variable: entries separated by commas or line breaks. Bad entries
 /// are numbered from 1, empty ones not counted.
 pub(crate) fn parse_list(text: &str, variable: &str) -> Result<Vec<KeyConfig>, KeysFileError> {
-    let mut list = List::new("entry");
+    let mut list = List::new("entry", text.len());
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     // A comment ends with its line, whatever commas it holds.
     let entries = text.split(['\n', '\r']).flat_map(|line| without_comment(line).split(','));
@@ -107,8 +107,11 @@ struct List {
 }
 
 impl List {
-    fn new(unit: &'static str) -> Self {
-        Self { unit, configs: Vec::new(), known: ByFingerprint::default(), bad: Vec::new(), not_utf8: false }
+    fn new(unit: &'static str, bytes: usize) -> Self {
+        // Most keys have some 40 characters.
+        let room = bytes / 40;
+        let known = ByFingerprint::with_capacity_and_hasher(room, <_>::default());
+        Self { unit, configs: Vec::with_capacity(room), known, bad: Vec::new(), not_utf8: false }
     }
 
     fn add(&mut self, line: usize, text: &str) {
