@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::args::Global;
 use super::failure::Failure;
-use super::output::{Output, shown};
+use super::output::{Output, shown_path};
 use super::rows::{Origin, Selected, Selection, Wanted};
 use crate::balancer::Balancer;
 use crate::builder::{self, Access, BalancerBuilder, Gather, Picture};
@@ -66,7 +66,7 @@ impl Setup {
         // A name of no file may be a key that was typed.
         for (what, path) in [("database", &db)].into_iter().chain(keys_files.iter().map(|file| ("keys file", file))) {
             if path.exists() {
-                tracing::info!(target: "egb", "{what} {}", shown(&path.display().to_string()));
+                tracing::info!(target: "egb", "{what} {}", shown_path(path));
             }
         }
         Ok(Self {
@@ -125,7 +125,9 @@ impl Setup {
     /// The pool, to change keys that are in it.
     pub(crate) fn edit(&self) -> Result<Balancer, Failure> {
         self.require_db()?;
-        self.note_if_clear()?;
+        if self.seal.is_some() {
+            self.note_if_clear(&Sqlite::look(&self.db, None)?)?;
+        }
         self.balancer(Access::Edit)
     }
 
@@ -191,8 +193,9 @@ impl Setup {
     /// The database itself, to change it.
     pub(crate) fn edit_db(&self) -> Result<Sqlite, Failure> {
         self.require_db()?;
-        self.note_if_clear()?;
-        Ok(Sqlite::open_as_it_is(&self.db, &[], self.seal.as_ref())?.with_sealed_keys_unread())
+        let db = Sqlite::open_as_it_is(&self.db, &[], self.seal.as_ref())?;
+        self.note_if_clear(&db)?;
+        Ok(db.with_sealed_keys_unread())
     }
 
     /// The database itself, with a seal if it had none.
@@ -206,8 +209,8 @@ impl Setup {
     }
 
     /// Tells who gives a seal when the database has none: no command but one that is for it gives it one.
-    fn note_if_clear(&self) -> Result<(), Failure> {
-        if self.seal.is_some() && !Sqlite::look(&self.db, None)?.is_sealed()? {
+    fn note_if_clear(&self, db: &Sqlite) -> Result<(), Failure> {
+        if self.seal.is_some() && !db.is_sealed()? {
             self.output.note("keys in the database are in the clear, and stay so; `egb db --seal` seals them");
         }
         Ok(())

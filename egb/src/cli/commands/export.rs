@@ -25,6 +25,9 @@ Examples:
 
 A file is written whole or not at all, and readable by you alone. Its format follows from its name, unless given.";
 
+/// The number of stdout among the open files.
+const STDOUT: u32 = 1;
+
 /// Write the pool as JSON, CSV or text
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -77,7 +80,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         return Err(Failure::usage(problem, "add --reveal-in-json"));
     }
     let (bytes, keys) = render(args, format, setup)?;
-    let Some(path) = &args.output else {
+    let Some(path) = args.output.as_deref().filter(|path| file::descriptor(path) != Some(STDOUT)) else {
         Output::bytes(&bytes)?;
         return Ok(Ending::Fine);
     };

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::style::{self, number};
 use crate::cli::output::time::{Utc, ago};
-use crate::cli::output::{Output, shown, table};
+use crate::cli::output::{Output, shown_path, table};
 use crate::cli::rows::{self, Count, KeyJson, Origins, Totals};
 use crate::stats::{KeyStats, SessionStats, Stats};
 
@@ -148,7 +148,7 @@ impl<'a> Summary<'a> {
         }
         line("429s", number(totals.throttled), String::new());
         line("last use", ago(totals.last_used, self.at), String::new());
-        line("database", style::bytes(self.size), shown(&self.setup.db.display().to_string()));
+        line("database", style::bytes(self.size), shown_path(&self.setup.db));
         let sessions = "sessions that each program remembers at most".to_owned();
         line("cache", number(self.session_capacity as u64), sessions);
         lines.concat()
