@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::env;
+use std::mem;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +28,11 @@ use crate::watch::{FirstLook, Watcher};
 #[cfg(feature = "cli")]
 mod access;
 #[cfg(feature = "cli")]
+mod picture;
+#[cfg(feature = "cli")]
 pub(crate) use access::Access;
+#[cfg(feature = "cli")]
+pub(crate) use picture::{Gather, Picture, Place};
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///
@@ -248,36 +253,12 @@ impl BalancerBuilder {
     /// - [`Error::Invalid`] for a time zone that nobody knows, or limits of a scope without a name
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
     pub fn build(mut self) -> Result<Balancer, Error> {
-        self.check_scopes()?;
         // They are kept, for a reload.
         self.sources.list.shrink_to_fit();
-        let zone = self.zone()?;
-        let defaults = self.sources.defaults()?;
-        let system = SystemClock::new();
-        let clock = self.clock.take();
+        let (settings, timeline) = self.prepare()?;
         let is_watched = self.watch && self.sources.has_files();
-        let watched = is_watched.then(|| {
-            FirstLook::at(self.sources.files(), clock.as_ref().map_or_else(|| system.utc(), |clock| clock.utc()))
-        });
+        let watched = is_watched.then(|| FirstLook::at(self.sources.files(), timeline.wall().now()));
         let (configs, loaded) = self.read()?;
-        let policy = self.policy.within_zone(zone.clone());
-        let timeline = match clock {
-            Some(clock) => Timeline::new(clock, zone),
-            None => Timeline::of_system(system, zone),
-        };
-        // Without the system's randomness the clock tells processes apart.
-        let seed = self.seed.unwrap_or_else(|| SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed()));
-        let settings = Settings {
-            policy,
-            seed,
-            scope_limits: self.scope_limits,
-            learn: !self.fixed_limits,
-            usage: Vec::new(),
-            added: Vec::new(),
-            defaults,
-            cache_size: self.cache_size,
-            is_bystander: false,
-        };
         let Some(loaded) = loaded else {
             let pool = Pool::new(configs, Vec::new(), settings, timeline, false);
             return finish(pool, self.sources, None, watched);
@@ -294,6 +275,31 @@ impl BalancerBuilder {
         let pool = Pool::new(configs, records, settings, timeline, true);
         let writer = Writer::spawn(store, pool.clone()).map_err(Arc::new)?;
         finish(pool, self.sources, Some(writer), watched)
+    }
+
+    /// All that a pool takes but its keys.
+    fn prepare(&mut self) -> Result<(Settings, Timeline), Error> {
+        self.check_scopes()?;
+        let zone = self.zone()?;
+        let defaults = self.sources.defaults()?;
+        let timeline = match self.clock.take() {
+            Some(clock) => Timeline::new(clock, zone.clone()),
+            None => Timeline::of_system(SystemClock::new(), zone.clone()),
+        };
+        // Without the system's randomness the clock tells processes apart.
+        let seed = self.seed.unwrap_or_else(|| SysRng.try_next_u64().unwrap_or_else(|_| timeline.seed()));
+        let settings = Settings {
+            policy: mem::take(&mut self.policy).within_zone(zone),
+            seed,
+            scope_limits: mem::take(&mut self.scope_limits),
+            learn: !self.fixed_limits,
+            usage: Vec::new(),
+            added: Vec::new(),
+            defaults,
+            cache_size: self.cache_size,
+            is_bystander: false,
+        };
+        Ok((settings, timeline))
     }
 
     fn check_scopes(&self) -> Result<(), Error> {
@@ -322,7 +328,7 @@ impl BalancerBuilder {
         let load = |configs: &[KeyConfig]| {
             #[cfg(feature = "cli")]
             if self.access != Access::Use {
-                return access::load(self.access, path, self.seal.as_ref());
+                return Loaded::from(access::open(self.access, path, self.seal.as_ref())?);
             }
             Loaded::from(Sqlite::open_for(path, configs, self.seal.as_ref())?)
         };

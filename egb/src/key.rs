@@ -1,6 +1,8 @@
 //! The secret: one API key, redacted wherever it could be printed. Knows nothing of pools or health.
 
 use std::collections::HashMap;
+#[cfg(feature = "cli")]
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
@@ -191,6 +193,10 @@ impl Fingerprint {
 
 /// A map by fingerprint. A fingerprint is a hash, and needs no other.
 pub(crate) type ByFingerprint<V> = HashMap<Fingerprint, V, BuildHasherDefault<FirstBytes>>;
+
+/// As [`ByFingerprint`], a set.
+#[cfg(feature = "cli")]
+pub(crate) type Fingerprints = HashSet<Fingerprint, BuildHasherDefault<FirstBytes>>;
 
 /// Takes the first eight bytes of what is hashed for the hash.
 #[derive(Clone, Copy, Debug, Default)]

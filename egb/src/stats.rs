@@ -39,7 +39,8 @@ impl SessionStats {
     }
 }
 
-fn part(some: u64, all: u64) -> Option<f64> {
+/// A part of a whole, from 0 to 1; `None` of nothing.
+pub(crate) fn part(some: u64, all: u64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52 calls")]
     let part = some as f64 / all as f64;
     (all > 0).then_some(part)

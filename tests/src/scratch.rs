@@ -59,7 +59,7 @@ fn search(folder: &Path) {
         let name = path.to_string_lossy();
         if path.is_dir() {
             search(&path);
-        } else if !name.ends_with(".txt") && !name.contains("python-backup") {
+        } else if path.is_file() && !name.ends_with(".txt") && !name.contains("python-backup") {
             let bytes = fs::read(&path).unwrap_or_default();
             let holds = |secret: &&str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             assert!(!SECRETS.iter().any(holds), "{name} holds a key");

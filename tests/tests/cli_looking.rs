@@ -312,8 +312,45 @@ fn an_export_goes_through_links_and_into_pipes() {
     assert!(std::os::unix::fs::FileTypeExt::is_fifo(&fs::metadata(&pipe).unwrap().file_type()), "it is one still");
     let read: Value = serde_json::from_str(&reader.join().unwrap()).unwrap();
     assert_eq!(read["keys"]["total"], 3);
-    // All files are searched for keys at the end, and nobody would write to this one.
-    fs::remove_file(pipe).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_export_to_what_is_open_already_replaces_nothing() {
+    let egb = three_keys();
+    let before = fs::read_to_string(egb.write("log.json", "{}\n")).unwrap();
+    // A link of our own: nothing below /dev is to be touched, whatever goes wrong.
+    std::os::unix::fs::symlink("/proc/self/fd/1", egb.path("stdout")).unwrap();
+    let log = fs::OpenOptions::new().append(true).open(egb.path("log.json")).unwrap();
+    let inode = |log: &fs::File| std::os::unix::fs::MetadataExt::ino(&log.metadata().unwrap());
+    let status = egb.command(&["export", "--output", "stdout"]).stdout(log.try_clone().unwrap()).status().unwrap();
+    assert!(status.success());
+    let text = fs::read_to_string(egb.path("log.json")).unwrap();
+    assert_eq!(inode(&log), inode(&fs::File::open(egb.path("log.json")).unwrap()), "it is the same file");
+    let pool: Value = serde_json::from_str(text.strip_prefix(&before).expect("what was there stays")).unwrap();
+    assert_eq!(pool["keys"]["total"], 3);
+
+    std::os::unix::fs::symlink("/proc/self/fd/2", egb.path("stderr")).unwrap();
+    let mut command = egb.command(&["export", "--output", "stderr"]);
+    let printed = command.stderr(log.try_clone().unwrap()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&printed.stdout), "wrote 3 keys to stderr\n");
+    let longer = fs::read_to_string(egb.path("log.json")).unwrap();
+    let pool: Value = serde_json::from_str(longer.strip_prefix(&text).expect("what was there stays")).unwrap();
+    assert_eq!(pool["keys"]["total"], 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn control_characters_in_the_name_of_a_database_do_not_reach_the_terminal() {
+    let egb = three_keys();
+    let name = "a\u{1b}[31mred\n.db";
+    let shown = "a\\u{1b}[31mred\\n.db";
+    fs::copy(egb.db(), egb.path(name)).unwrap();
+    for command in [&["db"][..], &["stats"], &["db", "--upgrade"], &["db", "--backup", "b\u{1b}.db"]] {
+        let printed = egb.run(&[&["--db", name], command].concat());
+        assert!(!printed.out.contains('\u{1b}') && printed.out.contains("\\u{1b}"), "{command:?}: {}", printed.out);
+    }
+    assert!(egb.run(&["--db", name, "db"]).fine().contains(shown));
 }
 
 #[test]

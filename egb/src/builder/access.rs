@@ -3,16 +3,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::{Loaded, Sources};
 use crate::balancer::Balancer;
 use crate::clock::Timeline;
 use crate::config::KeyConfig;
 use crate::error::Error;
-use crate::key::{ByFingerprint, Key};
+use crate::key::{ByFingerprint, Fingerprints, Key};
 use crate::pool::{Pool, Settings};
-use crate::store::{Seal, Sqlite, StoreError, Writer};
+use crate::store::{Record, Seal, Sqlite, StoreError, Writer};
 use crate::watch::FirstLook;
 
 /// So long after a key was removed a program may use it still.
@@ -37,11 +37,12 @@ impl super::BalancerBuilder {
     }
 }
 
-pub(super) fn load(access: Access, path: &Path, seal: Option<&Seal>) -> Result<Loaded, Arc<StoreError>> {
-    match access {
-        Access::Look => Loaded::from(Sqlite::look(path, seal)?.with_sealed_keys_unread()),
-        Access::Use | Access::Edit => Loaded::from(Sqlite::open_as_it_is(path, &[], seal)?.with_sealed_keys_unread()),
-    }
+pub(super) fn open(access: Access, path: &Path, seal: Option<&Seal>) -> Result<Sqlite, Arc<StoreError>> {
+    let opened = match access {
+        Access::Look => Sqlite::look(path, seal)?,
+        Access::Use | Access::Edit => Sqlite::open_as_it_is(path, &[], seal)?,
+    };
+    Ok(opened.with_sealed_keys_unread())
 }
 
 /// Makes the balancer. It may have no key.
@@ -56,7 +57,9 @@ pub(super) fn build(
 ) -> Result<Balancer, Error> {
     // Who gives keys has all that are in use; others that the database knows are gone.
     if sources.list.is_empty() {
-        configs.extend(strangers(&loaded)?);
+        let strangers = Strangers::of(&loaded.store, &loaded.added)?;
+        let by_key = loaded.records.chunk_by(|a, b| a.fingerprint == b.fingerprint);
+        configs.extend(by_key.filter_map(|known| strangers.config(known)));
     }
     let Loaded { store, records, usage, added } = loaded;
     let settings = Settings { usage, added, is_bystander: true, ..settings };
@@ -67,19 +70,25 @@ pub(super) fn build(
 }
 
 /// Keys of which only the database knows, but those that were removed.
-fn strangers(loaded: &Loaded) -> Result<Vec<KeyConfig>, Arc<StoreError>> {
-    let removed = loaded.store.removed_keys()?;
-    let added: ByFingerprint<&KeyConfig> =
-        loaded.added.iter().map(|config| (config.key.fingerprint(), config)).collect();
-    let records = loaded.records.iter().filter(|record| record.scope.is_none());
-    let strangers = records.filter(|record| {
+pub(super) struct Strangers {
+    removed: ByFingerprint<SystemTime>,
+    added: Fingerprints,
+}
+
+impl Strangers {
+    pub(super) fn of(store: &Sqlite, added: &[KeyConfig]) -> Result<Self, Arc<StoreError>> {
+        let added = added.iter().map(|config| config.key.fingerprint()).collect();
+        Ok(Self { removed: store.removed_keys()?, added })
+    }
+
+    /// One of which this is all that is known.
+    pub(super) fn config(&self, known: &[Record]) -> Option<KeyConfig> {
+        let Record { fingerprint, state, .. } = known.iter().find(|record| record.scope.is_none())?;
         // One that is used still is given by something else.
-        let is_removed =
-            removed.get(&record.fingerprint).is_some_and(|&at| record.state.last_used <= Some(at + NOTICED_WITHIN));
-        !is_removed && !added.contains_key(&record.fingerprint)
-    });
-    let config = |key, weight| KeyConfig::new(key).weight(weight);
-    Ok(strangers.map(|record| config(Key::without_text(record.fingerprint), record.state.health.weight)).collect())
+        let is_removed = self.removed.get(fingerprint).is_some_and(|&at| state.last_used <= Some(at + NOTICED_WITHIN));
+        let is_one = !is_removed && !self.added.contains(fingerprint);
+        is_one.then(|| KeyConfig::new(Key::without_text(*fingerprint)).weight(state.health.weight))
+    }
 }
 
 #[cfg(test)]

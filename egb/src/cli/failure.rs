@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::output::shown_path;
 use crate::error::Error;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -12,13 +13,13 @@ use crate::store::{StoreError, StoreErrorKind};
 pub(crate) enum Failure {
     #[error(transparent)]
     Egb(Error),
-    #[error("{path}: there is no database", path = path.display())]
+    #[error("{path}: there is no database", path = shown_path(path))]
     NoDatabase { path: PathBuf },
-    #[error("{path}: this is a database of schema version {found}, and this egb reads and writes {known}", path = path.display())]
+    #[error("{path}: this is a database of schema version {found}, and this egb reads and writes {known}", path = shown_path(path))]
     OldDatabase { path: PathBuf, found: i64, known: i64 },
-    #[error("{path}: this is a database of the Python tool easy-gemini-balance", path = path.display())]
+    #[error("{path}: this is a database of the Python tool easy-gemini-balance", path = shown_path(path))]
     PythonDatabase { path: PathBuf },
-    #[error("{path}: the keys in the database are sealed", path = path.display())]
+    #[error("{path}: the keys in the database are sealed", path = shown_path(path))]
     Sealed { path: PathBuf },
     /// Of a key that was named on the command line.
     #[error("{0}")]
@@ -29,7 +30,7 @@ pub(crate) enum Failure {
     /// It can't be done to this key, or this file.
     #[error("{problem}")]
     Refused { problem: String, hint: Option<String> },
-    #[error("{path}: can't {what}: {error}", path = path.display())]
+    #[error("{path}: can't {what}: {error}", path = shown_path(path))]
     File { path: PathBuf, what: &'static str, error: io::Error },
     #[error("can't print the result: {0}")]
     Output(io::Error),

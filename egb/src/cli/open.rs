@@ -10,18 +10,28 @@ use zeroize::Zeroizing;
 
 use super::args::Global;
 use super::failure::Failure;
-use super::output::{Output, shown};
-use super::rows::Origin;
+use super::output::{Output, shown_path};
+use super::rows::{Origin, Selected, Selection, Wanted};
 use crate::balancer::Balancer;
-use crate::builder::{self, Access, BalancerBuilder};
+use crate::builder::{self, Access, BalancerBuilder, Gather, Picture};
 use crate::config::KeyConfig;
 use crate::error::Error;
-use crate::key::{ByFingerprint, Fingerprint};
+use crate::key::{ByFingerprint, Fingerprint, Key};
 use crate::keyfile;
-use crate::stats::Stats;
+use crate::stats::{KeyStats, Stats};
 use crate::store::{Seal, Sqlite, Standing};
 
 const KEYS_VARIABLE: &str = "EGB_KEYS";
+
+/// Texts of keys.
+#[derive(Default)]
+pub(crate) struct Secrets(ByFingerprint<Key>);
+
+impl Secrets {
+    pub(crate) fn of(&self, key: &KeyStats) -> Option<&str> {
+        self.0.get(&key.fingerprint).map(Key::expose_secret)
+    }
+}
 
 /// Where things are, as the options and the environment say, and how to print.
 #[derive(Debug)]
@@ -56,7 +66,7 @@ impl Setup {
         // A name of no file may be a key that was typed.
         for (what, path) in [("database", &db)].into_iter().chain(keys_files.iter().map(|file| ("keys file", file))) {
             if path.exists() {
-                tracing::info!(target: "egb", "{what} {}", shown(&path.display().to_string()));
+                tracing::info!(target: "egb", "{what} {}", shown_path(path));
             }
         }
         Ok(Self {
@@ -78,21 +88,46 @@ impl Setup {
         !self.keys_files.is_empty() || self.has_keys_variable
     }
 
-    /// The pool, to look at. It is never given back: the process ends soon, and to free 100,000 keys takes a while.
+    /// The pool, to look at and to call with. It is never given back: the process ends soon, and to free 100,000 keys takes
+    /// a while.
     pub(crate) fn look(&self) -> Result<&'static Balancer, Failure> {
         self.require_db()?;
         Ok(Box::leak(Box::new(self.balancer(Access::Look)?)))
     }
 
-    /// A picture of the pool, never given back either.
-    pub(crate) fn picture(&self) -> Result<&'static mut Stats, Failure> {
-        Ok(Box::leak(Box::new(self.look()?.stats())))
+    /// What is made of all keys.
+    pub(crate) fn gather<G: Gather>(&self, new: impl Fn() -> G + Sync) -> Result<Picture<G>, Failure> {
+        self.require_db()?;
+        Ok(self.builder(Access::Look).picture(new)?)
+    }
+
+    /// The keys that are wanted, never given back either.
+    pub(crate) fn select(&self, wanted: Wanted) -> Result<&'static Selected, Failure> {
+        Ok(Box::leak(Box::new(self.gather(|| Selection::of(wanted))?.rows.finish())))
+    }
+
+    /// All keys.
+    pub(crate) fn picture(&self) -> Result<&'static Stats, Failure> {
+        let Picture { rows, sessions } = self.gather(|| Selection::of(Wanted::default()))?;
+        Ok(Box::leak(Box::new(Stats { keys: rows.finish().keys, sessions })))
+    }
+
+    /// The texts of these keys, where they are known and to be revealed.
+    pub(crate) fn secrets(&self, reveal: bool, keys: &[KeyStats]) -> Result<Secrets, Failure> {
+        if !reveal {
+            return Ok(Secrets::default());
+        }
+        let pool = self.look()?.pool();
+        let secret = |key: &KeyStats| Some((key.fingerprint, pool.key(key.fingerprint).filter(Key::has_text)?));
+        Ok(Secrets(keys.iter().filter_map(secret).collect()))
     }
 
     /// The pool, to change keys that are in it.
     pub(crate) fn edit(&self) -> Result<Balancer, Failure> {
         self.require_db()?;
-        self.note_if_clear()?;
+        if self.seal.is_some() {
+            self.note_if_clear(&Sqlite::look(&self.db, None)?)?;
+        }
         self.balancer(Access::Edit)
     }
 
@@ -158,8 +193,9 @@ impl Setup {
     /// The database itself, to change it.
     pub(crate) fn edit_db(&self) -> Result<Sqlite, Failure> {
         self.require_db()?;
-        self.note_if_clear()?;
-        Ok(Sqlite::open_as_it_is(&self.db, &[], self.seal.as_ref())?.with_sealed_keys_unread())
+        let db = Sqlite::open_as_it_is(&self.db, &[], self.seal.as_ref())?;
+        self.note_if_clear(&db)?;
+        Ok(db.with_sealed_keys_unread())
     }
 
     /// The database itself, with a seal if it had none.
@@ -173,8 +209,8 @@ impl Setup {
     }
 
     /// Tells who gives a seal when the database has none: no command but one that is for it gives it one.
-    fn note_if_clear(&self) -> Result<(), Failure> {
-        if self.seal.is_some() && !Sqlite::look(&self.db, None)?.is_sealed()? {
+    fn note_if_clear(&self, db: &Sqlite) -> Result<(), Failure> {
+        if self.seal.is_some() && !db.is_sealed()? {
             self.output.note("keys in the database are in the clear, and stay so; `egb db --seal` seals them");
         }
         Ok(())

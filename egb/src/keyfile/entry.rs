@@ -18,8 +18,7 @@ const ATTRIBUTES: [&str; 6] = ["label", "group", "rpm", "rpd", "tpm", "concurren
 /// A label that holds a key of this length or more would print it.
 const KEY_IN_LABEL: usize = 8;
 
-/// An entry that borrows from the text, so that keys are copied once, at the end.
-#[derive(PartialEq)]
+/// An entry that borrows from the text, so that keys are copied once.
 pub(super) struct Entry<'a> {
     pub(super) key: &'a str,
     weight: f64,
@@ -31,6 +30,11 @@ pub(super) struct Entry<'a> {
 impl<'a> Entry<'a> {
     pub(super) fn parse(text: &'a str) -> Result<Self, Problem> {
         let text = trim(text);
+        let bare = |key| Self { key, weight: 1.0, label: None, group: None, limits: Limits::default() };
+        // Most lines are a key and nothing else, and are seen to be in order at once.
+        if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) && !text.is_empty() {
+            return Ok(bare(text));
+        }
         if let Some(char) = text.chars().find(|&char| is_invisible(char) && !is_white(char)) {
             let code = u32::from(char);
             return Err(format!("holds a control or invisible character (U+{code:04X}); type the line anew").into());
@@ -39,7 +43,7 @@ impl<'a> Entry<'a> {
         check_head(head)?;
         let (key, weight) = split_weight(head)?;
         check_key_of_line(key)?;
-        let mut entry = Self { key, weight, label: None, group: None, limits: Limits::default() };
+        let mut entry = Self { weight, ..bare(key) };
         for attribute in attributes.split(is_white).filter(|text| !text.is_empty()) {
             entry.set(attribute)?;
         }

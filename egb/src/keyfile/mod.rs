@@ -18,7 +18,7 @@
 //! would); white space, control or invisible characters inside a key; quotes, commas, JSON; one key
 //! twice with two weights.
 
-use std::collections::HashMap;
+use std::collections::hash_map;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -26,7 +26,6 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::config::KeyConfig;
-#[cfg(feature = "cli")]
 use crate::key::ByFingerprint;
 
 mod chars;
@@ -55,7 +54,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<KeyConfig>, KeysFileError> {
 
 /// Reads the text of a keys file; `path` is for error messages.
 pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<KeyConfig>, KeysFileError> {
-    let mut list = List::new("line");
+    let mut list = List::new("line", bytes.len());
     if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
         list.not_utf8(1, "is UTF-16");
     } else {
@@ -86,7 +85,7 @@ pub(crate) fn lines_of(path: &Path) -> Result<ByFingerprint<usize>, KeysFileErro
 /// Reads keys from an environment variable: entries separated by commas or line breaks. Bad entries
 /// are numbered from 1, empty ones not counted.
 pub(crate) fn parse_list(text: &str, variable: &str) -> Result<Vec<KeyConfig>, KeysFileError> {
-    let mut list = List::new("entry");
+    let mut list = List::new("entry", text.len());
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     // A comment ends with its line, whatever commas it holds.
     let entries = text.split(['\n', '\r']).flat_map(|line| without_comment(line).split(','));
@@ -97,37 +96,40 @@ pub(crate) fn parse_list(text: &str, variable: &str) -> Result<Vec<KeyConfig>, K
 }
 
 /// The entries read so far, and what was wrong.
-struct List<'a> {
+struct List {
     /// What is counted: lines or entries.
     unit: &'static str,
-    entries: Vec<(usize, Entry<'a>)>,
-    /// Where in `entries` each key is.
-    known: HashMap<&'a str, usize>,
+    configs: Vec<KeyConfig>,
+    /// Where in `configs` each key is, and in which line.
+    known: ByFingerprint<(usize, usize)>,
     bad: Vec<BadLine>,
     not_utf8: bool,
 }
 
-impl<'a> List<'a> {
-    fn new(unit: &'static str) -> Self {
-        Self { unit, entries: Vec::new(), known: HashMap::new(), bad: Vec::new(), not_utf8: false }
+impl List {
+    fn new(unit: &'static str, bytes: usize) -> Self {
+        // Most keys have some 40 characters.
+        let room = bytes / 40;
+        let known = ByFingerprint::with_capacity_and_hasher(room, <_>::default());
+        Self { unit, configs: Vec::with_capacity(room), known, bad: Vec::new(), not_utf8: false }
     }
 
-    fn add(&mut self, line: usize, text: &'a str) {
+    fn add(&mut self, line: usize, text: &str) {
         if trim(text).is_empty() {
             return;
         }
-        let entry = match Entry::parse(text) {
-            Ok(entry) => entry,
+        let config = match Entry::parse(text) {
+            Ok(entry) => entry.to_owned(),
             Err(problem) => return self.bad.push(BadLine::new(line, problem)),
         };
-        match self.known.get(entry.key) {
-            None => {
-                self.known.insert(entry.key, self.entries.len());
-                self.entries.push((line, entry));
+        match self.known.entry(config.key.fingerprint()) {
+            hash_map::Entry::Vacant(place) => {
+                place.insert((self.configs.len(), line));
+                self.configs.push(config);
             }
-            Some(&at) if self.entries[at].1 == entry => {}
-            Some(&at) => {
-                let (unit, first) = (self.unit, self.entries[at].0);
+            hash_map::Entry::Occupied(place) if self.configs[place.get().0] == config => {}
+            hash_map::Entry::Occupied(place) => {
+                let (unit, first) = (self.unit, place.get().1);
                 let problem =
                     format!("has the key of {unit} {first} with another weight or other attributes; keep one");
                 self.bad.push(BadLine::new(line, problem));
@@ -142,7 +144,7 @@ impl<'a> List<'a> {
 
     fn finish(self, origin: impl FnOnce() -> Origin) -> Result<Vec<KeyConfig>, KeysFileError> {
         if self.bad.is_empty() {
-            return Ok(self.entries.into_iter().map(|(_, entry)| entry.to_owned()).collect());
+            return Ok(self.configs);
         }
         let kind = if self.not_utf8 { KeysFileErrorKind::NotUtf8 } else { KeysFileErrorKind::BadLines };
         Err(KeysFileError::new(origin(), kind, self.bad))

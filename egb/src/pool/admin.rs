@@ -33,7 +33,7 @@ use crate::stats::Stats;
 use crate::store::{Change, Counters, Edit, Record, Usage};
 
 /// What is set for all keys of a pool.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) policy: Policy,
     /// Decides which keys come first.

@@ -204,23 +204,28 @@ impl Pool {
     pub(super) fn reclaim_usage(&self, state: &mut State, id: SlotId, now: Tick) {
         let wall = self.timeline.wall();
         let holder = state.groups.holder(state.entry(id));
-        // A clock that was ahead must not block the key for longer than the limits do.
-        let tick_of = |time| self.timeline.tick_of(wall.time_of_wall(time));
         for usage in state.unclaimed.remove(&holder).unwrap_or_default() {
             let scope = usage.scope.as_ref().map_or(Some(NO_SCOPE), |name| self.add_scope(state, name));
             let Some(scope) = scope else { continue };
-            let group = |(at, uses)| Group { at: tick_of(at).min(now), uses, serial: 0 };
-            let day = |(end, used)| Day { end: tick_of(end).min(self.timeline.next_midnight(now)), used };
-            let memory = Memory {
-                groups: usage.uses.into_iter().map(group).collect(),
-                day: usage.day.map(day),
-                learned: usage.learned,
-                tokens: usage.tokens.map(|SpentTokens { average, calls }| Spent {
-                    average,
-                    calls: calls.into_iter().map(|(at, tokens)| (tick_of(at).min(now), tokens)).collect(),
-                }),
-            };
+            let memory = self.memory_of(usage, wall, now);
             state.with_budget(id, |budget, allowance| budget.remember(allowance, scope, &memory));
+        }
+    }
+
+    /// What was used, by this process's clock.
+    pub(super) fn memory_of(&self, usage: Usage, wall: Wall, now: Tick) -> Memory {
+        // A clock that was ahead must not block the key for longer than the limits do.
+        let tick_of = |time| self.timeline.tick_of(wall.time_of_wall(time));
+        let group = |(at, uses)| Group { at: tick_of(at).min(now), uses, serial: 0 };
+        let day = |(end, used)| Day { end: tick_of(end).min(self.timeline.next_midnight(now)), used };
+        Memory {
+            groups: usage.uses.into_iter().map(group).collect(),
+            day: usage.day.map(day),
+            learned: usage.learned,
+            tokens: usage.tokens.map(|SpentTokens { average, calls }| Spent {
+                average,
+                calls: calls.into_iter().map(|(at, tokens)| (tick_of(at).min(now), tokens)).collect(),
+            }),
         }
     }
 

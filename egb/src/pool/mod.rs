@@ -18,6 +18,8 @@ use crate::policy::Policy;
 
 mod added;
 mod admin;
+#[cfg(feature = "cli")]
+mod alone;
 mod checkout;
 mod condition;
 mod entry;
@@ -37,7 +39,11 @@ mod weather;
 pub(crate) use added::Origin;
 pub use admin::Reloaded;
 pub(crate) use admin::Settings;
+#[cfg(feature = "cli")]
+pub(crate) use alone::Alone;
 pub(crate) use checkout::{CheckedOut, Queued, Shortage, Wanted};
+#[cfg(feature = "cli")]
+pub(crate) use sessions::capacity as session_capacity;
 pub(crate) use settle::{Effect, Lone};
 
 /// All keys that one balancer knows.

@@ -30,6 +30,11 @@ pub(super) struct Stuck {
     pub(super) fingerprint: Fingerprint,
 }
 
+/// How many sessions are remembered where there are so many keys.
+pub(crate) fn capacity(configured: Option<usize>, keys: usize) -> usize {
+    configured.unwrap_or_else(|| keys.saturating_mul(PER_KEY).min(MOST))
+}
+
 impl Sessions {
     pub(super) fn new(configured: Option<usize>) -> Self {
         // Bounded by hand, for a bounded one takes all its memory at once.
@@ -39,7 +44,7 @@ impl Sessions {
 
     /// There are so many keys now.
     pub(super) fn set_keys(&mut self, keys: usize) {
-        self.capacity = self.configured.unwrap_or_else(|| keys.saturating_mul(PER_KEY).min(MOST));
+        self.capacity = capacity(self.configured, keys);
         self.forget_excess();
     }
 

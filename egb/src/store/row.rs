@@ -182,10 +182,13 @@ impl<'r> Cells<'r> {
     }
 
     fn failure(&mut self) -> rusqlite::Result<Option<LastFailure>> {
-        let at = self.time()?;
+        let Some(at) = self.time()? else {
+            // Most keys never failed.
+            self.next += 2;
+            return Ok(None);
+        };
         let status = self.integer()?;
         let name = self.value()?;
-        let Some(at) = at else { return Ok(None) };
         let sane_status = status.and_then(|status| u16::try_from(status).ok());
         let reason = name.as_str().ok().and_then(reason_named);
         self.nonsense |= sane_status.is_none() != status.is_none() || reason.is_none();

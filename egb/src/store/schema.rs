@@ -391,10 +391,13 @@ pub(super) const NEXT_REVISION: &str = "UPDATE revisions SET last = last + 1 RET
 
 pub(super) const LAST_REVISION: &str = "SELECT last FROM revisions";
 
-pub(super) const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM keys");
+pub(super) const SELECT_ALL: &str = concat!("SELECT ", columns!(), " FROM keys ORDER BY fingerprint, scope");
 /// Those of a part of the names, from one on and below another.
-pub(super) const SELECT_PART: &str =
-    concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint >= ?1 AND fingerprint < ?2");
+pub(super) const SELECT_PART: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM keys WHERE fingerprint >= ?1 AND fingerprint < ?2 ORDER BY fingerprint, scope"
+);
 pub(super) const SELECT_ONE: &str = concat!("SELECT ", columns!(), " FROM keys WHERE fingerprint = ?1 AND scope = ?2");
 pub(super) const SELECT_NEWER: &str = concat!("SELECT ", columns!(), " FROM keys WHERE revision > ?1");
 pub(super) const SELECT_NEWER_NAMES: &str = "SELECT fingerprint, scope FROM keys WHERE revision > ?1";

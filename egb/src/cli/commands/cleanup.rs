@@ -91,7 +91,7 @@ struct UnusedJson {
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let now = SystemTime::now();
     let since = now.checked_sub(args.unused).unwrap_or(SystemTime::UNIX_EPOCH);
-    let stats = &*setup.picture()?;
+    let stats = setup.picture()?;
     let mut keys = unused(stats, setup, since)?;
     keys.extend(gone(stats, setup, since)?);
     let of = |action| -> Vec<Fingerprint> {
@@ -134,7 +134,7 @@ fn counted(count: usize, what: &str) -> String {
 fn unused(stats: &Stats, setup: &Setup, since: SystemTime) -> Result<Vec<Unused>, Failure> {
     let origins = Origins::read(setup)?;
     let changes = setup.look_at_db()?.last_changes()?;
-    let digits = rows::digits(&stats.keys);
+    let digits = rows::digits(stats.keys.iter().map(|key| key.fingerprint));
     let is_unused = |key: &&KeyStats| {
         let last_change = changes.get(&key.fingerprint).copied();
         key.last_used.or(last_change).is_none_or(|time| time <= since)

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::cli::Ending;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
-use crate::cli::output::file;
 use crate::cli::output::style::{self, bytes, number};
+use crate::cli::output::{file, shown_path};
 use crate::store::{DatabaseFacts, Standing};
 
 const EXAMPLES: &str = "\
@@ -123,7 +123,7 @@ fn text(setup: &Setup, size: u64, facts: Option<DatabaseFacts>, damage: &[String
     };
     let free = facts.map(|facts| facts.free).filter(|free| *free > 0);
     let free = free.map_or_else(String::new, |free| format!(", {} of it free", bytes(free)));
-    let mut lines = vec![("path", setup.db.display().to_string()), ("size", format!("{}{free}", bytes(size)))];
+    let mut lines = vec![("path", shown_path(&setup.db)), ("size", format!("{}{free}", bytes(size)))];
     if let Some(DatabaseFacts { schema, keys, added_keys, sealed, .. }) = facts {
         let added = match (added_keys, sealed) {
             (0, _) => "none".to_owned(),
@@ -146,7 +146,7 @@ fn back_up(setup: &Setup, backup: &Path) -> Result<(), Failure> {
     file::make(backup, |half| Ok(db.copy_to(half)?))?;
     let size = backup.metadata().map_or(0, |found| found.len());
     let json = BackupJson { backup: backup.display().to_string(), size_bytes: size };
-    setup.output.result(&json, || format!("wrote {}, {}\n", backup.display(), bytes(size)))?;
+    setup.output.result(&json, || format!("wrote {}, {}\n", shown_path(backup), bytes(size)))?;
     let DatabaseFacts { added_keys, sealed, .. } = db.facts()?;
     if added_keys > 0 && !sealed {
         setup.output.note("it holds keys in the clear, as the database does; keep it where nobody else reads it");
@@ -175,16 +175,16 @@ fn upgrade(setup: &Setup) -> Result<(), Failure> {
     let db = setup.upgrade_db()?;
     let schema = db.facts()?.schema;
     let backup = backup.or_else(|| db.backup().and_then(|backup| Some(setup.db.with_file_name(backup.file_name()?))));
-    let path = setup.db.display();
+    let path = shown_path(&setup.db);
     let json = UpgradeJson {
-        path: path.to_string(),
+        path: setup.db.display().to_string(),
         from_version: from,
         schema_version: schema,
         backup: backup.as_ref().map(|backup| backup.display().to_string()),
     };
     setup.output.result(&json, || match (from, &backup) {
         (Some(from), Some(backup)) => {
-            format!("brought {path} from schema version {from} to {schema}; as it was: {}\n", backup.display())
+            format!("brought {path} from schema version {from} to {schema}; as it was: {}\n", shown_path(backup))
         }
         _ if standing == Standing::Ready => format!("{path} has schema version {schema} already\n"),
         _ => format!("took over {path}, which has schema version {schema} now\n"),
@@ -194,8 +194,8 @@ fn upgrade(setup: &Setup) -> Result<(), Failure> {
 fn seal(setup: &Setup) -> Result<(), Failure> {
     let was_sealed = setup.look_at_db()?.is_sealed()?;
     let added_keys = setup.seal_db()?.facts()?.added_keys;
-    let path = setup.db.display();
-    let json = SealJson { path: path.to_string(), added_keys, was_sealed };
+    let path = shown_path(&setup.db);
+    let json = SealJson { path: setup.db.display().to_string(), added_keys, was_sealed };
     setup.output.result(&json, || {
         if was_sealed {
             format!("the keys in {path} are sealed already\n")

@@ -8,15 +8,14 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::list;
-use super::stats::Picture;
+use super::stats::Summary;
 use crate::cli::Ending;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::{Output, file, shown, style, time};
-use crate::cli::rows::{self, KeyJson, Origin, Origins};
-use crate::key::Key;
+use crate::cli::rows::{self, KeyJson, Origin, Origins, Totals};
 use crate::limits::Limits;
-use crate::stats::KeyStats;
+use crate::stats::{KeyStats, Stats};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +24,9 @@ Examples:
   egb export --output report.txt
 
 A file is written whole or not at all, and readable by you alone. Its format follows from its name, unless given.";
+
+/// The number of stdout among the open files.
+const STDOUT: u32 = 1;
 
 /// Write the pool as JSON, CSV or text
 #[derive(Debug, clap::Args)]
@@ -78,7 +80,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         return Err(Failure::usage(problem, "add --reveal-in-json"));
     }
     let (bytes, keys) = render(args, format, setup)?;
-    let Some(path) = &args.output else {
+    let Some(path) = args.output.as_deref().filter(|path| file::descriptor(path) != Some(STDOUT)) else {
         Output::bytes(&bytes)?;
         return Ok(Ending::Fine);
     };
@@ -95,39 +97,36 @@ fn format_of(path: &Path) -> Option<Format> {
 }
 
 fn render(args: &Args, format: Format, setup: &Setup) -> Result<(Vec<u8>, usize), Failure> {
-    let balancer = setup.look()?;
-    let all = balancer.stats();
+    let Stats { keys, sessions } = setup.picture()?;
+    let secrets = setup.secrets(args.reveal, keys)?;
     let origins = Origins::read(setup)?;
-    let picture = Picture::new(setup, &all)?;
+    let totals = Totals::of(keys);
+    let summary = Summary::new(setup, &totals, *sessions)?;
     let now = SystemTime::now();
-    let secret = |fingerprint| {
-        if args.reveal { balancer.pool().key(fingerprint).filter(Key::has_text) } else { None }
-    };
-    let secrets: Vec<Option<Key>> = all.keys.iter().map(|key| secret(key.fingerprint)).collect();
-    let rows = all.keys.iter().zip(&secrets);
+    let rows = keys.iter().map(|key| (key, secrets.of(key)));
     let failed = |error: &dyn std::fmt::Display| Failure::Output(std::io::Error::other(error.to_string()));
     let bytes = match format {
         Format::Json => {
-            let rows = rows
-                .map(|(key, secret)| KeyJson::new(key, &origins).revealing(secret.as_ref().map(Key::expose_secret)));
-            let value = picture.json(Some(rows.collect()));
+            let rows = rows.map(|(key, secret)| KeyJson::new(key, &origins).revealing(secret));
+            let value = summary.json(Some(rows.collect()));
             let mut bytes = serde_json::to_vec_pretty(&value).map_err(|error| failed(&error))?;
             bytes.push(b'\n');
             bytes
         }
         Format::Csv => csv(rows, args.reveal, &origins).map_err(|error| failed(&error))?,
         Format::Txt => {
-            let rows_of: Vec<_> = rows.map(|(key, secret)| (key, secret.clone())).collect();
+            let rows_of: Vec<_> = rows.collect();
+            let digits = rows::digits(keys.iter().map(|key| key.fingerprint));
             let text = format!(
                 "egb, {}\n\n{}\n{}",
                 time::rfc3339(now),
-                picture.text(),
-                list::uncut_table(&rows_of, rows::digits(&all.keys), now)
+                summary.text(),
+                list::uncut_table(&rows_of, digits, now)
             );
             anstream::adapter::strip_str(&text).to_string().into_bytes()
         }
     };
-    Ok((bytes, all.keys.len()))
+    Ok((bytes, keys.len()))
 }
 
 /// A key, and where it came from.
@@ -169,7 +168,7 @@ fn limit(key: &KeyStats, which: fn(&Limits) -> Option<NonZeroU32>) -> Option<Str
 }
 
 fn csv<'a>(
-    rows: impl Iterator<Item = (&'a KeyStats, &'a Option<Key>)>,
+    rows: impl Iterator<Item = (&'a KeyStats, Option<&'a str>)>,
     reveal: bool,
     origins: &Origins,
 ) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
@@ -183,7 +182,7 @@ fn csv<'a>(
             writer.write_field(cell(&row).unwrap_or_default())?;
         }
         if reveal {
-            writer.write_field(secret.as_ref().map_or("", Key::expose_secret))?;
+            writer.write_field(secret.unwrap_or_default())?;
         }
         writer.write_record(None::<&[u8]>)?;
     }

@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::time::{Utc, ago, left};
 use crate::cli::output::{Output, style, table};
-use crate::cli::rows::{self, Count, Filter, KeyJson, Origins, Sort};
+use crate::cli::rows::{self, Count, Filter, KeyJson, Origins, Selected, Sort, Wanted};
 use crate::stats::KeyStats;
 
 const EXAMPLES: &str = "\
@@ -41,45 +41,30 @@ struct HealthJson<'a> {
     /// Of all keys, whatever the filter.
     counts: Count,
     /// How many keys met which reason last, and have not succeeded since.
-    errors: BTreeMap<&'static str, usize>,
+    errors: &'a BTreeMap<&'static str, usize>,
     /// Keys that the filter admits; there may be fewer rows.
     total: usize,
     keys: Vec<KeyJson<'a>>,
 }
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
-    let keys = &mut setup.picture()?.keys;
+    let wanted = Wanted { filter: args.filter, sort: Some(Sort::State), limit: args.limit };
+    let Selected { keys, total, counts, errors, digits } = setup.select(wanted)?;
     let now = SystemTime::now();
-    let (counts, digits, errors) = (Count::of(&*keys), rows::digits(keys), errors(keys));
-    if let Some(filter) = args.filter {
-        keys.retain(|key| filter.admits(key));
-    }
-    rows::sort(keys, Sort::State);
-    let total = keys.len();
-    keys.truncate(args.limit.unwrap_or(usize::MAX));
     if setup.output.is_json() {
         let origins = Origins::read(setup)?;
         let rows = keys.iter().map(|key| KeyJson::new(key, &origins)).collect();
-        Output::json(&HealthJson { at: Utc(now), counts, errors, total, keys: rows })?;
+        Output::json(&HealthJson { at: Utc(now), counts: *counts, errors, total: *total, keys: rows })?;
     } else {
-        let mut text = summary(counts);
+        let mut text = summary(*counts);
         if !keys.is_empty() {
             text.push('\n');
-            text += &rows_of(keys, digits, now);
+            text += &rows_of(keys, *digits, now);
         }
         Output::text(&text)?;
-        setup.output.note_cut(keys.len(), total);
+        setup.output.note_cut(keys.len(), *total);
     }
     Ok(if counts.available > 0 { Ending::Fine } else { Ending::NoUsableKey })
-}
-
-fn errors(keys: &[KeyStats]) -> BTreeMap<&'static str, usize> {
-    let mut errors = BTreeMap::new();
-    let failing = keys.iter().filter(|key| Filter::Error.admits(key));
-    for failure in failing.filter_map(|key| key.health.last_failure()) {
-        *errors.entry(failure.reason.name()).or_default() += 1;
-    }
-    errors
 }
 
 fn summary(counts: Count) -> String {

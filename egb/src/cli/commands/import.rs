@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cli::Ending;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
-use crate::cli::output::shown;
+use crate::cli::output::shown_path;
 use crate::cli::output::style::number;
 use crate::config::KeyConfig;
 use crate::error::Error;
@@ -86,7 +86,7 @@ pub(super) fn check_source<'a>(source: &str, keys: impl IntoIterator<Item = &'a 
 
 /// How the file is named in what is printed and kept.
 fn name(file: &Path) -> String {
-    if file == Path::new("-") { "stdin".to_owned() } else { shown(&file.display().to_string()) }
+    if file == Path::new("-") { "stdin".to_owned() } else { shown_path(file) }
 }
 
 fn read(file: &Path) -> Result<Vec<KeyConfig>, Failure> {

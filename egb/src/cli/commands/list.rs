@@ -11,8 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::time::ago;
 use crate::cli::output::{Output, style, table};
-use crate::cli::rows::{self, Count, Filter, KeyJson, Origins, Sort};
-use crate::key::Key;
+use crate::cli::rows::{self, Count, Filter, KeyJson, Origins, Selected, Sort, Wanted};
 use crate::stats::KeyStats;
 
 const EXAMPLES: &str = "\
@@ -66,33 +65,18 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         let problem = "JSON with the keys themselves has to be asked for in so many words";
         return Err(Failure::usage(problem, "add --reveal-in-json"));
     }
-    let balancer = setup.look()?;
-    let stats = Box::leak(Box::new(balancer.stats()));
-    let digits = rows::digits(&stats.keys);
-    if let Some(filter) = args.filter {
-        stats.keys.retain(|key| filter.admits(key));
-    }
-    if let Some(sort) = args.sort {
-        rows::sort(&mut stats.keys, sort);
-    }
-    let total = stats.keys.len();
-    stats.keys.truncate(args.limit.unwrap_or(usize::MAX));
-    let secret = |key: &KeyStats| {
-        if args.reveal { balancer.pool().key(key.fingerprint).filter(Key::has_text) } else { None }
-    };
+    let wanted = Wanted { filter: args.filter, sort: args.sort, limit: args.limit };
+    let Selected { keys, total, digits, .. } = setup.select(wanted)?;
+    let (total, digits) = (*total, *digits);
+    let secrets = setup.secrets(args.reveal, keys)?;
     if setup.output.is_json() {
         let origins = Origins::read(setup)?;
-        let secrets: Vec<Option<Key>> = stats.keys.iter().map(secret).collect();
-        let keys = stats
-            .keys
-            .iter()
-            .zip(&secrets)
-            .map(|(key, secret)| KeyJson::new(key, &origins).revealing(secret.as_ref().map(Key::expose_secret)));
+        let keys = keys.iter().map(|key| KeyJson::new(key, &origins).revealing(secrets.of(key)));
         Output::json(&ListJson { total, keys: keys.collect() })?;
         return Ok(Ending::Fine);
     }
     let table = |keys: &[&KeyStats]| {
-        let keys: Vec<(&KeyStats, Option<Key>)> = keys.iter().map(|key| (*key, secret(key))).collect();
+        let keys: Vec<(&KeyStats, Option<&str>)> = keys.iter().map(|key| (*key, secrets.of(key))).collect();
         // A key that is cut is of no use.
         let table = if args.reveal { table::uncut(&COLUMNS) } else { table::table(&COLUMNS) };
         table_of(table, &keys, digits, SystemTime::now())
@@ -104,16 +88,16 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     }
     let groups = match args.group_by {
         None => {
-            if !stats.keys.is_empty() {
-                Output::text(&table(&stats.keys.iter().collect::<Vec<_>>()))?;
+            if !keys.is_empty() {
+                Output::text(&table(&keys.iter().collect::<Vec<_>>()))?;
             }
-            setup.output.note_cut(stats.keys.len(), total);
+            setup.output.note_cut(keys.len(), total);
             return Ok(Ending::Fine);
         }
-        Some(GroupBy::Group) => rows::grouped(stats, |key| key.group.clone()),
+        Some(GroupBy::Group) => rows::grouped(keys, |key| key.group.clone()),
         Some(GroupBy::Source) => {
             let origins = Origins::read(setup)?;
-            rows::grouped(stats, |key| origins.of(key.fingerprint).source())
+            rows::grouped(keys, |key| origins.of(key.fingerprint).source())
         }
     };
     let tables: Vec<String> = groups.iter().map(|(name, keys)| section(name.as_deref(), keys, table)).collect();
@@ -129,15 +113,15 @@ fn section(name: Option<&str>, keys: &[&KeyStats], table: impl Fn(&[&KeyStats]) 
 const COLUMNS: [&str; 8] = ["KEY", "MASKED", "~LABEL", "~GROUP", "STATE", ">WEIGHT", ">FAILED", "LAST USED"];
 
 /// All keys, however wide that is.
-pub(super) fn uncut_table(keys: &[(&KeyStats, Option<Key>)], digits: usize, now: SystemTime) -> String {
+pub(super) fn uncut_table(keys: &[(&KeyStats, Option<&str>)], digits: usize, now: SystemTime) -> String {
     table_of(table::uncut(&COLUMNS), keys, digits, now)
 }
 
-fn table_of(mut table: Table, keys: &[(&KeyStats, Option<Key>)], digits: usize, now: SystemTime) -> String {
+fn table_of(mut table: Table, keys: &[(&KeyStats, Option<&str>)], digits: usize, now: SystemTime) -> String {
     for (key, secret) in keys {
         let cells = vec![
             Cell::new(rows::short(key.fingerprint, digits)),
-            Cell::new(secret.as_ref().map_or(&*key.masked, Key::expose_secret)),
+            Cell::new(secret.unwrap_or(&key.masked)),
             Cell::new(key.label.as_deref().unwrap_or("-")),
             Cell::new(key.group.as_deref().unwrap_or("-")),
             Cell::new(style::state_words(key.state)).fg(style::state_color(key.state)),

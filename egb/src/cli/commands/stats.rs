@@ -10,9 +10,9 @@ use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::style::{self, number};
 use crate::cli::output::time::{Utc, ago};
-use crate::cli::output::{Output, shown, table};
-use crate::cli::rows::{self, Count, KeyJson, Origins};
-use crate::stats::{KeyStats, Stats};
+use crate::cli::output::{Output, shown_path, table};
+use crate::cli::rows::{self, Count, KeyJson, Origins, Totals};
+use crate::stats::{KeyStats, SessionStats, Stats};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,65 +62,71 @@ struct WeightJson {
     effective_total: f64,
 }
 
-/// A pool at a moment.
-pub(super) struct Picture<'a> {
+/// A pool at a moment, in sums.
+pub(super) struct Summary<'a> {
     setup: &'a Setup,
-    stats: &'a Stats,
-    count: Count,
+    totals: &'a Totals,
+    session_capacity: usize,
     /// Of the database, in bytes.
     size: u64,
     at: SystemTime,
 }
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
-    let stats = &*setup.picture()?;
-    let picture = Picture::new(setup, stats)?;
+    let (totals, keys, sessions) = if args.detailed {
+        let Stats { keys, sessions } = setup.picture()?;
+        (Totals::of(keys), Some(keys), *sessions)
+    } else {
+        let picture = setup.gather(Totals::default)?;
+        (picture.rows, None, picture.sessions)
+    };
+    let summary = Summary::new(setup, &totals, sessions)?;
     if setup.output.is_json() {
         let origins = if args.detailed { Some(Origins::read(setup)?) } else { None };
-        let detailed = origins.map(|origins| stats.keys.iter().map(|key| KeyJson::new(key, &origins)).collect());
-        Output::json(&picture.json(detailed))?;
+        let rows = |origins| keys.into_iter().flatten().map(|key| KeyJson::new(key, &origins)).collect();
+        Output::json(&summary.json(origins.map(rows)))?;
     } else {
-        let mut text = picture.text();
-        if args.detailed && !stats.keys.is_empty() {
+        let mut text = summary.text();
+        if let Some(keys) = keys.filter(|keys| !keys.is_empty()) {
             text.push('\n');
-            text += &details(stats, picture.at);
+            text += &details(keys, summary.at);
         }
         Output::text(&text)?;
     }
-    Ok(if picture.count.available > 0 { Ending::Fine } else { Ending::NoUsableKey })
+    Ok(if totals.count.available > 0 { Ending::Fine } else { Ending::NoUsableKey })
 }
 
-impl<'a> Picture<'a> {
-    pub(super) fn new(setup: &'a Setup, stats: &'a Stats) -> Result<Self, Failure> {
+impl<'a> Summary<'a> {
+    pub(super) fn new(setup: &'a Setup, totals: &'a Totals, sessions: SessionStats) -> Result<Self, Failure> {
         let size = setup.look_at_db()?.size();
-        Ok(Self { setup, stats, count: Count::of(&stats.keys), size, at: SystemTime::now() })
+        Ok(Self { setup, totals, session_capacity: sessions.capacity, size, at: SystemTime::now() })
     }
 
-    pub(super) fn json(&self, detailed: Option<Vec<KeyJson<'a>>>) -> StatsJson<'a> {
-        let (stats, weights) = (self.stats, Weights::of(self.stats));
+    pub(super) fn json<'k>(&self, detailed: Option<Vec<KeyJson<'k>>>) -> StatsJson<'k> {
+        let totals = self.totals;
         StatsJson {
             at: Utc(self.at),
             database: DatabaseJson { path: self.setup.db.display().to_string(), size_bytes: self.size },
-            keys: self.count,
-            calls: stats.calls(),
-            uses: stats.uses(),
-            successes: stats.successes(),
-            failures: stats.failures(),
-            throttled: stats.throttled(),
-            success_rate: stats.success_rate(),
+            keys: totals.count,
+            calls: totals.calls,
+            uses: totals.uses,
+            successes: totals.successes,
+            failures: totals.failures,
+            throttled: totals.throttled,
+            success_rate: totals.success_rate(),
             weight: WeightJson {
-                total: weights.total,
-                average: weights.average(self.count.total),
-                effective_total: weights.effective,
+                total: totals.weight(),
+                average: totals.average_weight(),
+                effective_total: totals.effective_weight(),
             },
-            last_used: last_used(stats).map(Utc),
-            session_capacity: stats.sessions.capacity,
+            last_used: totals.last_used.map(Utc),
+            session_capacity: self.session_capacity,
             detailed,
         }
     }
 
     pub(super) fn text(&self) -> String {
-        let (stats, count, weights) = (self.stats, self.count, Weights::of(self.stats));
+        let (totals, count) = (self.totals, self.totals.count);
         let mut lines = Vec::new();
         let mut line = |name: &str, figure: String, more: String| {
             let (dim, bold) = (style::DIM, style::BOLD);
@@ -128,54 +134,31 @@ impl<'a> Picture<'a> {
             lines.push(format!("{dim}{name:<9}{dim:#}  {bold}{figure}{bold:#}{gap}{more}\n"));
         };
         line("keys", number(count.total as u64), count.words());
-        let average = weights.average(count.total).map_or_else(String::new, |average| {
-            format!("{} on average, {} in effect", style::weight(average), style::weight(weights.effective))
+        let average = totals.average_weight().map_or_else(String::new, |average| {
+            format!("{} on average, {} in effect", style::weight(average), style::weight(totals.effective_weight()))
         });
-        line("weight", style::weight(weights.total), average);
-        let retried = stats.uses() > stats.calls();
-        let uses = if retried { format!("{} uses of keys, with retries", number(stats.uses())) } else { String::new() };
-        line("calls", number(stats.calls()), uses);
-        let ended = format!("{} succeeded, {} failed", number(stats.successes()), number(stats.failures()));
-        match stats.success_rate() {
+        line("weight", style::weight(totals.weight()), average);
+        let retried = totals.uses > totals.calls;
+        let uses = if retried { format!("{} uses of keys, with retries", number(totals.uses)) } else { String::new() };
+        line("calls", number(totals.calls), uses);
+        let ended = format!("{} succeeded, {} failed", number(totals.successes), number(totals.failures));
+        match totals.success_rate() {
             Some(rate) => line("success", style::percent(rate), ended),
             None => line("success", "-".to_owned(), "no call has ended".to_owned()),
         }
-        line("429s", number(stats.throttled()), String::new());
-        line("last use", ago(last_used(stats), self.at), String::new());
-        line("database", style::bytes(self.size), shown(&self.setup.db.display().to_string()));
+        line("429s", number(totals.throttled), String::new());
+        line("last use", ago(totals.last_used, self.at), String::new());
+        line("database", style::bytes(self.size), shown_path(&self.setup.db));
         let sessions = "sessions that each program remembers at most".to_owned();
-        line("cache", number(stats.sessions.capacity as u64), sessions);
+        line("cache", number(self.session_capacity as u64), sessions);
         lines.concat()
     }
 }
 
-struct Weights {
-    total: f64,
-    effective: f64,
-}
-
-impl Weights {
-    fn of(stats: &Stats) -> Self {
-        // A sum of nothing is -0.
-        let sum = |weight: fn(&KeyStats) -> f64| stats.keys.iter().map(weight).sum::<f64>() + 0.0;
-        Self { total: sum(|key| key.health.weight()), effective: sum(|key| key.health.effective_weight()) }
-    }
-
-    fn average(&self, keys: usize) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 keys")]
-        let average = self.total / keys as f64;
-        (keys > 0).then_some(average)
-    }
-}
-
-fn last_used(stats: &Stats) -> Option<SystemTime> {
-    stats.keys.iter().filter_map(|key| key.last_used).max()
-}
-
-fn details(stats: &Stats, now: SystemTime) -> String {
-    let digits = rows::digits(&stats.keys);
+fn details(keys: &[KeyStats], now: SystemTime) -> String {
+    let digits = rows::digits(keys.iter().map(|key| key.fingerprint));
     let mut table = table::table(&["KEY", "~NAME", "STATE", ">WEIGHT", ">CALLS", ">SUCCESS", ">429S", "LAST USED"]);
-    for key in &stats.keys {
+    for key in keys {
         let cells = vec![
             Cell::new(rows::short(key.fingerprint, digits)),
             Cell::new(rows::name(key, digits)),

@@ -2,10 +2,11 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{self, Path};
 
 use tempfile::NamedTempFile;
 
+use super::shown_path;
 use crate::cli::failure::Failure;
 
 const WHAT: &str = "write it";
@@ -17,7 +18,7 @@ pub(crate) fn make(path: &Path, fill: impl FnOnce(&Path) -> Result<(), Failure>)
     half.as_file().sync_all().map_err(Failure::file(path, WHAT))?;
     half.persist_noclobber(path).map_err(|failed| failed.error).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            let problem = format!("{}: there is a file of that name", path.display());
+            let problem = format!("{}: there is a file of that name", shown_path(path));
             Failure::refused(problem, "choose another name, or move that file away")
         }
         _ => Failure::file(path, WHAT)(error),
@@ -25,14 +26,35 @@ pub(crate) fn make(path: &Path, fill: impl FnOnce(&Path) -> Result<(), Failure>)
     Ok(())
 }
 
-/// Writes a file, in place of one that is there. A link stays one, and what is no file, as a pipe, is written to.
+/// Writes a file, in place of one that is there. A link stays one, and what is no file, as a pipe, or a file that is open
+/// here already, is written to.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let written = match fs::canonicalize(path) {
+        // What is in the file is not ours to replace.
+        Ok(_) if descriptor(path).is_some() => {
+            OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(bytes))
+        }
         Ok(target) if target.is_file() => swap(&target, bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => swap(path, bytes),
         _ => write_to(path, bytes),
     };
     written.map_err(Failure::file(path, WHAT))
+}
+
+/// Which open file of this process the path leads to, as `/dev/stdout` and `/dev/fd/3` do.
+pub(crate) fn descriptor(path: &Path) -> Option<u32> {
+    /// As many links as Linux follows.
+    const LINKS: usize = 40;
+    let open_files = fs::canonicalize("/dev/fd").ok()?;
+    let mut path = path::absolute(path).ok()?;
+    for _ in 0..LINKS {
+        let folder = fs::canonicalize(path.parent()?).ok()?;
+        if folder == open_files {
+            return path.file_name()?.to_str()?.parse().ok();
+        }
+        path = folder.join(fs::read_link(&path).ok()?);
+    }
+    None
 }
 
 fn swap(path: &Path, bytes: &[u8]) -> io::Result<()> {

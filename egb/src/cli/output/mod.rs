@@ -1,6 +1,7 @@
 //! Printing: results on stdout, as text or JSON; errors, hints and notes on stderr. Colours are for terminals alone.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -76,6 +77,11 @@ impl Output {
 pub(crate) fn shown(text: &str) -> String {
     let escaped = |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
     text.chars().map(escaped).collect()
+}
+
+/// A path, as [`shown`].
+pub(crate) fn shown_path(path: &Path) -> String {
+    shown(&path.display().to_string())
 }
 
 /// Prints what went wrong, and what to do about it, but for names that are not to be repeated.

@@ -1,6 +1,6 @@
 //! The keys of a pool as commands show them: filters, orders, groups, names and sums.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::time::SystemTime;
 
@@ -9,13 +9,17 @@ use serde::Serialize;
 
 use super::output::style::number;
 use crate::key::Fingerprint;
-use crate::stats::{KeyState, KeyStats, Stats};
+use crate::stats::{KeyState, KeyStats, part};
 
 mod json;
 mod origin;
+mod selection;
+mod totals;
 
 pub(crate) use json::{ChangedJson, KeyJson};
 pub(crate) use origin::{Origin, Origins};
+pub(crate) use selection::{Selected, Selection, Wanted};
+pub(crate) use totals::Totals;
 
 /// Fewer digits of a fingerprint are not shown.
 pub(crate) const FEWEST_DIGITS: usize = 8;
@@ -63,14 +67,14 @@ pub(crate) enum Sort {
     Label,
 }
 
-/// Puts keys in order; those that are equal stay as they are.
-pub(crate) fn sort(keys: &mut [KeyStats], by: Sort) {
+/// Which of two keys comes first.
+pub(crate) fn compare(a: &KeyStats, b: &KeyStats, by: Sort) -> Ordering {
     match by {
-        Sort::Weight => keys.sort_by(|a, b| descending(a.health.weight(), b.health.weight())),
-        Sort::LastUsed => keys.sort_by_key(|key| Reverse(key.last_used)),
-        Sort::Errors => keys.sort_by_key(|key| Reverse(key.health.error_count())),
-        Sort::State => keys.sort_by_key(|key| rank(key.state)),
-        Sort::Label => keys.sort_by(|a, b| (a.label.is_none(), &a.label).cmp(&(b.label.is_none(), &b.label))),
+        Sort::Weight => descending(a.health.weight(), b.health.weight()),
+        Sort::LastUsed => b.last_used.cmp(&a.last_used),
+        Sort::Errors => b.health.error_count().cmp(&a.health.error_count()),
+        Sort::State => rank(a.state).cmp(&rank(b.state)),
+        Sort::Label => (a.label.is_none(), &a.label).cmp(&(b.label.is_none(), &b.label)),
     }
 }
 
@@ -89,9 +93,9 @@ pub(crate) fn rank(state: KeyState) -> u8 {
     }
 }
 
-/// So many digits tell the fingerprints of these keys apart.
-pub(crate) fn digits(keys: &[KeyStats]) -> usize {
-    let mut names: Vec<Fingerprint> = keys.iter().map(|key| key.fingerprint).collect();
+/// So many digits tell these fingerprints apart.
+pub(crate) fn digits(names: impl IntoIterator<Item = Fingerprint>) -> usize {
+    let mut names: Vec<Fingerprint> = names.into_iter().collect();
     names.sort_unstable();
     let common = |a: &Fingerprint, b: &Fingerprint| {
         let mut pairs = a.as_bytes().iter().zip(b.as_bytes());
@@ -151,10 +155,7 @@ pub(crate) fn failure(key: &KeyStats) -> Option<String> {
 
 /// The part of uses that succeeded, of those that ended.
 pub(crate) fn success_rate(key: &KeyStats) -> Option<f64> {
-    let ended = key.successes + key.failures;
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52 calls")]
-    let part = key.successes as f64 / ended as f64;
-    (ended > 0).then_some(part)
+    part(key.successes, key.successes + key.failures)
 }
 
 /// How many keys are in which state.
@@ -171,17 +172,29 @@ pub(crate) struct Count {
 impl Count {
     pub(crate) fn of<'a>(keys: impl IntoIterator<Item = &'a KeyStats>) -> Self {
         let mut count = Self::default();
-        for key in keys {
-            count.total += 1;
-            match key.state {
-                KeyState::Available | KeyState::HalfOpen => count.available += 1,
-                KeyState::CoolingDown => count.cooling_down += 1,
-                KeyState::Limited { .. } => count.limited += 1,
-                KeyState::Busy => count.busy += 1,
-                KeyState::Disabled => count.disabled += 1,
-            }
-        }
+        keys.into_iter().for_each(|key| count.add(key));
         count
+    }
+
+    pub(crate) fn add(&mut self, key: &KeyStats) {
+        self.total += 1;
+        match key.state {
+            KeyState::Available | KeyState::HalfOpen => self.available += 1,
+            KeyState::CoolingDown => self.cooling_down += 1,
+            KeyState::Limited { .. } => self.limited += 1,
+            KeyState::Busy => self.busy += 1,
+            KeyState::Disabled => self.disabled += 1,
+        }
+    }
+
+    pub(crate) fn join(&mut self, other: Self) {
+        let Self { total, available, cooling_down, limited, busy, disabled } = other;
+        self.total += total;
+        self.available += available;
+        self.cooling_down += cooling_down;
+        self.limited += limited;
+        self.busy += busy;
+        self.disabled += disabled;
     }
 
     /// `3 available, 1 cooling down`: what there is any of.
@@ -201,11 +214,11 @@ impl Count {
 
 /// Keys by the name of a group they are in, in the order of the names; those in none are last.
 pub(crate) fn grouped(
-    stats: &Stats,
+    keys: &[KeyStats],
     name: impl Fn(&KeyStats) -> Option<String>,
 ) -> Vec<(Option<String>, Vec<&KeyStats>)> {
     let mut groups: HashMap<Option<String>, Vec<&KeyStats>> = HashMap::new();
-    for key in &stats.keys {
+    for key in keys {
         groups.entry(name(key)).or_default().push(key);
     }
     let mut groups: Vec<_> = groups.into_iter().collect();

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::named;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
-use crate::cli::output::shown;
+use crate::cli::output::shown_path;
 use crate::key::{ByFingerprint, Fingerprint};
 use crate::keyfile;
 use crate::stats::KeyStats;
@@ -29,7 +29,7 @@ impl Origin {
     /// What people and programs read; `None` is unknown.
     pub(crate) fn source(&self) -> Option<String> {
         match self {
-            Self::KeysFile(path) => Some(shown(&path.display().to_string())),
+            Self::KeysFile(path) => Some(shown_path(path)),
             Self::Variable => Some("EGB_KEYS".to_owned()),
             Self::Added(source) => Some(source.as_deref().unwrap_or("added").to_owned()),
             Self::Elsewhere => None,
@@ -90,7 +90,7 @@ impl Origins {
                 let lines = keyfile::lines_of(&path).unwrap_or_default();
                 let line = lines.get(&key.fingerprint).map_or_else(String::new, |line| format!(":{line}"));
                 (
-                    format!("{name} is given by the keys file {}{line}", path.display()),
+                    format!("{name} is given by the keys file {}{line}", shown_path(&path)),
                     format!(
                         "{what} there; programs take it over when they reload the file. `egb disable` works at once"
                     ),

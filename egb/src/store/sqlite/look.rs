@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::super::added::SealedKeys;
 use super::super::schema::{self, Identity, Refusal};
-use super::super::{Seal, StoreError, StoreErrorKind};
+use super::super::{Record, Seal, StoreError, StoreErrorKind};
 use super::{BUSY_TIMEOUT, Sealing, Sqlite, warn_if_readable_by_others};
 
 /// What there is at a path, if it is anything of egb's.
@@ -68,6 +68,15 @@ impl Sqlite {
         let (connection, sealer) = open().map_err(|refusal| fail(refusal.into_kind()))?;
         warn_if_readable_by_others(&file);
         Ok(Self::over(path, file, (connection, Some(connect)), (seal.cloned(), Sealing::Opened, sealer)))
+    }
+
+    /// What `work` makes of all records, which come in the order of their names; two threads read half of many each, and
+    /// tell `work` which.
+    pub(crate) fn read<T: Send>(
+        &mut self,
+        work: impl Fn(u32, &mut dyn Iterator<Item = Record>) -> T + Sync,
+    ) -> Result<Vec<T>, StoreError> {
+        self.read_all(work).map_err(|refusal| StoreError::new(&self.path, refusal.into_kind()))
     }
 
     /// Takes sealed keys without their texts when there is no seal, rather than none of them.

@@ -103,7 +103,8 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     } else {
         foreseen
     };
-    print::Printer { target: &target, args, is_applied }.print(&checked, rows::digits(&stats.keys), setup)?;
+    let digits = rows::digits(stats.keys.iter().map(|key| key.fingerprint));
+    print::Printer { target: &target, args, is_applied }.print(&checked, digits, setup)?;
     if is_withheld {
         setup.output.note(
             "no key works: a wrong provider or address? Nothing was changed; --yes applies what was found all the same",

@@ -11,6 +11,7 @@ use crate::balancer::Balancer;
 use crate::cli::Ending;
 use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
+use crate::cli::output::shown_path;
 use crate::clock::{Clock, SystemClock};
 use crate::events::Events;
 
@@ -74,7 +75,7 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     let source = Source::new(setup.live()?);
-    let title = setup.db.display().to_string();
+    let title = shown_path(&setup.db);
     let model = Model::new(title, args.interval, args.sort, args.filter.clone(), source.clock.utc());
     let has_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
     if has_terminal && !setup.output.is_json() && args.count.is_none() {

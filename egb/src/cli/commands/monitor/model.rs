@@ -152,7 +152,7 @@ impl Model {
         }
         self.peak = self.histories.values().map(History::peak).fold(0.0, f32::max);
         self.keys = stats.keys;
-        self.digits = rows::digits(&self.keys);
+        self.digits = rows::digits(self.keys.iter().map(|key| key.fingerprint));
         self.count = Count::of(&self.keys);
         self.arrange();
     }
