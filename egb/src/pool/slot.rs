@@ -12,15 +12,17 @@ use crate::key::Key;
 use crate::schedule::SlotId;
 
 /// One key of the pool.
+#[repr(C)]
 pub(crate) struct Slot {
     word: AtomicU64,
     /// Calls that have begun; it goes round. Written under the pool's lock alone.
     begun: AtomicU32,
     pub(crate) id: SlotId,
-    pub(crate) key: Key,
     home: Arc<Home>,
     /// Boxed, as most slots of a large pool have nothing to say here.
     pub(super) beside: Option<Box<Beside>>,
+    /// Last, as neither the checkout nor the end of a call reads it.
+    pub(crate) key: Key,
 }
 
 /// What only some slots have.
