@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
 use egb::{Balancer, KeyConfig};
+#[cfg(target_os = "linux")]
+use egb_tests::eventually;
 use egb_tests::{Egb, obedient_key};
 use serde_json::Value;
 
@@ -46,6 +48,36 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// On a terminal of its own, which then goes away, as when an SSH connection breaks.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_full_screen_ends_with_its_terminal() {
+    use std::cell::RefCell;
+    use std::fs::File;
+    use std::io::Read;
+
+    let egb = egb();
+    let _pool = pool(&egb);
+    let size = nix::pty::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = nix::pty::openpty(&size, None).unwrap();
+    // A copy, as those are closed in children.
+    let mut screen = File::from(terminal.master.try_clone().unwrap());
+    drop(terminal.master);
+    let end = || Stdio::from(terminal.slave.try_clone().unwrap());
+    let mut command = egb.command(&["monitor", "--interval", "100ms"]);
+    command.stdin(end()).stdout(end()).stderr(end());
+    let child = RefCell::new(command.spawn().unwrap());
+    drop((command, terminal.slave));
+    let (mut shown, mut bytes) = (String::new(), [0; 4096]);
+    while !shown.contains("quit") {
+        let read = screen.read(&mut bytes).expect("it runs as long as its terminal is there");
+        shown.push_str(&String::from_utf8_lossy(&bytes[..read]));
+    }
+    assert!(child.borrow_mut().try_wait().unwrap().is_none());
+    drop(screen);
+    eventually("the end of the monitor", || child.borrow_mut().try_wait().unwrap().is_some());
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(super) fn run(mut model: Model, mut source: Source) -> Result<(), Failure> {
     let failed = |error| Failure::Terminal(error);
     #[cfg(unix)]
     end_on_signals().map_err(failed)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    end_with_terminal().map_err(failed)?;
     let begin = DRAWING.lock();
     // A panic restores it as well: this sets a hook.
     let mut terminal = ratatui::try_init().map_err(failed)?;
@@ -59,6 +61,26 @@ fn end_on_signals() -> io::Result<()> {
         }
     };
     std::thread::Builder::new().name("egb-signals".to_owned()).spawn(end)?;
+    Ok(())
+}
+
+/// Takes the end of a terminal for the signal that comes with it, unless the terminal is not this process's own: waiting for
+/// keystrokes would never end then, and keep a processor busy.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn end_with_terminal() -> io::Result<()> {
+    use std::os::fd::AsFd;
+
+    use nix::errno::Errno;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    let wait = || {
+        let stdin = io::stdin();
+        // Nothing but its end.
+        let mut end = [PollFd::new(stdin.as_fd(), PollFlags::empty())];
+        while poll(&mut end, PollTimeout::NONE) == Err(Errno::EINTR) {}
+        let _ = signal_hook::low_level::raise(signal_hook::consts::SIGHUP);
+    };
+    std::thread::Builder::new().name("egb-terminal".to_owned()).spawn(wait)?;
     Ok(())
 }
 
