@@ -1,7 +1,6 @@
 //! The balancer: pool, policy, scheduler and store behind one cheap handle, and the three ways to
 //! use it (a plain key, a scoped call, and what `#[balanced]` expands to).
 
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -16,7 +15,7 @@ use crate::events::{self, Events};
 use crate::key::Key;
 use crate::lease::{Lease, LeaseCore, Settled};
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{CheckedOut, Held, NO_SCOPE, Origin, Pool, Reloaded, Shortage, Wanted};
+use crate::pool::{CheckedOut, Estate, Held, NO_SCOPE, Origin, Owner, Pool, Reloaded, Shortage, Wanted};
 use crate::reload::Intake;
 use crate::stats::Stats;
 use crate::store::{Edit, Writer};
@@ -39,27 +38,30 @@ use crate::watch::Watcher;
 /// # Ok::<(), egb::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Balancer(Arc<Inner>);
+pub struct Balancer(Arc<Handles>);
 
-/// Aligned, so that those who read it are not disturbed by those who count its handles.
+/// What the handles of a balancer share. Aligned, so that those who read it are not disturbed by those who count them.
 #[repr(align(128))]
-struct Inner {
+struct Handles {
     pool: Arc<Pool>,
-    intake: Arc<Intake>,
+    inner: Arc<Inner>,
+}
+
+/// In the order in which it is dropped.
+struct Inner {
+    /// Reloads keys files that change.
+    _watcher: Option<Watcher>,
     writer: Option<Writer>,
-    /// Reloads keys files that change, until the last handle is dropped.
-    watcher: Option<Watcher>,
+    intake: Arc<Intake>,
     /// For sessions: their names stay out of the pool.
     hasher: RandomState,
 }
 
-/// The last handle is dropped: what is pending is written, by the calls that still run if there are any.
-impl Drop for Inner {
+/// Calls that run keep what they need to end as ever; the last of them writes what is pending. Without any, it is done here.
+impl Drop for Handles {
     fn drop(&mut self) {
-        drop(self.watcher.take());
-        if let Some(writer) = self.writer.take() {
-            drop(self.pool.close(Box::new((writer, self.pool.clone()))));
-        }
+        let estate = (self.inner.clone(), self.pool.clone());
+        drop(self.pool.close(Box::new(estate)));
     }
 }
 
@@ -70,11 +72,13 @@ impl Balancer {
     }
 
     pub(crate) fn new(pool: Arc<Pool>, intake: Arc<Intake>, writer: Option<Writer>, watcher: Option<Watcher>) -> Self {
-        let bell = writer.as_ref().map(Writer::bell);
-        let inner = Arc::new(Inner { pool, intake, writer, watcher, hasher: RandomState::new() });
-        let owner: Arc<dyn Any + Send + Sync> = inner.clone();
-        inner.pool.home().settle_in(bell, Arc::downgrade(&owner));
-        Self(inner)
+        if let Some(writer) = &writer {
+            pool.home().set_writer(writer.bell());
+        }
+        let inner = Arc::new(Inner { _watcher: watcher, writer, intake, hasher: RandomState::new() });
+        let handles = Arc::new(Handles { pool, inner });
+        handles.pool.home().set_owner(handles.clone());
+        Self(handles)
     }
 
     /// The next key. Fetching it counts as a success; report a failure with
@@ -166,12 +170,12 @@ impl Balancer {
 
     #[cfg(test)]
     pub(crate) fn intake(&self) -> Arc<Intake> {
-        self.0.intake.clone()
+        self.0.inner.intake.clone()
     }
 
     /// A hash that differs from process to process.
     pub(crate) fn hash(&self, value: &impl Hash) -> u64 {
-        self.0.hasher.hash_one(value)
+        self.0.inner.hasher.hash_one(value)
     }
 
     /// Calls `body` with `count` distinct keys and learns from its result. Inside it `egb::key()` is
@@ -263,9 +267,13 @@ impl Balancer {
         self.0.pool.home().wake(wake);
     }
 
-    /// The balancer of these keys, as long as it has a handle.
+    /// The balancer of these keys, be it that only running calls are left of it.
     pub(crate) fn of(held: &Held) -> Option<Self> {
-        held.home().owner()?.downcast().ok().map(Self)
+        let revive = |estate: Estate| {
+            let (inner, pool) = *estate.downcast::<(Arc<Inner>, Arc<Pool>)>().ok()?;
+            Some(Arc::new(Handles { pool, inner }) as Owner)
+        };
+        held.home().owner(revive)?.downcast().ok().map(Self)
     }
 
     /// A picture of all keys.
@@ -298,7 +306,7 @@ impl Balancer {
     ///
     /// [`Error::Store`] when it can't be written. Nothing is lost: it is kept and tried again.
     pub fn flush(&self) -> Result<(), Error> {
-        match &self.0.writer {
+        match &self.0.inner.writer {
             Some(writer) => writer.flush().map_err(Error::from),
             None => Ok(()),
         }
@@ -312,7 +320,7 @@ impl Balancer {
     ///
     /// As for [`BalancerBuilder::build`]; then the pool stays as it was.
     pub fn reload(&self) -> Result<Reloaded, Error> {
-        self.0.intake.reload()
+        self.0.inner.intake.reload()
     }
 
     /// Adds a key to the pool; one that was added before gets these settings. With a database it is in force in all
@@ -365,7 +373,7 @@ impl Balancer {
     }
 
     fn edit(&self, edit: Edit) -> Result<(), Error> {
-        match &self.0.writer {
+        match &self.0.inner.writer {
             Some(writer) => writer.edit(edit)?,
             None => self.0.pool.edit_added(&edit),
         }

@@ -42,7 +42,7 @@ pub struct Limits {
     /// the quickest. Above 1,024 up to 0.4 % of the limit stays unused.
     pub rpm: Option<NonZeroU32>,
     /// Calls in a day, counted from midnight to midnight. One made in the last 180 milliseconds may
-    /// count for the next day at the server.
+    /// count for the next day at the server, and one made in the first 10 for the day before here.
     pub rpd: Option<NonZeroU32>,
     /// Tokens in a minute. A call is charged what calls spent on average, and what it spent when it says so
     /// ([`Lease::spent`](crate::Lease::spent), [`Balancer::spent`](crate::Balancer::spent)); without that
@@ -107,7 +107,10 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// may be this much closer there.
 const JITTER: Duration = Duration::from_millis(180);
 
-const WINDOW: Duration = MINUTE.saturating_add(JITTER);
+/// A use may have been so much later than it is booked: see [`Timeline::lately`](crate::clock::Timeline::lately).
+const LAG: Duration = Duration::from_millis(10);
+
+const WINDOW: Duration = MINUTE.saturating_add(JITTER).saturating_add(LAG);
 
 /// All calls, of whatever scope.
 const ALL: u32 = 0;

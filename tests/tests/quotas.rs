@@ -6,7 +6,7 @@ use std::time::Duration;
 use egb::{Balancer, BalancerBuilder, Error, Failure, KeyConfig, KeyState, Limits, ManualClock, Reason};
 use egb_tests::eventually;
 
-const MINUTE: Duration = Duration::from_millis(60_180);
+const MINUTE: Duration = Duration::from_millis(60_190);
 
 struct Ground {
     folder: egb_tests::Scratch,

@@ -64,7 +64,13 @@ mod reading {
     #[inline]
     fn nanos(clock: ClockId) -> u64 {
         let time = clock_gettime(clock).expect("every Linux has both clocks");
-        time.tv_sec().unsigned_abs() * 1_000_000_000 + time.tv_nsec().unsigned_abs()
+        wide(time.tv_sec()) * 1_000_000_000 + wide(time.tv_nsec())
+    }
+
+    /// Of either part, whose types differ from one processor to another.
+    #[inline]
+    fn wide(part: impl TryInto<u64>) -> u64 {
+        part.try_into().unwrap_or_default()
     }
 }
 

@@ -7,7 +7,7 @@ use super::tally::Tally;
 use super::*;
 
 const MILLIS: u64 = 1_000_000;
-const WINDOW_MILLIS: u64 = 60_180;
+const WINDOW_MILLIS: u64 = 60_190;
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1_000;
 
 fn at(millis: u64) -> Tick {

@@ -134,7 +134,7 @@ impl Pace {
         pool.map(|pool| pool.sleep_until(self.deadline.tick()))
     }
 
-    /// What can be started beside an attempt, as long as the balancer has a handle.
+    /// What can be started beside an attempt; `None` if there is nothing to start it with.
     pub(super) fn second(self, call: &LeaseCore) -> Option<Second> {
         let mut tried = call.held().tried();
         // It is a part of the same attempt.
@@ -207,7 +207,6 @@ impl Plan {
         if tried.attempts > pace.retries {
             return None;
         }
-        // Without a handle it gives no more keys.
         let balancer = Balancer::of(held)?;
         let now = balancer.pool().now();
         let pause = pace.backoff.map(|backoff| backoff.pause(tried.attempts, &balancer));

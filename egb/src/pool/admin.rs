@@ -93,6 +93,7 @@ impl Pool {
             groups: Groups::default(),
             sessions: Sessions::new(cache_size),
             serial: 0,
+            latest: Tick::ZERO,
             disabled: 0,
             dirty: Vec::with_capacity(configs.len()),
             farewells: Vec::new(),

@@ -216,11 +216,21 @@ impl Pool {
     /// Auto-success mode: the key alone, with no lease to end. The fetch counts as a success; its
     /// effect on health waits for the next fetch, so that a report in between can contradict it.
     pub(crate) fn fetch(&self) -> Result<CheckedOut<Key>, Shortage> {
-        // What is not free by a reading that may be late may be by the clock.
-        self.fetch_at(self.timeline.lately()).or_else(|_| self.fetch_at(self.now()))
+        let lately = self.timeline.lately();
+        let fetched = self.locked(|state| {
+            let now = lately.max(state.latest);
+            let id = state.serene_at_hand(NO_SCOPE, now)?;
+            let serial = state.next_serial();
+            state.lane_mut(NO_SCOPE).schedule.pop(now);
+            let (keys, wake) = self.fetch_popped(state, id, serial, true, now);
+            Some(CheckedOut { keys, serial, wake })
+        });
+        fetched.map_or_else(|| self.fetch_due(), Ok)
     }
 
-    fn fetch_at(&self, now: Tick) -> Result<CheckedOut<Key>, Shortage> {
+    #[inline(never)]
+    fn fetch_due(&self) -> Result<CheckedOut<Key>, Shortage> {
+        let now = self.now();
         let wanted = Wanted::plain(1);
         self.locked(|state| {
             let is_spoken_for = state.lane(NO_SCOPE).is_spoken_for();
@@ -275,13 +285,25 @@ impl Pool {
 }
 
 impl State {
-    /// The checkout that nearly every call makes: nobody waits, and the key whose turn it is has nothing to tell. `None`
-    /// when more has to be looked at.
+    /// The key whose turn it is, if nobody waits and it has nothing to tell.
+    #[inline(always)]
+    fn serene_at_hand(&self, scope: ScopeId, now: Tick) -> Option<SlotId> {
+        let lane = self.lane(scope);
+        if lane.queue.is_awaited() {
+            return None;
+        }
+        let id = lane.schedule.at_hand(now)?;
+        let entry = self.entries[id as usize].as_ref()?;
+        (entry.slot.is_serene() && entry.group.is_none()).then_some(id)
+    }
+
+    /// The checkout that nearly every call makes, by a reading of the clock that may be late. `None` when more has to be
+    /// looked at.
     #[inline(always)]
     fn take_at_hand(
         &mut self,
         wanted: &Wanted<'_>,
-        now: Tick,
+        lately: Tick,
         journaled: bool,
         timeline: &Timeline,
     ) -> Option<CheckedOut<Held>> {
@@ -289,16 +311,11 @@ impl State {
         if session.is_some() || !excluded.is_empty() || is_retry {
             return None;
         }
+        let now = lately.max(self.latest);
+        let id = self.serene_at_hand(scope, now)?;
         let Self { serial, lanes, entries, quotas, dirty, .. } = self;
         let lane = &mut lanes[scope as usize];
-        if lane.queue.is_awaited() {
-            return None;
-        }
-        let id = lane.schedule.at_hand(now)?;
         let entry = entries[id as usize].as_mut()?;
-        if !entry.slot.is_serene() || entry.group.is_some() {
-            return None;
-        }
         *serial += 1;
         let serial = *serial;
         entry.last_used = now;

@@ -10,6 +10,7 @@ use super::settle::{Effect, Lone};
 use super::slot::{Afterwards, Ended, Quiet, Slot};
 use crate::outcome::Verdict;
 use crate::store::Bell;
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Keeps nothing alive: a pool lives as long as a handle of its balancer does, or a call that began before the last of
@@ -22,27 +23,41 @@ pub(crate) struct Home {
     pub(super) is_failing: AtomicBool,
     /// Of the thread that writes, where there is a database.
     writer: OnceLock<Bell>,
-    /// What the balancer's handles share; it is above the pool, and so of no type here.
-    owner: OnceLock<Weak<dyn Any + Send + Sync>>,
+    /// The last one that is known of: it is gone when the last handle was dropped.
+    owner: Mutex<Option<Weak<dyn Any + Send + Sync>>>,
 }
+
+/// What the balancer's handles share. It is above the pool, and so of no type here.
+pub(crate) type Owner = Arc<dyn Any + Send + Sync>;
+
+/// What the last handle leaves to running calls, for the same reason.
+pub(crate) type Estate = Box<dyn Any + Send>;
 
 impl Home {
     pub(super) fn new(pool: Weak<Pool>, journaled: bool) -> Self {
         let is_failing = AtomicBool::new(false);
-        Self { pool, journaled, is_failing, writer: OnceLock::new(), owner: OnceLock::new() }
+        Self { pool, journaled, is_failing, writer: OnceLock::new(), owner: Mutex::new(None) }
     }
 
-    /// Tells where changes are to be announced, and whose pool it is. Once, before the first checkout.
-    pub(crate) fn settle_in(&self, writer: Option<Bell>, owner: Weak<dyn Any + Send + Sync>) {
-        if let Some(writer) = writer {
-            let _ = self.writer.set(writer);
+    /// Where changes are to be announced. Said once, before the first checkout.
+    pub(crate) fn set_writer(&self, writer: Bell) {
+        let _ = self.writer.set(writer);
+    }
+
+    pub(crate) fn set_owner(&self, owner: Owner) {
+        *self.owner.lock() = Some(Arc::downgrade(&owner));
+    }
+
+    /// What the balancer's handles share. If the last of them was dropped, `revive` makes it of what that left to the calls
+    /// that run.
+    pub(crate) fn owner(&self, revive: impl FnOnce(Estate) -> Option<Owner>) -> Option<Owner> {
+        let mut known = self.owner.lock();
+        if let Some(owner) = known.as_ref().and_then(Weak::upgrade) {
+            return Some(owner);
         }
-        let _ = self.owner.set(owner);
-    }
-
-    /// What the balancer's handles share, as long as there is one.
-    pub(crate) fn owner(&self) -> Option<Arc<dyn Any + Send + Sync>> {
-        self.owner.get()?.upgrade()
+        let owner = revive(self.pool()?.reopen()?)?;
+        *known = Some(Arc::downgrade(&owner));
+        Some(owner)
     }
 
     pub(crate) fn pool(&self) -> Option<Arc<Pool>> {
@@ -118,8 +133,7 @@ pub(super) struct Legacy {
     /// Calls that run, each counted for each of its keys.
     running: u64,
     /// What they need: the pool, which so keeps itself, and the thread that writes.
-    #[expect(dead_code, reason = "is only kept")]
-    estate: Box<dyn Any + Send>,
+    estate: Estate,
 }
 
 impl Legacy {
@@ -137,8 +151,8 @@ impl Pool {
 
     /// The last handle is dropped. Gives `estate` back if no call runs; else the calls keep it until the last of them
     /// has ended.
-    pub(crate) fn close(&self, estate: Box<dyn Any + Send>) -> Option<Box<dyn Any + Send>> {
-        self.locked(|state| {
+    pub(crate) fn close(&self, estate: Estate) -> Option<Estate> {
+        let (estate, wake) = self.locked(|state| {
             let mut running = 0;
             let mut uncollected = Vec::new();
             for slot in state.entries.iter().flatten().map(|entry| &entry.slot) {
@@ -146,20 +160,30 @@ impl Pool {
                 // told the writer yet.
                 slot.depart();
                 running += u64::from(slot.running());
-                if slot.successes() > 0 {
+                if self.home.journaled && slot.successes() > 0 {
                     uncollected.push(slot.id);
                 }
             }
-            for id in uncollected {
-                state.mark_dirty(id);
-            }
+            let is_news = |id| state.mark_dirty(id);
+            let wake = uncollected.into_iter().map(is_news).fold(false, |some, news| some | news);
             let departed = state.remains.values().filter_map(|remains| remains.slot.as_ref());
             running += departed.map(|slot| u64::from(slot.running())).sum::<u64>();
             if running == 0 {
-                return Some(estate);
+                return (Some(estate), wake);
             }
             state.legacy = Some(Legacy { running, estate });
-            None
+            (None, wake)
+        });
+        self.home.wake(wake);
+        estate
+    }
+
+    /// Takes back what was left to running calls: there is a handle again.
+    fn reopen(&self) -> Option<Estate> {
+        self.locked(|state| {
+            let legacy = state.legacy.take()?;
+            state.entries.iter().flatten().for_each(|entry| entry.slot.rejoin());
+            Some(legacy.estate)
         })
     }
 }

@@ -9,7 +9,7 @@ use std::task::Waker;
 use crate::sync::{Apart, Mutex, MutexGuard, RwLock, lock};
 
 pub(crate) use self::held::{Held, Tried};
-pub(crate) use self::home::Home;
+pub(crate) use self::home::{Estate, Home, Owner};
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
 use self::state::State;
 use crate::clock::{Sleep, Tick, Timeline};

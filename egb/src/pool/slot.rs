@@ -39,7 +39,8 @@ pub(super) enum Beside {
 const SERENE: u64 = 1;
 /// The writer has the key on its list.
 const DIRTY: u64 = 1 << 1;
-/// The key was removed: what ends now is told to the key if it was put back, and to nobody else.
+/// The key was removed: what ends now is told to the key if it was put back, and to nobody else. Or the last handle of the
+/// balancer was dropped: the call that ends may be the last.
 const DEPARTED: u64 = 1 << 2;
 const SUCCESS: u64 = 1 << 3;
 const SUCCESSES: u64 = ENDED - SUCCESS;
@@ -177,6 +178,11 @@ impl Slot {
 
     pub(super) fn depart(&self) {
         self.set(DEPARTED, true);
+    }
+
+    /// It is its key's own again.
+    pub(super) fn rejoin(&self) {
+        self.set(DEPARTED, false);
     }
 
     /// The successes that were counted without the lock.

@@ -25,6 +25,9 @@ use crate::store::{Change, Record, Usage};
 pub(super) struct State {
     /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
     pub(super) serial: u64,
+    /// The latest instant by which a key came back. A coarse reading may be before it, and counts as this then: else a
+    /// key would be used before it was free.
+    pub(super) latest: Tick,
     /// By scope; there is always that of calls without one.
     pub(super) lanes: Vec<Lane>,
     /// By slot; `None` is vacant.
@@ -148,6 +151,7 @@ impl State {
     /// The key that is due, none of `excluded`; those keep their place.
     #[inline]
     fn pop(&mut self, scope: ScopeId, now: Tick, excluded: &[SlotId]) -> Option<SlotId> {
+        self.latest = self.latest.max(now);
         let schedule = &mut self.lane_mut(scope).schedule;
         if excluded.is_empty() {
             return schedule.pop(now);
@@ -166,6 +170,7 @@ impl State {
 
     /// The key that the session sticks to if it may be used, else the one that is due.
     fn pop_for_session(&mut self, wanted: &Wanted<'_>, session: u64, now: Tick) -> Option<SlotId> {
+        self.latest = self.latest.max(now);
         if let Some(Stuck { id, fingerprint }) = self.sessions.get(wanted.scope, session) {
             let entry = self.entries.get(id as usize).and_then(Option::as_ref);
             let is_same = entry.is_some_and(|entry| entry.slot.key.fingerprint() == fingerprint);
@@ -260,6 +265,7 @@ impl State {
 
     /// Puts a key where its changed state wants it, in every lane.
     pub(super) fn place(&mut self, id: SlotId, now: Tick, timeline: &Timeline) {
+        self.latest = self.latest.max(now);
         let Self { lanes, entries, groups, quotas, woken, .. } = self;
         let entry = entries[id as usize].as_ref().expect(OCCUPIED);
         let quota = groups.quota(entry);

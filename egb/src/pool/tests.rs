@@ -98,6 +98,7 @@ fn id(checkout: &CheckedOut<Held>) -> SlotId {
 }
 
 mod books;
+mod lagging;
 mod quotas;
 mod scopes;
 mod sessions;
