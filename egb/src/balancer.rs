@@ -77,7 +77,8 @@ impl Balancer {
         }
         let inner = Arc::new(Inner { _watcher: watcher, writer, intake, hasher: RandomState::new() });
         let handles = Arc::new(Handles { pool, inner });
-        handles.pool.home().set_owner(handles.clone());
+        let owner: Owner = handles.clone();
+        handles.pool.home().set_owner(&owner);
         Self(handles)
     }
 

@@ -44,8 +44,8 @@ impl Home {
         let _ = self.writer.set(writer);
     }
 
-    pub(crate) fn set_owner(&self, owner: Owner) {
-        *self.owner.lock() = Some(Arc::downgrade(&owner));
+    pub(crate) fn set_owner(&self, owner: &Owner) {
+        *self.owner.lock() = Some(Arc::downgrade(owner));
     }
 
     /// What the balancer's handles share. If the last of them was dropped, `revive` makes it of what that left to the calls
