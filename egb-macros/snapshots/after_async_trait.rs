@@ -61,7 +61,7 @@ where
                             E,
                         > as ::egb::__private::Judged>::verdict(
                             __outcome,
-                            || ::egb::__private::Probe::new(__outcome).ok_verdict(),
+                            ::egb::__private::Probe::new(__outcome).ok_verdict(),
                         ),
                         ::egb::__private::Pace::new(1),
                     ),

@@ -31,7 +31,7 @@ pub async fn ask(question: &str) -> Result<String, ApiError> {
                     ApiError,
                 > as ::egb::__private::Judged>::verdict(
                     __outcome,
-                    || ::egb::__private::Probe::new(__outcome).ok_verdict(),
+                    ::egb::__private::Probe::new(__outcome).ok_verdict(),
                 ),
             ),
         )

@@ -43,7 +43,7 @@ async fn ask(&self, question: &str, opts: Opts) -> Result<String, ApiError> {
                     ApiError,
                 > as ::egb::__private::Judged>::verdict(
                     __outcome,
-                    || ::egb::__private::Probe::new(__outcome).ok_verdict(),
+                    ::egb::__private::Probe::new(__outcome).ok_verdict(),
                 )
             };
             (__call, __returned, __verdict)

@@ -30,7 +30,7 @@ async fn tokens(prompt: String) -> Result<impl Stream<Item = Token>, ApiError> {
                     ApiError,
                 > as ::egb::__private::Judged>::verdict(
                     __outcome,
-                    || ::egb::__private::Probe::new(__outcome).ok_verdict(),
+                    ::egb::__private::Probe::new(__outcome).ok_verdict(),
                 ),
             ),
         )

@@ -28,7 +28,7 @@ async fn ask() -> Result<(), E> {
                     E,
                 > as ::egb::__private::Judged>::verdict(
                     __outcome,
-                    || ::egb::__private::Probe::new(__outcome).ok_verdict(),
+                    ::egb::__private::Probe::new(__outcome).ok_verdict(),
                 ),
             ),
         )

@@ -37,7 +37,7 @@ async fn ask(question: &str, __arg1: (u8, Opts)) -> Result<String, ApiError> {
                         ApiError,
                     > as ::egb::__private::Judged>::verdict(
                         __outcome,
-                        || ::egb::__private::Probe::new(__outcome).ok_verdict(),
+                        ::egb::__private::Probe::new(__outcome).ok_verdict(),
                     ),
                     ::egb::__private::Pace::new(2),
                 ),

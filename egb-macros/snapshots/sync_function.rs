@@ -35,7 +35,7 @@ fn ask(question: &str) -> Result<String, ApiError> {
             ApiError,
         > as ::egb::__private::Judged>::verdict(
             &__outcome,
-            || ::egb::__private::Probe::new(&__outcome).ok_verdict(),
+            ::egb::__private::Probe::new(&__outcome).ok_verdict(),
         ),
     );
     __outcome

@@ -36,7 +36,7 @@ fn ask(&mut self, text: String) -> Result<(), E> {
                 E,
             > as ::egb::__private::Judged>::verdict(
                 &__outcome,
-                || ::egb::__private::Probe::new(&__outcome).ok_verdict(),
+                ::egb::__private::Probe::new(&__outcome).ok_verdict(),
             ),
             ::egb::__private::Pace::new(N_2)
                 .backoff(

@@ -52,25 +52,14 @@ pub(crate) fn balancer() -> Option<Balancer> {
 }
 
 /// Which part of the surroundings is replaced.
-trait Part {
+pub(crate) trait Part {
     fn swap(&mut self, current: &mut Surroundings);
 }
 
 /// A balanced call: its keys; the balancer around it stays.
-struct Call(Option<Held>);
-
-impl Part for Call {
+impl Part for Option<Held> {
     fn swap(&mut self, current: &mut Surroundings) {
-        mem::swap(&mut self.0, &mut current.held);
-    }
-}
-
-/// A call whose keys are another's to keep.
-struct Borrowed<'a>(&'a mut Option<Held>);
-
-impl Part for Borrowed<'_> {
-    fn swap(&mut self, current: &mut Surroundings) {
-        mem::swap(self.0, &mut current.held);
+        mem::swap(self, &mut current.held);
     }
 }
 
@@ -82,7 +71,7 @@ impl Part for Surroundings {
 }
 
 /// Replaces a part of the surroundings until dropped.
-struct Replaced<'a, P: Part>(&'a mut P);
+pub(crate) struct Replaced<'a, P: Part>(&'a mut P);
 
 impl<'a, P: Part> Replaced<'a, P> {
     fn new(part: &'a mut P) -> Self {
@@ -104,21 +93,20 @@ fn swap<P: Part>(part: &mut P) {
 
 /// Runs `body` as a call that holds these keys.
 pub(crate) fn with_keys<R>(held: Held, body: impl FnOnce() -> R) -> R {
-    let mut call = Call(Some(held));
-    let _replaced = Replaced::new(&mut call);
+    let mut held = Some(held);
+    let _call = enter(&mut held);
     body()
 }
 
-/// Runs `body` as a call that holds `held`, which is elsewhere meanwhile.
-pub(crate) fn within<R>(held: &mut Option<Held>, body: impl FnOnce() -> R) -> R {
-    let mut call = Borrowed(held);
-    let _replaced = Replaced::new(&mut call);
-    body()
+/// Lets the code that follows run as a call that holds `held`, which is elsewhere until the guard is dropped. No
+/// closure, because who calls this is compiled again for each balanced function.
+pub(crate) fn enter(held: &mut Option<Held>) -> Replaced<'_, Option<Held>> {
+    Replaced::new(held)
 }
 
 /// Runs the future or stream `body` as a call that holds these keys.
 pub(crate) fn in_call<F>(held: Held, body: F) -> InCall<F> {
-    InCall { body, call: Call(Some(held)) }
+    InCall { body, call: Some(held) }
 }
 
 pin_project_lite::pin_project! {
@@ -126,7 +114,7 @@ pin_project_lite::pin_project! {
     pub struct InCall<F> {
         #[pin]
         body: F,
-        call: Call,
+        call: Option<Held>,
     }
 }
 

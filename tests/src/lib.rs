@@ -19,18 +19,22 @@
 //! ```
 
 mod clock;
+#[cfg(feature = "harness")]
 mod command;
 mod dialect;
 pub mod program;
 mod quota;
+#[cfg(feature = "harness")]
 mod scratch;
 mod server;
 pub mod simulation;
 mod state;
 
 pub use clock::ServerClock;
+#[cfg(feature = "harness")]
 pub use command::{Egb, Printed};
 pub use quota::Quota;
+#[cfg(feature = "harness")]
 pub use scratch::{SECRETS, Scratch, tempdir};
 pub use server::{FakeGemini, FakeGeminiBuilder};
 pub use state::{Received, Request};

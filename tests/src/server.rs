@@ -18,7 +18,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::clock::{ServerClock, Time};
-use crate::dialect::{Dialect, Reply, google, grpc, model_of};
+#[cfg(feature = "grpc")]
+use crate::dialect::grpc;
+use crate::dialect::{Dialect, Reply, google, model_of};
 use crate::quota::Quota;
 use crate::state::{KeyState, Received, Request, Standing, State};
 
@@ -138,9 +140,10 @@ impl FakeGeminiBuilder {
             .route("/v1/models", get(list_models))
             .route("/v1beta/models/{call}", post(generate))
             .route("/v1/chat/completions", post(chat))
-            .route("/v1/messages", post(messages))
-            .route(grpc::PATH, post(greet))
-            .with_state(Arc::clone(&inner));
+            .route("/v1/messages", post(messages));
+        #[cfg(feature = "grpc")]
+        let routes = routes.route(grpc::PATH, post(greet));
+        let routes = routes.with_state(Arc::clone(&inner));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = async move {
             tokio::select! {
@@ -181,6 +184,7 @@ impl FakeGemini {
 
     /// The path of a gRPC method at [`url`](Self::url), without TLS, that takes an empty message and returns one. The key is in
     /// `x-goog-api-key`.
+    #[cfg(feature = "grpc")]
     pub fn grpc_path(&self) -> &'static str {
         grpc::PATH
     }
@@ -304,6 +308,7 @@ async fn messages(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap, body: B
 }
 
 /// gRPC, in so far as a call with an empty message needs it.
+#[cfg(feature = "grpc")]
 async fn greet(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap) -> Response {
     let key = Dialect::Google.key(&headers);
     let model = google::MODELS[0];

@@ -474,7 +474,7 @@ impl<'a> Expansion<'a> {
         }
         let ty = &self.model.output;
         let span = at(ty);
-        quote_spanned!(span=> <#ty as #private::Judged>::verdict(#outcome, || #private::Probe::new(#outcome).ok_verdict()))
+        quote_spanned!(span=> <#ty as #private::Judged>::verdict(#outcome, #private::Probe::new(#outcome).ok_verdict()))
     }
 }
 

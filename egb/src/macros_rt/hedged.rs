@@ -34,7 +34,11 @@ impl<F: Future> Future for Attempt<F> {
         const RUNNING: &str = "a future is not polled again after it was ready";
         let this = self.project();
         let call = this.call.as_mut().expect(RUNNING);
-        let output = ready!(context::within(call.held_mut(), || this.body.poll(task)));
+        let polled = {
+            let _call = context::enter(call.held_mut());
+            this.body.poll(task)
+        };
+        let output = ready!(polled);
         Poll::Ready((this.call.take().expect(RUNNING), output))
     }
 }

@@ -188,5 +188,6 @@ where
 
 /// Runs the body of a sync function.
 pub fn with_keys<R>(call: &mut impl Running, body: impl FnOnce() -> R) -> R {
-    context::within(call.held_mut(), body)
+    let _call = context::enter(call.held_mut());
+    body()
 }

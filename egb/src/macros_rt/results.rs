@@ -63,13 +63,13 @@ impl<R: Fallible<Err: HoldsBalanceError>> Refusable for R {
 
 /// A [`Fallible`] whose error says how the call went; as [`Refusable`].
 pub trait Judged: Fallible {
-    /// The verdict of the error; without one, what `ok` says.
-    fn verdict(&self, ok: impl FnOnce() -> Verdict) -> Verdict;
+    /// The verdict of the error; without one, `ok`. No closure, so that this is compiled once for a type of result.
+    fn verdict(&self, ok: Verdict) -> Verdict;
 }
 
 impl<R: Fallible<Err: StatusCode>> Judged for R {
-    fn verdict(&self, ok: impl FnOnce() -> Verdict) -> Verdict {
-        self.error().map_or_else(ok, Verdict::error)
+    fn verdict(&self, ok: Verdict) -> Verdict {
+        self.error().map_or(ok, Verdict::error)
     }
 }
 
@@ -95,7 +95,7 @@ impl<'a, R> Probe<'a, R> {
 }
 
 impl<T: StatusCode, E> Probe<'_, Result<T, E>> {
-    /// By the status.
+    /// By the status; of an error it says nothing.
     pub fn ok_verdict(&self) -> Verdict {
         self.0.as_ref().map_or(Verdict::Neutral, Verdict::ok)
     }

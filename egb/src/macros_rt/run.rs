@@ -4,7 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use super::{Deadline, Running};
 use crate::clock::Sleep;
@@ -72,22 +72,31 @@ where
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let StageProjection::Body { body } = this.stage.as_mut().project() {
-            let (call, _) = this.call.as_mut().expect(RUNNING);
-            let output = ready!(context::within(call.held_mut(), || body.poll(task)));
-            let (call, end) = this.call.take().expect(RUNNING);
+            let Some((call, _)) = this.call else { over() };
+            let polled = {
+                let _call = context::enter(call.held_mut());
+                body.poll(task)
+            };
+            let Poll::Ready(output) = polled else { return Poll::Pending };
+            let Some((call, end)) = this.call.take() else { over() };
             let end = end(call, &output);
             this.stage.set(Stage::End { end, output: Some(output) });
         }
-        let StageProjection::End { end, output } = this.stage.project() else { unreachable!("set above") };
-        let again = ready!(end.poll(task));
-        Poll::Ready(match again {
-            Some(again) => Step::Again(again),
-            None => Step::Done(output.take().expect(RUNNING)),
-        })
+        let StageProjection::End { end, output } = this.stage.project() else { over() };
+        let Poll::Ready(again) = end.poll(task) else { return Poll::Pending };
+        if let Some(again) = again {
+            return Poll::Ready(Step::Again(again));
+        }
+        let Some(output) = output.take() else { over() };
+        Poll::Ready(Step::Done(output))
     }
 }
 
-const RUNNING: &str = "a future is not polled again after it was ready";
+/// One for all functions, of which each has a `poll` of its own.
+#[cold]
+fn over() -> ! {
+    panic!("a future is not polled again after it was ready")
+}
 
 pin_project_lite::pin_project! {
     /// A run whose body is stopped at a deadline.

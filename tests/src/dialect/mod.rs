@@ -7,6 +7,7 @@ use crate::state::Problem;
 
 mod anthropic;
 pub(crate) mod google;
+#[cfg(feature = "grpc")]
 pub(crate) mod grpc;
 mod openai;
 
