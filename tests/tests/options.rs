@@ -471,9 +471,9 @@ fn a_call_goes_on_as_ever_when_its_balancer_is_dropped_meanwhile() {
     assert!(matches!(pin!(events.next()).poll(&mut waker()), Poll::Ready(Ok(None))), "the call was the last");
 
     *slot.lock() = Some(builder().build().unwrap());
-    let mut slow = pin!(swapped_and_slow(&slot));
-    assert!(slow.as_mut().poll(&mut waker()).is_pending());
+    let mut endless = pin!(swapped_and_slow(&slot));
+    assert!(endless.as_mut().poll(&mut waker()).is_pending());
     clock.advance(SECOND);
-    let ended = slow.as_mut().poll(&mut waker());
+    let ended = endless.as_mut().poll(&mut waker());
     assert!(matches!(ended, Poll::Ready(Err(ApiError::Balance(Error::DeadlineExceeded)))));
 }
