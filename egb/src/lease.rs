@@ -22,6 +22,8 @@ use crate::sync::Mutex;
 /// health stays, never a silent success. The lease of a `#[balanced]` function, dropped before the function
 /// returns, is judged by what the function returns.
 ///
+/// It may outlive all handles of its balancer: it ends as ever then, and the last of them writes what is pending.
+///
 /// ```
 /// # let balancer = egb::Balancer::builder().key("test-key-1").in_memory().build()?;
 /// let lease = balancer.lease()?;
