@@ -50,6 +50,11 @@ impl Heap {
         self.0[position].at
     }
 
+    /// Makes room for `len` keys, so that later pushes allocate nothing.
+    pub(super) fn reserve(&mut self, len: usize) {
+        self.0.reserve(len.saturating_sub(self.0.len()));
+    }
+
     pub(super) fn push(&mut self, entry: Entry, slots: &mut [Slot]) {
         self.0.push(entry);
         self.rise(self.0.len() - 1, entry, slots);

@@ -52,6 +52,10 @@ const SET_BACK_AT: u64 = 1 << 62;
 /// single pick pays for all of them.
 const RETURNS_PER_POP: usize = 8;
 
+/// More keys than this have room in the heaps from the start: to move so many when a heap grows would hold up a pick for
+/// milliseconds. Fewer move in less than one, and most of them never need it.
+const MANY: usize = 1 << 18;
+
 /// The order in which keys are used.
 ///
 /// A key that was [popped](Self::pop) is out until it is requeued, put back, parked or held. Calls
@@ -102,6 +106,10 @@ impl Schedule {
         let is_first = self.is_empty();
         if let Some(top) = keys.iter().map(|&(.., id)| id as usize).max() {
             self.slots.resize(self.slots.len().max(top + 1), Slot::VACANT);
+            if self.slots.len() > MANY {
+                self.returned.reserve(self.slots.len());
+                self.timers.reserve(self.slots.len());
+            }
         }
         for line in keys.chunk_by(|a, b| a.0 == b.0) {
             let (interval, len) = (line[0].0, line.len() as u64);
