@@ -204,12 +204,12 @@ impl Pool {
         is_first: bool,
         now: Tick,
     ) -> (Arc<Slot>, bool) {
-        state.use_key(id, wanted.scope, serial, now, &self.timeline);
+        let ready = state.use_key(id, wanted.scope, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
         entry.pending.begun += i64::from(is_first && !wanted.is_retry);
         entry.slot.begin(wanted.scope);
         let wake = self.home.journaled && state.mark_dirty(id);
-        state.settle_place(id, wanted.scope, now, &self.timeline);
+        state.settle_place(id, wanted.scope, ready, now, &self.timeline);
         (Arc::clone(&state.entry(id).slot), wake)
     }
 
@@ -273,13 +273,13 @@ impl Pool {
             state.tell_health(id, NO_SCOPE, &before, None, time);
             state.place(id, now, &self.timeline);
         }
-        state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
+        let ready = state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
         entry.auto.get_or_insert_default().fetched(serial, now);
         entry.pending.successes += 1;
         entry.pending.begun += i64::from(is_first);
         let wake = self.home.journaled && state.mark_dirty(id);
-        state.settle_place(id, NO_SCOPE, now, &self.timeline);
+        state.settle_place(id, NO_SCOPE, ready, now, &self.timeline);
         (state.entry(id).slot.key.clone(), wake)
     }
 }

@@ -216,8 +216,8 @@ impl State {
         true
     }
 
-    /// Books one use of a popped key.
-    pub(super) fn use_key(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) {
+    /// Books one use of a popped key. Returns the first instant at which its limits allow another.
+    pub(super) fn use_key(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) -> Tick {
         let entry = self.entry_mut(id);
         entry.last_used = now;
         entry.pending.calls += 1;
@@ -227,22 +227,22 @@ impl State {
                 scoped.condition.begin(serial, now, timeline);
             }
         }
-        self.spend(id, scope, serial, now, timeline);
+        self.spend(id, scope, serial, now, timeline)
     }
 
-    /// Puts a key that was popped and used where it belongs now.
-    pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, now: Tick, timeline: &Timeline) {
+    /// Puts a key that was popped and used where it belongs now; its limits allow another use at `ready`.
+    pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, ready: Tick, now: Tick, timeline: &Timeline) {
         let entry = self.entry(id);
         let shares = entry.group.is_some();
         // A serene key has no probe, and no limit on running calls.
-        if entry.slot.is_serene() && !shares && entry.budget.ready_at(scope) <= now {
+        if entry.slot.is_serene() && !shares && ready <= now {
             self.lane_mut(scope).schedule.requeue(id);
             return;
         }
         let is_probed =
             entry.main.rest.probe.is_some() || entry.within(scope).is_some_and(|within| within.rest.probe.is_some());
         let quota = self.groups.quota(entry);
-        let is_spent = quota.is_busy(&self.quotas, scope) || quota.budget.ready_at(scope) > now;
+        let is_spent = quota.is_busy(&self.quotas, scope) || ready > now;
         let schedule = &mut self.lane_mut(scope).schedule;
         if is_spent && shares {
             schedule.mark_used(id);
