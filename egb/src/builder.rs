@@ -14,7 +14,7 @@ use rand::rngs::SysRng;
 
 use crate::balancer::Balancer;
 use crate::clock::{Clock, SystemClock, Timeline, Zone};
-use crate::config::KeyConfig;
+use crate::config::{KeyConfig, SharedTerms};
 use crate::error::Error;
 use crate::key::Key;
 use crate::keyfile;
@@ -108,14 +108,13 @@ impl BalancerBuilder {
 
     /// Adds one key: a string, a [`Key`] or a [`KeyConfig`].
     pub fn key(mut self, key: impl Into<KeyConfig>) -> Self {
-        self.sources.list.push(Source::Code(key.into()));
+        self.sources.push(key.into());
         self
     }
 
     /// Adds keys of weight 1.
     pub fn keys<K: Into<Key>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        let configs = keys.into_iter().map(|key| Source::Code(KeyConfig::new(key)));
-        self.sources.list.extend(configs);
+        keys.into_iter().for_each(|key| self.sources.push(KeyConfig::new(key)));
         self
     }
 
@@ -382,22 +381,29 @@ impl Loaded {
 }
 
 impl Sources {
+    fn push(&mut self, mut config: KeyConfig) {
+        if let Some(Source::Code(before)) = self.list.last() {
+            config.terms.share(&before.terms);
+        }
+        self.list.push(Source::Code(config));
+    }
+
     /// All keys, distinct, with the default limits filled in. Where a database may hold keys there need be none.
     pub(crate) fn read(&self, may_be_none: bool) -> Result<Vec<KeyConfig>, Error> {
         if self.list.is_empty() {
             return if may_be_none { Ok(Vec::new()) } else { Err(Error::NoKeys) };
         }
-        let defaults = self.defaults()?;
+        let (defaults, mut before) = (self.defaults()?, SharedTerms::default());
         if let [source] = &*self.list {
             let mut configs = source.read()?;
-            configs.iter_mut().for_each(|config| config.limits = config.limits.or(defaults));
+            configs.iter_mut().for_each(|config| config.fill(defaults, &mut before));
             return Ok(configs);
         }
         let mut configs: Vec<KeyConfig> = Vec::new();
         let mut places = HashMap::new();
         for source in &self.list {
             for mut config in source.read()? {
-                config.limits = config.limits.or(defaults);
+                config.fill(defaults, &mut before);
                 match places.entry(config.key.fingerprint()) {
                     Entry::Vacant(place) => {
                         place.insert(configs.len());
@@ -435,7 +441,7 @@ impl Sources {
         config = self.tpm.into_iter().fold(config, KeyConfig::tpm);
         config = self.concurrency.into_iter().fold(config, KeyConfig::concurrency);
         check_limits(&config)?;
-        Ok(config.limits)
+        Ok(config.limits())
     }
 }
 

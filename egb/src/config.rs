@@ -1,6 +1,8 @@
 //! What is configured about one key: weight, label, group, limits. Its state is elsewhere.
 
 use std::num::NonZeroU32;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use crate::key::Key;
 use crate::limits::Limits;
@@ -22,6 +24,12 @@ use crate::limits::Limits;
 pub struct KeyConfig {
     pub(crate) key: Key,
     pub(crate) weight: f64,
+    pub(crate) terms: SharedTerms,
+}
+
+/// All that is said of a key beside its weight.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Terms {
     pub(crate) limits: Limits,
     /// Boxed, as most keys of a large pool have none.
     names: Option<Box<Names>>,
@@ -35,14 +43,66 @@ struct Names {
     zero: Option<&'static str>,
 }
 
+static NO_TERMS: Terms = Terms { limits: Limits { rpm: None, rpd: None, tpm: None, concurrency: None }, names: None };
+
+impl Terms {
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.names.as_ref().and_then(|names| names.label.as_deref())
+    }
+
+    pub(crate) fn group(&self) -> Option<&str> {
+        self.names.as_ref().and_then(|names| names.group.as_deref())
+    }
+}
+
+/// The [`Terms`] of a key. Most keys of a large pool have the same, and hold them once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SharedTerms(Option<Arc<Terms>>);
+
+impl Deref for SharedTerms {
+    type Target = Terms;
+
+    fn deref(&self) -> &Terms {
+        self.0.as_deref().unwrap_or(&NO_TERMS)
+    }
+}
+
+impl DerefMut for SharedTerms {
+    fn deref_mut(&mut self) -> &mut Terms {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
+impl PartialEq for SharedTerms {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl SharedTerms {
+    /// Holds the same as others do, if they say the same.
+    pub(crate) fn share(&mut self, others: &Self) {
+        if self == others {
+            self.clone_from(others);
+        }
+    }
+}
+
 impl KeyConfig {
     /// A key with weight 1 and no limits.
     pub fn new(key: impl Into<Key>) -> Self {
-        Self { key: key.into(), weight: 1.0, limits: Limits::default(), names: None }
+        Self { key: key.into(), weight: 1.0, terms: SharedTerms::default() }
     }
 
-    pub(crate) fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+    pub(crate) fn limits(&self) -> Limits {
+        self.terms.limits
+    }
+
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
+        if limits != self.limits() {
+            self.terms.limits = limits;
+        }
+        self
     }
 
     /// With a label and a group, where there are.
@@ -51,21 +111,34 @@ impl KeyConfig {
         group.into_iter().fold(labelled, Self::group)
     }
 
+    /// Takes limits where it sets none. Keys that are filled one after another share their terms, if those are the same.
+    pub(crate) fn fill(&mut self, defaults: Limits, before: &mut SharedTerms) {
+        let limits = self.limits().or(defaults);
+        if before.limits == limits && before.names == self.terms.names {
+            self.terms.clone_from(before);
+            return;
+        }
+        if self.limits() != limits {
+            self.terms.limits = limits;
+        }
+        before.clone_from(&self.terms);
+    }
+
     pub(crate) fn label_text(&self) -> Option<&str> {
-        self.names.as_ref().and_then(|names| names.label.as_deref())
+        self.terms.label()
     }
 
     pub(crate) fn group_name(&self) -> Option<&str> {
-        self.names.as_ref().and_then(|names| names.group.as_deref())
+        self.terms.group()
     }
 
     /// The limit that was set to 0.
     pub(crate) fn zero_limit(&self) -> Option<&'static str> {
-        self.names.as_ref().and_then(|names| names.zero)
+        self.terms.names.as_ref().and_then(|names| names.zero)
     }
 
     fn names(&mut self) -> &mut Names {
-        self.names.get_or_insert_default()
+        self.terms.names.get_or_insert_default()
     }
 
     /// The key's share of traffic relative to the others: a finite number above 0, which
@@ -96,7 +169,7 @@ impl KeyConfig {
     /// Requests a minute that the key may serve, in any 60 seconds.
     #[must_use]
     pub fn rpm(mut self, requests: u32) -> Self {
-        self.limits.rpm = self.limit("rpm", requests);
+        self.terms.limits.rpm = self.limit("rpm", requests);
         self
     }
 
@@ -104,7 +177,7 @@ impl KeyConfig {
     /// ([`time_zone`](crate::BalancerBuilder::time_zone)).
     #[must_use]
     pub fn rpd(mut self, requests: u32) -> Self {
-        self.limits.rpd = self.limit("rpd", requests);
+        self.terms.limits.rpd = self.limit("rpd", requests);
         self
     }
 
@@ -112,14 +185,14 @@ impl KeyConfig {
     /// spent: see [`Lease::spent`](crate::Lease::spent).
     #[must_use]
     pub fn tpm(mut self, tokens: u32) -> Self {
-        self.limits.tpm = self.limit("tpm", tokens);
+        self.terms.limits.tpm = self.limit("tpm", tokens);
         self
     }
 
     /// Calls that the key may serve at once.
     #[must_use]
     pub fn concurrency(mut self, calls: u32) -> Self {
-        self.limits.concurrency = self.limit("concurrency", calls);
+        self.terms.limits.concurrency = self.limit("concurrency", calls);
         self
     }
 

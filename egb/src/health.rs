@@ -1,11 +1,10 @@
 //! A key's health: a value that the policy computes and the pool keeps.
 
-use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::time::SystemTime;
 
 use crate::outcome::Reason;
 use crate::policy::LONGEST_WAIT;
+use crate::seldom::{Blank, Seldom};
 
 /// The state of one key: its share of traffic, and whether it may be used at all.
 ///
@@ -24,15 +23,10 @@ pub struct Health {
     pub(crate) effective: f64,
     pub(crate) disabled: bool,
     pub(crate) cooldown_until: Option<SystemTime>,
-    pub(crate) past: History,
+    pub(crate) past: Seldom<Past>,
 }
 
-/// The failures of a key. Boxed, as most keys of a large pool have none: reading it where there is none reads zeros,
-/// and writing to it makes one.
-#[derive(Clone, Default)]
-pub(crate) struct History(Option<Box<Past>>);
-
-/// What a [`History`] holds.
+/// The failures of a key, which most keys of a large pool do not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Past {
     pub(crate) error_count: u64,
@@ -41,23 +35,25 @@ pub(crate) struct Past {
     pub(crate) last_failure: Option<LastFailure>,
 }
 
-static NO_PAST: Past = Past {
-    error_count: 0,
-    consecutive_errors: 0,
-    streaks: Streaks { forbidden: 0, throttled: 0, daily: 0, billing: 0, server: 0, circuit: 0 },
-    last_failure: None,
-};
+impl Blank for Past {
+    const BLANK: &'static Self = &Self {
+        error_count: 0,
+        consecutive_errors: 0,
+        streaks: Streaks { forbidden: 0, throttled: 0, daily: 0, billing: 0, server: 0, circuit: 0 },
+        last_failure: None,
+    };
+}
 
-impl History {
+impl Seldom<Past> {
     /// No failure counts as one in a row any more, but for an open circuit.
     pub(crate) fn end_streaks(&mut self, circuit: u32) {
-        if let Some(past) = &mut self.0 {
+        if let Some(past) = self.known_mut() {
             past.streaks = Streaks { circuit, ..Streaks::default() };
         }
     }
 
     pub(crate) fn end_errors_in_a_row(&mut self) {
-        if let Some(past) = &mut self.0 {
+        if let Some(past) = self.known_mut() {
             past.consecutive_errors = 0;
         }
     }
@@ -67,38 +63,6 @@ impl History {
         if failure.is_some() {
             self.last_failure = failure;
         }
-    }
-}
-
-impl From<Past> for History {
-    fn from(past: Past) -> Self {
-        Self((past != NO_PAST).then(|| Box::new(past)))
-    }
-}
-
-impl Deref for History {
-    type Target = Past;
-
-    fn deref(&self) -> &Past {
-        self.0.as_deref().unwrap_or(&NO_PAST)
-    }
-}
-
-impl DerefMut for History {
-    fn deref_mut(&mut self) -> &mut Past {
-        self.0.get_or_insert_default()
-    }
-}
-
-impl PartialEq for History {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl fmt::Debug for History {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
     }
 }
 
@@ -134,7 +98,7 @@ impl Health {
     /// When `weight` is not a finite number above zero.
     pub fn new(weight: f64) -> Self {
         assert!(weight.is_finite() && weight > 0.0, "a weight is a finite number above 0, not {weight}");
-        Self { weight, effective: weight, disabled: false, cooldown_until: None, past: History::default() }
+        Self { weight, effective: weight, disabled: false, cooldown_until: None, past: Seldom::default() }
     }
 
     /// The configured weight.

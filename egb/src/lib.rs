@@ -104,6 +104,7 @@ mod pool;
 mod registry;
 mod reload;
 mod schedule;
+mod seldom;
 #[cfg(all(test, egb_shuttle))]
 mod shuttle_tests;
 mod stats;

@@ -93,7 +93,7 @@ fn alone(added: Vec<KeyConfig>, given: &[KeyConfig], defaults: Limits) -> Vec<Ke
     let given: Fingerprints = given.iter().map(|config| config.key.fingerprint()).collect();
     let alone = added.into_iter().filter(|config| !given.contains(&config.key.fingerprint()));
     let with_defaults = alone.map(|config| {
-        let limits = config.limits.or(defaults);
+        let limits = config.limits().or(defaults);
         config.with_limits(limits)
     });
     with_defaults.collect()

@@ -40,11 +40,14 @@ fn attributes_are_read_in_any_order() {
     let first = &entries[0];
     assert_eq!(pairs(&entries), [("A1", 2.5), ("A2", 1.0)]);
     assert_eq!((first.label_text(), first.group_name()), (Some("main"), Some("project-7")));
-    assert_eq!(first.limits.rpm.map(NonZeroU32::get), Some(15));
-    assert_eq!(first.limits.rpd.map(NonZeroU32::get), Some(1000));
-    assert_eq!(first.limits.tpm.map(NonZeroU32::get), Some(250_000));
-    assert_eq!(first.limits.concurrency.map(NonZeroU32::get), Some(u32::MAX));
-    assert_eq!((entries[1].label_text(), entries[1].group_name(), entries[1].limits), (None, None, Limits::default()));
+    assert_eq!(first.limits().rpm.map(NonZeroU32::get), Some(15));
+    assert_eq!(first.limits().rpd.map(NonZeroU32::get), Some(1000));
+    assert_eq!(first.limits().tpm.map(NonZeroU32::get), Some(250_000));
+    assert_eq!(first.limits().concurrency.map(NonZeroU32::get), Some(u32::MAX));
+    assert_eq!(
+        (entries[1].label_text(), entries[1].group_name(), entries[1].limits()),
+        (None, None, Limits::default())
+    );
 }
 
 #[test]
@@ -251,7 +254,7 @@ fn a_file_that_cannot_be_read_is_a_typed_error() {
 fn a_list_is_separated_by_commas_and_line_breaks() {
     let entries = parse_list("\u{feff}A1:2, A2 ,,A3:0.5 rpm=3\r\nA4 # x, y\n# p, q\nA1:2,", "KEYS").unwrap();
     assert_eq!(pairs(&entries), [("A1", 2.0), ("A2", 1.0), ("A3", 0.5), ("A4", 1.0)]);
-    assert_eq!(entries[2].limits.rpm.map(NonZeroU32::get), Some(3));
+    assert_eq!(entries[2].limits().rpm.map(NonZeroU32::get), Some(3));
     assert!(parse_list(" ,\n", "KEYS").unwrap().is_empty());
 }
 

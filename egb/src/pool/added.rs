@@ -55,7 +55,7 @@ impl Added {
     pub(super) fn replace(&mut self, configs: Vec<KeyConfig>, given: &HashSet<Fingerprint>) -> HashSet<Fingerprint> {
         let defaults = self.defaults;
         let with_defaults = |config: KeyConfig| {
-            let limits = config.limits.or(defaults);
+            let limits = config.limits().or(defaults);
             config.with_limits(limits)
         };
         self.configs = configs.into_iter().map(with_defaults).collect();

@@ -8,10 +8,8 @@ use std::time::SystemTime;
 
 use crate::sync::{Apart, Mutex, RwLock};
 
-use thin_vec::ThinVec;
-
 use super::added::{Added, Origin};
-use super::condition::{Condition, Rest, Scoped};
+use super::condition::{Condition, Scoped};
 use super::entry::{Entry, Remains};
 use super::lanes::{Lane, NO_SCOPE};
 use super::quota::{Groups, Quotas};
@@ -29,6 +27,7 @@ use crate::key::{ByFingerprint, Fingerprint};
 use crate::limits::{Budget, Limits};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
+use crate::seldom::Seldom;
 use crate::stats::Stats;
 use crate::store::{Change, Counters, Edit, Record, Usage};
 
@@ -205,7 +204,7 @@ impl Pool {
                     positions.push(position);
                     added.push(config);
                 }
-                Some(id) if config == state.entry_mut(id).config => reloaded.unchanged += 1,
+                Some(id) if state.entry(id).is_configured_as(&config) => reloaded.unchanged += 1,
                 Some(id) => {
                     self.reconfigure(state, id, config, now);
                     reloaded.changed += 1;
@@ -261,11 +260,13 @@ impl Pool {
             let gauge = state.groups.gauge(group, &state.quotas, remains.slot.as_deref());
             let slot = Slot::new(id, config.key.clone(), gauge, Arc::clone(&self.home));
             let mut entry = Entry::new(slot, position, config, group, remains);
-            entry.scoped = scoped;
+            if !scoped.is_empty() {
+                entry.rare.scoped = scoped;
+            }
             if let Some(record) = main {
                 entry.restore(record, &self.policy, wall, time);
             }
-            turns.push((id, entry.main.health.effective, entry.use_stamp()));
+            turns.push((id, entry.main.health.effective, entry.last_use.stamp()));
             state.disabled += usize::from(entry.main.health.disabled);
             state.entries[id as usize] = Some(entry);
             state.index.insert(fingerprint, id);
@@ -315,10 +316,10 @@ impl Pool {
         records: &'r [Record],
         wall: Wall,
         time: SystemTime,
-    ) -> (Option<&'r Record>, ThinVec<Scoped>) {
+    ) -> (Option<&'r Record>, Vec<Scoped>) {
         let main = records.iter().find(|record| record.scope.is_none());
         let epoch = main.map_or(0, |main| main.state.epoch);
-        let mut scoped = ThinVec::new();
+        let mut scoped = Vec::new();
         // Those of an older epoch were reset since.
         for record in records.iter().filter(|record| record.scope.is_some() && record.state.epoch >= epoch) {
             let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
@@ -326,7 +327,7 @@ impl Pool {
             if let (Some(name), false) = (&record.scope, health.is_full(time))
                 && let Some(scope) = self.add_scope(state, name)
             {
-                let rest = Rest::stored(record.state.health.cooldown_until);
+                let rest = Seldom::stored(record.state.health.cooldown_until);
                 let condition = Condition { rest, ..Condition::new(health) };
                 scoped.push(Scoped { scope, condition, dirty: false });
             }
@@ -353,7 +354,7 @@ impl Pool {
             let mut changes = Vec::new();
             let usage = self.usage(state, &entry, wall);
             entry.take_changes(&state.lanes, wall, usage, &mut changes);
-            let counters = entry.stored;
+            let counters = *entry.stored;
             let records = changes.iter().map(|change| {
                 let mut shared = change.state.clone();
                 // Who puts the key back wants it used: it comes back enabled.
@@ -378,22 +379,22 @@ impl Pool {
     fn reconfigure(&self, state: &mut State, id: SlotId, config: KeyConfig, now: Tick) {
         let entry = state.entry_mut(id);
         entry.main.health.set_weight(config.weight);
-        for scoped in &mut entry.scoped {
+        for scoped in entry.scoped_mut() {
             scoped.condition.health.set_weight(config.weight);
         }
-        let (old_group, is_same_group) = (entry.group, entry.config.group_name() == config.group_name());
-        entry.config = config;
+        let (old_group, is_same_group) = (entry.group, entry.terms.group() == config.group_name());
+        entry.terms = config.terms;
         if let Some(group) = old_group {
             let members = state.leave_group(id, group);
             self.came_under(state, &members, now);
         }
         if !is_same_group {
-            let name = state.entry(id).config.group_name().map(str::to_owned);
+            let name = state.entry(id).terms.group().map(str::to_owned);
             let group = name.map(|name| state.groups.named(&name, &state.quotas));
             let gauge = state.groups.gauge(group, &state.quotas, None);
             let entry = state.entry_mut(id);
             entry.group = group;
-            entry.move_to(Slot::new(id, entry.config.key.clone(), gauge, Arc::clone(&self.home)));
+            entry.move_to(Slot::new(id, entry.slot.key.clone(), gauge, Arc::clone(&self.home)));
         }
         self.enter_groups(state, &[id], now);
         if self.home.journaled {
@@ -449,13 +450,13 @@ impl Pool {
         let was_disabled = before.disabled;
         let next = change(&self.policy, &entry.main.health);
         let is_disabled = next.disabled;
-        entry.epoch += 1;
+        entry.rare.epoch += 1;
         entry.forget_fetches();
         // Calls that are still running began before the operator's word.
         entry.main.set_by_hand(next, serial);
         if !is_disabled {
-            let full = Health::new(entry.config.weight);
-            for scoped in &mut entry.scoped {
+            let full = Health::new(entry.main.health.weight);
+            for scoped in entry.scoped_mut() {
                 scoped.condition.set_by_hand(full.clone(), serial);
                 scoped.dirty = self.home.journaled;
             }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::Pool;
 use super::held::Held;
 use super::lanes::{NO_SCOPE, ScopeId, Ticket};
+use super::last_use::LastUse;
 use super::slot::Slot;
 use super::state::State;
 use crate::clock::{Tick, Timeline};
@@ -206,7 +207,7 @@ impl Pool {
     ) -> (Arc<Slot>, bool) {
         let ready = state.use_key(id, wanted.scope, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
-        entry.pending.begun += i64::from(is_first && !wanted.is_retry);
+        entry.count_checkout(is_first && !wanted.is_retry);
         entry.slot.begin(wanted.scope);
         let wake = self.home.journaled && state.mark_dirty(id);
         state.settle_place(id, wanted.scope, ready, now, &self.timeline);
@@ -265,7 +266,7 @@ impl Pool {
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
         let entry = state.entry_mut(id);
         let cooling_since = entry.main.rest.cooling_since;
-        if let Some(implied) = entry.auto.as_mut().and_then(|auto| auto.implied(cooling_since, now))
+        if let Some(implied) = entry.rare.known_mut().and_then(|rare| rare.auto.implied(cooling_since, now))
             && !entry.slot.is_serene()
         {
             let (time, before) = (self.timeline.time_of(now), entry.main.health.clone());
@@ -275,9 +276,9 @@ impl Pool {
         }
         let ready = state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
-        entry.auto.get_or_insert_default().fetched(serial, now);
-        entry.pending.successes += 1;
-        entry.pending.begun += i64::from(is_first);
+        entry.rare.auto.fetched(serial, now);
+        entry.rare.pending.successes += 1;
+        entry.count_checkout(is_first);
         let wake = self.home.journaled && state.mark_dirty(id);
         state.settle_place(id, NO_SCOPE, ready, now, &self.timeline);
         (state.entry(id).slot.key.clone(), wake)
@@ -318,10 +319,9 @@ impl State {
         let entry = entries[id as usize].as_mut()?;
         *serial += 1;
         let serial = *serial;
-        entry.last_used = now;
-        entry.pending.calls += 1;
-        entry.pending.begun += 1;
-        let allowance = || quotas.allowance(entry.config.limits);
+        entry.last_use = LastUse::here(now);
+        entry.count_checkout(true);
+        let allowance = || quotas.allowance(entry.terms.limits);
         let ready = entry.budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
         entry.slot.begin(scope);
         let slot = Arc::clone(&entry.slot);

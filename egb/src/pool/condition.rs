@@ -1,7 +1,6 @@
 //! How a key is, for all calls or for those of one scope: its health, and which calls began before
 //! that changed.
 
-use std::ops::{Deref, DerefMut};
 use std::time::{Duration, SystemTime};
 
 use super::ScopeId;
@@ -9,35 +8,33 @@ use crate::clock::{Tick, Timeline};
 use crate::health::{Health, Streaks};
 use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
+use crate::seldom::{Blank, Seldom};
 
 pub(super) struct Condition {
     pub(super) health: Health,
-    pub(super) rest: Rest,
-    /// Whether the health changed since it was handed to the writer.
-    pub(super) changed: bool,
+    pub(super) rest: Seldom<Rest>,
 }
 
-/// What has to be known of a key that rests, or did. Boxed as [`History`](crate::health::History) is, and for the same
-/// reason.
-#[derive(Default)]
-pub(super) struct Rest(Option<Box<Resting>>);
-
-/// What a [`Rest`] holds.
-#[derive(Default)]
-pub(super) struct Resting {
+/// What has to be known of a key that failed, beside its health.
+#[derive(Clone, Default, PartialEq)]
+pub(super) struct Rest {
     /// The last checkout before the present cooldown began: verdicts up to it are late.
     pub(super) cooling_since: u64,
     pub(super) probe: Option<Probe>,
     /// The end of the cooldown as the store has it, by a wall clock that may have been wrong.
     pub(super) stored_until: Option<SystemTime>,
+    /// Whether the health changed since it was handed to the writer.
+    pub(super) changed: bool,
 }
 
-static NO_REST: Resting = Resting { cooling_since: 0, probe: None, stored_until: None };
+impl Blank for Rest {
+    const BLANK: &'static Self = &Self { cooling_since: 0, probe: None, stored_until: None, changed: false };
+}
 
-impl Rest {
+impl Seldom<Rest> {
     /// That of a key for which the store has this end of a cooldown.
     pub(super) fn stored(until: Option<SystemTime>) -> Self {
-        Self(until.map(|until| Box::new(Resting { stored_until: Some(until), ..Resting::default() })))
+        Rest { stored_until: until, ..Rest::default() }.into()
     }
 
     /// The store has this end of a cooldown by now, if not a later one.
@@ -49,23 +46,14 @@ impl Rest {
 
     /// There is no probe, or none any more.
     pub(super) fn end_probe(&mut self) {
-        if let Some(resting) = &mut self.0 {
-            resting.probe = None;
+        if let Some(rest) = self.known_mut() {
+            rest.probe = None;
         }
     }
-}
 
-impl Deref for Rest {
-    type Target = Resting;
-
-    fn deref(&self) -> &Resting {
-        self.0.as_deref().unwrap_or(&NO_REST)
-    }
-}
-
-impl DerefMut for Rest {
-    fn deref_mut(&mut self) -> &mut Resting {
-        self.0.get_or_insert_default()
+    /// The health is handed to the writer. Returns whether it changed since the last time.
+    pub(super) fn take_changed(&mut self) -> bool {
+        self.known_mut().is_some_and(|rest| std::mem::take(&mut rest.changed))
     }
 }
 
@@ -74,7 +62,7 @@ impl DerefMut for Rest {
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The checkout that probes a half-open key, and when another one may.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(super) struct Probe {
     pub(super) serial: u64,
     pub(super) until: Tick,
@@ -90,13 +78,13 @@ pub(super) struct Scoped {
 
 impl Condition {
     pub(super) fn new(health: Health) -> Self {
-        Self { health, rest: Rest::default(), changed: false }
+        Self { health, rest: Seldom::default() }
     }
 
     /// The condition after an operator's word, given when `latest` was the last checkout.
     pub(super) fn set_by_hand(&mut self, health: Health, latest: u64) {
-        *self = Self { changed: true, ..Self::new(health) };
-        self.rest.cooling_since = latest;
+        let rest = Rest { cooling_since: latest, changed: true, ..Rest::default() };
+        *self = Self { health, rest: rest.into() };
     }
 
     /// Takes over a cooldown that another process stored. What is stored is heeded once: of one that is beyond
@@ -133,16 +121,23 @@ impl Condition {
         if is_news {
             self.health.cooldown_until = Some(until);
             self.rest.cooling_since = latest;
-            self.changed = true;
+            self.rest.changed = true;
         }
         is_news
     }
 
     pub(super) fn set_health(&mut self, health: Health) {
+        if health != self.health {
+            self.rest.changed = true;
+        }
+        self.follow(health);
+    }
+
+    /// Takes over a health that the store has.
+    pub(super) fn follow(&mut self, health: Health) {
         if health.past.streaks.circuit == 0 {
             self.rest.end_probe();
         }
-        self.changed |= health != self.health;
         self.health = health;
     }
 

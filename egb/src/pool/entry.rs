@@ -1,55 +1,49 @@
 //! One key in the pool: all that is known of it, behind the pool's lock.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use thin_vec::ThinVec;
-
-use super::condition::{Condition, Rest, Scoped, is_of_the_key, within_scope};
+use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
 use super::lanes::{NO_SCOPE, ScopeId};
+use super::last_use::LastUse;
 use super::quota::{GroupId, Quota, Quotas};
+use super::rare::Rare;
 use super::slot::Slot;
 use super::state::State;
 use crate::clock::{Tick, Timeline, Wall};
-use crate::config::KeyConfig;
+use crate::config::{KeyConfig, SharedTerms};
 use crate::health::{Health, LastFailure};
 use crate::limits::{Budget, Limits};
 use crate::outcome::{Failure, Verdict};
 use crate::policy::Policy;
+use crate::seldom::Seldom;
 use crate::stats::{KeyState, KeyStats, ScopeStats};
 use crate::store::{Counters, Record};
 
-/// In the order in which it is written, as a large pool is not in the processor's cache: what the checkout of a
-/// serene key reads comes first.
+/// Two lines of the processor's cache, as a large pool is not in it: what the checkout of a serene key reads and writes
+/// is in the first.
 #[repr(C, align(64))]
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
     /// What it used of its limits, if it is in no group.
     pub(super) budget: Budget,
-    /// `Tick::ZERO` is never.
-    pub(super) last_used: Tick,
+    pub(super) last_use: LastUse,
+    /// Checkouts of it that were not yet handed to the writer, and those of them that began a call.
+    calls: u32,
+    begun: u32,
     pub(super) group: Option<GroupId>,
     /// Whether calls have to report their end under the lock, for the sake of a limit.
     pub(super) watched: bool,
-    /// Not yet handed to the writer.
-    pub(super) pending: Counters,
-    /// For the calls of some scopes, beside `main`.
-    pub(super) scoped: ThinVec<Scoped>,
-    pub(super) config: KeyConfig,
-    /// For all calls.
-    pub(super) main: Condition,
     /// Its place among the keys as given.
     pub(super) position: u32,
     /// Running calls that began before the key was removed and put back.
     pub(super) inherited: u32,
-    /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
-    pub(super) epoch: u64,
-    /// Before this process began, where ticks do not reach: microseconds since 1970 by the wall clock, 0 is never.
-    pub(super) used_before: u64,
-    /// Of keys that were fetched in auto-success mode.
-    pub(super) auto: Option<Box<Auto>>,
+    pub(super) terms: SharedTerms,
     /// On disk, by all processes, or handed to the writer.
-    pub(super) stored: Counters,
+    pub(super) stored: Seldom<Counters>,
+    /// For all calls.
+    pub(super) main: Condition,
+    pub(super) rare: Seldom<Rare>,
 }
 
 /// What stays of a key that was removed: its running calls, and what it used of its limits.
@@ -67,87 +61,57 @@ impl Remains {
     }
 }
 
-/// An unreported fetch counts as a success once so much time has passed without a report of a failure: a
-/// call takes a while to fail, and others fetch the key meanwhile.
-const IMPLIED_AFTER: Duration = Duration::from_secs(10);
-
-/// Keys fetched in auto-success mode and not reported since.
-#[derive(Default)]
-pub(super) struct Auto {
-    pub(super) open: u32,
-    pub(super) last_fetch: u64,
-    /// The first fetch of which nothing was heard since.
-    pub(super) unjudged: Option<Unjudged>,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Unjudged {
-    serial: u64,
-    at: Tick,
-}
-
-impl Auto {
-    pub(super) fn fetched(&mut self, serial: u64, now: Tick) {
-        self.open = self.open.saturating_add(1);
-        self.last_fetch = serial;
-        self.unjudged.get_or_insert(Unjudged { serial, at: now });
-    }
-
-    /// The fetch whose success is implied by now, if there is one since the key's present cooldown began.
-    pub(super) fn implied(&mut self, cooling_since: u64, now: Tick) -> Option<u64> {
-        let Unjudged { serial, at } = self.unjudged?;
-        if serial <= cooling_since {
-            // It says nothing of the key since.
-            self.unjudged = None;
-            return None;
-        }
-        if now < at.plus(IMPLIED_AFTER) {
-            return None;
-        }
-        self.unjudged = None;
-        Some(serial)
-    }
-}
+/// So many checkouts are counted in an entry itself at most, far from overflow.
+const MANY_CALLS: u32 = 1 << 31;
 
 impl Entry {
     pub(super) fn refresh_serene(&self, policy: &Policy) {
-        let serene = self.scoped.is_empty() && !self.watched && self.main.is_serene(policy);
+        let serene = self.rare.scoped.is_empty() && !self.watched && self.main.is_serene(policy);
         self.slot.set_serene(serene);
     }
 
     /// No success is implied by the fetches so far.
     pub(super) fn forget_fetches(&mut self) {
-        if let Some(auto) = &mut self.auto {
-            auto.unjudged = None;
+        if let Some(rare) = self.rare.known_mut() {
+            rare.auto.forget();
         }
     }
 
     /// The condition for the calls of a scope alone, if it is anything but full health.
     #[inline]
     pub(super) fn within(&self, scope: ScopeId) -> Option<&Condition> {
-        self.scoped.iter().find(|scoped| scoped.scope == scope).map(|scoped| &scoped.condition)
+        self.rare.scoped.iter().find(|scoped| scoped.scope == scope).map(|scoped| &scoped.condition)
     }
 
     #[inline]
     pub(super) fn within_mut(&mut self, scope: ScopeId) -> Option<&mut Scoped> {
-        self.scoped.iter_mut().find(|scoped| scoped.scope == scope)
+        self.scoped_mut().iter_mut().find(|scoped| scoped.scope == scope)
+    }
+
+    /// The conditions for the calls of single scopes.
+    pub(super) fn scoped_mut(&mut self) -> &mut [Scoped] {
+        self.rare.known_mut().map_or(&mut [], |rare| &mut rare.scoped)
     }
 
     /// As [`within_mut`](Self::within_mut), made if there is none.
     pub(super) fn within_or_new(&mut self, scope: ScopeId) -> &mut Scoped {
-        let at = self.scoped.iter().position(|scoped| scoped.scope == scope).unwrap_or_else(|| {
-            let condition = Condition::new(Health::new(self.config.weight));
-            self.scoped.push(Scoped { scope, condition, dirty: false });
-            self.scoped.len() - 1
+        let scoped = &mut self.rare.scoped;
+        let at = scoped.iter().position(|scoped| scoped.scope == scope).unwrap_or_else(|| {
+            let condition = Condition::new(Health::new(self.main.health.weight));
+            scoped.push(Scoped { scope, condition, dirty: false });
+            scoped.len() - 1
         });
-        &mut self.scoped[at]
+        &mut scoped[at]
     }
 
     /// Forgets conditions that are full health again and that no store waits for.
     pub(super) fn forget_recovered(&mut self, now: SystemTime) {
-        self.scoped.retain(|scoped| {
+        let matters = |scoped: &Scoped| {
             scoped.dirty || scoped.condition.rest.probe.is_some() || !scoped.condition.health.is_full(now)
-        });
+        };
+        if let Some(rare) = self.rare.known_mut() {
+            rare.scoped.retain(matters);
+        }
     }
 
     /// The share of traffic among the calls of a scope.
@@ -161,7 +125,7 @@ impl Entry {
         if scope == NO_SCOPE {
             return self.main.health.clone();
         }
-        self.within(scope).map_or_else(|| Health::new(self.config.weight), |condition| condition.health.clone())
+        self.within(scope).map_or_else(|| Health::new(self.main.health.weight), |condition| condition.health.clone())
     }
 
     /// Shows a failure that is not held against the key.
@@ -169,7 +133,7 @@ impl Entry {
         let health = &mut self.main.health;
         health.past.error_count = health.past.error_count.saturating_add(1);
         health.past.last_failure = Some(LastFailure { at, status: failure.status_code(), reason: failure.reason() });
-        self.main.changed = true;
+        self.main.rest.changed = true;
     }
 
     /// Takes a verdict that checkout `serial` gave.
@@ -223,15 +187,49 @@ impl Entry {
         is_news
     }
 
+    /// Counts a checkout, which may be the first of its call.
+    #[inline]
+    pub(super) fn count_checkout(&mut self, begins: bool) {
+        self.calls += 1;
+        self.begun += u32::from(begins);
+        if self.calls >= MANY_CALLS {
+            self.rare.pending = self.take_pending();
+        }
+    }
+
     pub(super) fn count(&mut self, verdict: &Verdict) {
         match verdict {
-            Verdict::Success => self.pending.successes += 1,
+            Verdict::Success => self.rare.pending.successes += 1,
             Verdict::Neutral => {}
             Verdict::Failure(failure) => {
-                self.pending.failures += 1;
-                self.pending.throttled += i64::from(failure.status_code() == Some(429));
+                self.rare.pending.failures += 1;
+                self.rare.pending.throttled += i64::from(failure.status_code() == Some(429));
             }
         }
+    }
+
+    /// Books successes that were counted without the lock.
+    pub(super) fn count_successes(&mut self, successes: i64) {
+        if successes > 0 {
+            self.rare.pending.successes += successes;
+        }
+    }
+
+    /// What was counted and not yet handed to the writer, successes in the slot aside.
+    fn pending(&self) -> Counters {
+        let mut pending = self.rare.pending;
+        pending.add(&Counters { calls: self.calls.into(), begun: self.begun.into(), ..Counters::default() });
+        pending
+    }
+
+    /// As [`pending`](Self::pending); it is no longer.
+    pub(super) fn take_pending(&mut self) -> Counters {
+        let pending = self.pending();
+        (self.calls, self.begun) = (0, 0);
+        if let Some(rare) = self.rare.known_mut() {
+            rare.pending = Counters::default();
+        }
+        pending
     }
 
     pub(super) fn new(slot: Slot, position: u32, config: KeyConfig, group: Option<GroupId>, remains: Remains) -> Self {
@@ -240,37 +238,46 @@ impl Entry {
         slot.inherit(inherited);
         Self {
             slot: Arc::new(slot),
+            budget,
+            last_use: LastUse::default(),
+            calls: 0,
+            begun: 0,
+            group,
+            watched: false,
             position,
             inherited,
-            group,
-            budget,
-            watched: false,
+            terms: config.terms,
+            stored: Seldom::default(),
             main: Condition::new(Health::new(config.weight)),
-            config,
-            scoped: ThinVec::new(),
-            epoch: 0,
-            last_used: Tick::ZERO,
-            used_before: 0,
-            auto: None,
-            stored: Counters::default(),
-            pending: Counters::default(),
+            rare: Seldom::default(),
         }
+    }
+
+    /// Whether it has these settings.
+    pub(super) fn is_configured_as(&self, config: &KeyConfig) -> bool {
+        self.main.health.weight.to_bits() == config.weight.to_bits() && self.terms == config.terms
     }
 
     /// Goes on with what the store knows.
     pub(super) fn restore(&mut self, record: &Record, policy: &Policy, wall: Wall, time: SystemTime) {
         let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        health.set_weight(self.config.weight);
-        let rest = Rest::stored(record.state.health.cooldown_until);
+        health.set_weight(self.main.health.weight);
+        let rest = Seldom::stored(record.state.health.cooldown_until);
         self.main = Condition { rest, ..Condition::new(policy.bounded(health)) };
-        self.epoch = record.state.epoch;
-        self.stored = record.counters;
-        self.used_before = record.state.last_used.map_or(0, micros);
+        self.set_epoch(record.state.epoch);
+        self.stored.set(record.counters);
+        self.last_use = LastUse::stored(record.state.last_used);
     }
 
     /// Another process used it.
     pub(super) fn saw_use(&mut self, record: &Record) {
-        self.used_before = self.used_before.max(record.state.last_used.map_or(0, micros));
+        self.last_use = self.last_use.max(LastUse::stored(record.state.last_used));
+    }
+
+    pub(super) fn set_epoch(&mut self, epoch: u64) {
+        if epoch != self.rare.epoch {
+            self.rare.epoch = epoch;
+        }
     }
 
     /// Goes on in a new slot, which the pool's other members do not know: calls that hold the old one settle
@@ -283,20 +290,20 @@ impl Entry {
         if old.is_dirty() {
             self.slot.set_dirty();
         }
-        self.pending.successes += old.take_successes();
+        self.count_successes(old.take_successes());
     }
 
     pub(super) fn row(&self, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
         let quota = state.groups.quota(self);
         let used = quota.budget.used(now);
-        let mut counters = self.stored;
-        counters.add(&self.pending);
+        let mut counters = *self.stored;
+        counters.add(&self.pending());
         counters.successes = counters.successes.saturating_add(self.slot.successes());
         KeyStats {
             masked: self.slot.key.masked(),
             fingerprint: self.slot.key.fingerprint(),
-            label: self.config.label_text().map(str::to_owned),
-            group: self.config.group_name().map(str::to_owned),
+            label: self.terms.label().map(str::to_owned),
+            group: self.terms.group().map(str::to_owned),
             state: self.key_state(&quota, &state.quotas, timeline, wall, now),
             health: self.main.health.moved(|instant| wall.wall_of(instant)),
             scopes: self.scopes(&quota, state, timeline, wall, now),
@@ -312,7 +319,7 @@ impl Entry {
             failures: unsigned(counters.failures),
             throttled: unsigned(counters.throttled),
             in_flight: self.slot.running(),
-            last_used: self.last_used(wall),
+            last_used: self.last_use.time(wall),
         }
     }
 
@@ -343,25 +350,6 @@ impl Entry {
         (NO_SCOPE + 1..).take(lanes.len() - 1).filter_map(row).collect()
     }
 
-    /// A stamp that orders keys by their last use, whichever process made it.
-    pub(super) fn use_stamp(&self) -> Option<u64> {
-        const THIS_PROCESS: u64 = 1 << 63;
-        match (self.last_used, self.used_before) {
-            (Tick::ZERO, 0) => None,
-            (Tick::ZERO, used_before) => Some(used_before.min(THIS_PROCESS - 1)),
-            (tick, _) => Some(tick.0.saturating_add(THIS_PROCESS)),
-        }
-    }
-
-    /// When the key was used last, by the wall clock.
-    pub(super) fn last_used(&self, wall: Wall) -> Option<SystemTime> {
-        match (self.last_used, self.used_before) {
-            (Tick::ZERO, 0) => None,
-            (Tick::ZERO, used_before) => SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(used_before)),
-            (tick, _) => Some(wall.past_wall_of(tick)),
-        }
-    }
-
     fn key_state(&self, quota: &Quota<'_>, quotas: &Quotas, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {
         let time = timeline.time_of(now);
         let limited = quota.budget.ready_at(NO_SCOPE);
@@ -381,22 +369,36 @@ impl Entry {
     }
 }
 
-/// An order-preserving stamp of an instant.
-fn micros(instant: SystemTime) -> u64 {
-    u64::try_from(instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
-}
-
 fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::mem::offset_of;
+    use std::sync::Weak;
+
     use super::*;
+    use crate::key::Key;
+    use crate::pool::Home;
 
     #[test]
-    fn an_entry_is_four_cache_lines_and_a_checkout_writes_the_first() {
-        assert_eq!(size_of::<Option<Entry>>(), 256);
-        assert!(std::mem::offset_of!(Entry, pending) + size_of::<u64>() * 2 <= 64);
+    fn an_entry_is_two_cache_lines_and_a_checkout_writes_the_first() {
+        assert_eq!(size_of::<Option<Entry>>(), 128);
+        assert!(offset_of!(Entry, main) >= 64);
+    }
+
+    #[test]
+    fn checkouts_are_counted_beyond_what_an_entry_has_room_for() {
+        let slot = Slot::new(0, Key::from("test-key"), None, Arc::new(Home::new(Weak::new(), false)));
+        let mut entry = Entry::new(slot, 0, KeyConfig::new("test-key"), None, Remains::default());
+        (entry.calls, entry.begun) = (MANY_CALLS - 2, 7);
+        for begins in [true, false, true, false] {
+            entry.count_checkout(begins);
+        }
+        assert_eq!((entry.calls, entry.rare.pending.begun), (2, 8));
+        let all = Counters { calls: i64::from(MANY_CALLS) + 2, begun: 9, ..Counters::default() };
+        assert_eq!(entry.pending(), all);
+        assert_eq!((entry.take_pending(), entry.pending()), (all, Counters::default()));
     }
 }

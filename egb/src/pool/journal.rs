@@ -52,8 +52,10 @@ impl Journal for Pool {
                         Some(id) if !change.is_farewell => {
                             let entry = state.entry_mut(id);
                             entry.stored.add(&change.added.negated());
-                            entry.pending.add(&change.added);
-                            entry.main.changed |= change.is_news && change.scope.is_none();
+                            entry.rare.pending.add(&change.added);
+                            if change.is_news && change.scope.is_none() {
+                                entry.main.rest.changed = true;
+                            }
                             self.keep_scope(state, id, change);
                             state.mark_dirty(id);
                         }
@@ -71,8 +73,8 @@ impl Journal for Pool {
             let slots = state.entries.len();
             for slot in first..slots.min(first + AT_ONCE) {
                 let Some(entry) = state.entries[slot].as_mut() else { continue };
-                entry.main.changed = true;
-                entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = true);
+                entry.main.rest.changed = true;
+                entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = true);
                 let id = entry.slot.id;
                 state.mark_dirty(id);
             }
@@ -118,21 +120,21 @@ impl Pool {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
         self.merge_uses(state, id, record.counters.calls, now);
         let entry = state.entry_mut(id);
-        entry.stored = record.counters;
+        entry.stored.set(record.counters);
         let raw = record.state.health.cooldown_until;
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
         let before = entry.main.health.clone();
         let was_disabled = before.disabled;
         // Who uses no key has no view of its own.
-        let is_followed = self.is_bystander && record.state.epoch == entry.epoch && !entry.main.changed;
+        let is_followed = self.is_bystander && record.state.epoch == entry.rare.epoch && !entry.main.rest.changed;
         if self.is_bystander {
             entry.saw_use(record);
         }
-        if record.state.epoch > entry.epoch || is_followed {
-            entry.epoch = record.state.epoch;
-            let ours = entry.main.changed.then(|| entry.main.health.clone());
+        if record.state.epoch > entry.rare.epoch || is_followed {
+            entry.set_epoch(record.state.epoch);
+            let ours = entry.main.rest.changed.then(|| entry.main.health.clone());
             let mut health = theirs;
-            health.set_weight(entry.config.weight);
+            health.set_weight(entry.main.health.weight);
             if let Some(ours) = ours {
                 // What happened here and is not stored yet may have come after their word: it is not undone.
                 health.disabled |= ours.disabled;
@@ -142,17 +144,17 @@ impl Pool {
             if health.cooldown_until > entry.main.health.cooldown_until {
                 entry.main.rest.cooling_since = serial;
             }
-            let changed = entry.main.changed;
-            entry.main.set_health(health);
-            entry.main.changed = changed;
+            entry.main.follow(health);
             if raw != entry.main.rest.stored_until {
                 entry.main.rest.stored_until = raw;
             }
             if !is_followed {
                 // They were reset with it; what was not is on its way.
-                entry.scoped.clear();
+                if let Some(rare) = entry.rare.known_mut() {
+                    rare.scoped.clear();
+                }
             }
-        } else if record.state.epoch == entry.epoch {
+        } else if record.state.epoch == entry.rare.epoch {
             entry.main.join_cooldown(raw, &theirs, serial);
             entry.main.health.disabled |= theirs.disabled;
             let at = |failure: Option<LastFailure>| failure.map(|failure| failure.at);
@@ -232,12 +234,12 @@ impl Pool {
     fn merge_scope(&self, state: &mut State, id: SlotId, name: &str, record: &Record, wall: Wall, now: Tick) {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        if record.state.epoch < state.entry(id).epoch || theirs.is_full(time) {
+        if record.state.epoch < state.entry(id).rare.epoch || theirs.is_full(time) {
             return;
         }
         let Some(scope) = self.add_scope(state, name) else { return };
         let entry = state.entry_mut(id);
-        let weight = entry.config.weight;
+        let weight = entry.main.health.weight;
         let is_new = entry.within(scope).is_none();
         let condition = &mut entry.within_or_new(scope).condition;
         condition.join_cooldown(record.state.health.cooldown_until, &theirs, serial);
@@ -253,7 +255,7 @@ impl Pool {
     fn keep_scope(&self, state: &mut State, id: SlotId, change: &Change) {
         let Some(scope) = change.scope.as_ref().and_then(|name| self.add_scope(state, name)) else { return };
         let entry = state.entry_mut(id);
-        if entry.epoch == change.state.epoch {
+        if entry.rare.epoch == change.state.epoch {
             entry.within_or_new(scope).dirty = true;
             entry.refresh_serene(&self.policy);
         }
@@ -263,14 +265,14 @@ impl Pool {
 impl Entry {
     /// Everything that happened since the last call, in the form to store.
     pub(super) fn take_changes(&mut self, lanes: &[Lane], wall: Wall, usage: Vec<Usage>, changes: &mut Vec<Change>) {
-        let mut added = std::mem::take(&mut self.pending);
+        let mut added = self.take_pending();
         added.successes += self.slot.take_successes();
         self.stored.add(&added);
         self.heal_store(wall);
-        let (fingerprint, epoch, last_used) = (self.slot.key.fingerprint(), self.epoch, self.last_used(wall));
-        let change = |condition: &mut Condition, scope, added| {
+        let (fingerprint, epoch, last_used) = (self.slot.key.fingerprint(), self.rare.epoch, self.last_use.time(wall));
+        let change = |condition: &mut Condition, scope: Option<Arc<str>>, added| {
             let health = condition.health.moved(|instant| wall.wall_of(instant));
-            let is_news = std::mem::take(&mut condition.changed);
+            let is_news = condition.rest.take_changed() || scope.is_some();
             if is_news {
                 condition.rest.note_stored(health.cooldown_until);
             }
@@ -285,9 +287,8 @@ impl Entry {
             }
         };
         changes.push(Change { usage, ..change(&mut self.main, None, added) });
-        for scoped in self.scoped.iter_mut().filter(|scoped| scoped.dirty) {
+        for scoped in self.scoped_mut().iter_mut().filter(|scoped| scoped.dirty) {
             scoped.dirty = false;
-            scoped.condition.changed = true;
             let name = Some(Arc::clone(&lanes[scoped.scope as usize].name));
             changes.push(change(&mut scoped.condition, name, Counters::default()));
         }
@@ -302,10 +303,10 @@ impl Entry {
         let present = wall.now();
         let is_beyond = |until: SystemTime| until > present && ours.is_none_or(|ours| until > ours + SLACK);
         if self.main.rest.stored_until.is_some_and(is_beyond) {
-            self.epoch += 1;
-            self.main.changed = true;
+            self.rare.epoch += 1;
+            self.main.rest.changed = true;
             self.main.rest.stored_until = ours;
-            for scoped in &mut self.scoped {
+            for scoped in self.scoped_mut() {
                 scoped.dirty = true;
             }
         }

@@ -140,7 +140,7 @@ impl Groups {
                 let Group { limits, budget, gauge, .. } = &self.list[group.place()];
                 Quota { limits: *limits, budget, slot, group: Some(gauge) }
             }
-            None => Quota { limits: entry.config.limits, budget: &entry.budget, slot, group: None },
+            None => Quota { limits: entry.terms.limits, budget: &entry.budget, slot, group: None },
         }
     }
 
@@ -159,7 +159,7 @@ impl Groups {
                 let Group { limits, budget, .. } = &mut self.list[group.place()];
                 (budget, limits)
             }
-            None => (&mut entry.budget, &entry.config.limits),
+            None => (&mut entry.budget, &entry.terms.limits),
         }
     }
 
@@ -254,7 +254,7 @@ impl State {
         let group = &mut groups.list[group.place()];
         let members = group.members.iter().filter_map(|&id| entries[id as usize].as_ref());
         // What was used is kept for those to come while nobody is there.
-        if let Some(limits) = members.map(|entry| entry.config.limits).reduce(Limits::lower) {
+        if let Some(limits) = members.map(|entry| entry.terms.limits).reduce(Limits::lower) {
             group.limits = limits;
             group.budget.set_limits(quotas.allowance(limits));
         }

@@ -131,20 +131,16 @@ impl Pool {
         self.locked(|state| {
             let id = *state.index.get(&fingerprint)?;
             let entry = state.entry_mut(id);
-            let fetch = entry.auto.as_mut().filter(|auto| auto.open > 0).map(|auto| {
-                auto.open -= 1;
-                auto.last_fetch
-            });
+            let fetch = entry.rare.known_mut().and_then(|rare| rare.auto.reported());
             // Without a fetch it is news of now, and never late.
             let serial = fetch.unwrap_or(u64::MAX);
             entry.main.rest.end_probe();
             entry.forget_fetches();
             if fetch.is_some() {
                 // The fetch was counted as a success.
-                entry.pending.successes -= 1;
+                entry.rare.pending.successes -= 1;
             } else {
-                entry.pending.calls += 1;
-                entry.pending.begun += 1;
+                entry.count_checkout(true);
             }
             entry.count(verdict);
             self.learn(state, id, NO_SCOPE, serial, verdict, now);
@@ -185,7 +181,7 @@ impl Pool {
         for acquitted in state.note_failure((id, scope), kind, serial, before) {
             let entry = state.entry_mut(acquitted);
             if !self.home.journaled {
-                entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+                entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = false);
             }
             entry.refresh_serene(&self.policy);
             state.place(acquitted, now, &self.timeline);
@@ -210,7 +206,7 @@ impl Pool {
         let (before, before_within) = (entry.main.health.clone(), entry.health_within(scope));
         entry.judge(&self.policy, scope, verdict, (serial, latest), time);
         if !self.home.journaled {
-            entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+            entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = false);
             entry.forget_recovered(time);
             entry.refresh_serene(&self.policy);
         }
@@ -247,7 +243,7 @@ impl Pool {
             let before = entry.health_within(own);
             let is_news = entry.rest(own, until, latest, &self.policy);
             if !self.home.journaled {
-                entry.scoped.iter_mut().for_each(|scoped| scoped.dirty = false);
+                entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = false);
             }
             if is_news {
                 state.tell_health(member, own, &before, None, self.timeline.time_of(now));
@@ -267,7 +263,7 @@ impl Pool {
     pub(super) fn collect(&self, slot: &Arc<Slot>) -> bool {
         self.locked(|state| {
             let Some(id) = state.id_of(slot) else { return false };
-            state.entry_mut(id).pending.successes += slot.take_successes();
+            state.entry_mut(id).count_successes(slot.take_successes());
             self.home.journaled && state.mark_dirty(id)
         })
     }

@@ -8,6 +8,7 @@ use super::added::Added;
 use super::entry::{Entry, Remains};
 use super::home::Legacy;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
+use super::last_use::LastUse;
 use super::quota::{Groups, Quotas};
 use super::sessions::{Sessions, Stuck};
 use super::slot::Slot;
@@ -72,7 +73,7 @@ impl State {
     pub(super) fn tell(&mut self, id: SlotId, scope: ScopeId, kind: EventKind) {
         let entry = self.entry(id);
         let scope = (scope != NO_SCOPE).then(|| Arc::clone(&self.lane(scope).name));
-        let (fingerprint, label) = (entry.slot.key.fingerprint(), entry.config.label_text().map(str::to_owned));
+        let (fingerprint, label) = (entry.slot.key.fingerprint(), entry.terms.label().map(str::to_owned));
         self.events.push(Event { fingerprint, label, scope, kind });
     }
 
@@ -136,7 +137,7 @@ impl State {
         let scope = ScopeId::try_from(self.lanes.len()).unwrap_or(NO_SCOPE);
         let mut lane = Lane::new(name, seed);
         let entries = self.entries.iter().flatten();
-        let turns = entries.map(|entry| (entry.slot.id, entry.main.health.effective, entry.use_stamp()));
+        let turns = entries.map(|entry| (entry.slot.id, entry.main.health.effective, entry.last_use.stamp()));
         let mut turns: Vec<_> = turns.collect();
         // In the order of memory, and so that not all lanes begin with the same key.
         let middle = lane.schedule.random_place(turns.len());
@@ -219,8 +220,7 @@ impl State {
     /// Books one use of a popped key. Returns the first instant at which its limits allow another.
     pub(super) fn use_key(&mut self, id: SlotId, scope: ScopeId, serial: u64, now: Tick, timeline: &Timeline) -> Tick {
         let entry = self.entry_mut(id);
-        entry.last_used = now;
-        entry.pending.calls += 1;
+        entry.last_use = LastUse::here(now);
         if !entry.slot.is_serene() {
             entry.main.begin(serial, now, timeline);
             if let Some(scoped) = entry.within_mut(scope) {

@@ -145,7 +145,7 @@ pub(super) fn add(
         Some(sealer) => sealer.seal(fingerprint, config.key.expose_secret())?,
         None => config.key.expose_secret().as_bytes().to_vec(),
     };
-    let Limits { rpm, rpd, tpm, concurrency } = config.limits;
+    let Limits { rpm, rpd, tpm, concurrency } = config.limits();
     let number = |limit: Option<NonZeroU32>| limit.map(NonZeroU32::get);
     transaction.prepare_cached(UPSERT)?.execute(params![
         fingerprint.as_bytes(),

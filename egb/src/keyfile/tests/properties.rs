@@ -28,7 +28,7 @@ fn write_entry(entry: &KeyConfig, style: usize) -> String {
     let colon = [":", " : ", "\t:", ": "][style % 4];
     let white = [" ", "\t", "  ", "\u{a0}"][style / 4 % 4];
     let mut text = format!("{}{colon}{}", entry.key.expose_secret(), entry.weight);
-    let Limits { rpm, rpd, tpm, concurrency } = entry.limits;
+    let Limits { rpm, rpd, tpm, concurrency } = entry.limits();
     let limits = [("rpm", rpm), ("rpd", rpd), ("tpm", tpm), ("concurrency", concurrency)];
     let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?.to_string())));
     let texts = [("label", entry.label_text()), ("group", entry.group_name())];
