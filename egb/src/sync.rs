@@ -26,8 +26,8 @@ mod model;
 pub(crate) struct Apart<T>(pub(crate) T);
 
 /// Locks what is held for less than a microsecond at a time. Two processors that ask for such a lock in turns pass it back
-/// and forth with all that it guards, and together do half the work of one. So who finds it held for more than a moment
-/// looks away, and leaves it to the other for some dozens of calls.
+/// and forth with all that it guards, and together do less than one alone. So who finds it held for more than a moment
+/// sleeps for the time of some hundred calls, and leaves it to the other.
 #[inline]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.try_lock().unwrap_or_else(|| lock_held(mutex))
@@ -35,13 +35,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cold]
 fn lock_held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    /// Looks before the thread goes to sleep.
+    /// Looks before the thread waits for its turn.
     const LOOKS: u32 = 8;
-    /// Pauses of the processor between them, of ten to forty nanoseconds each.
-    const PAUSES: u32 = 256;
+    /// Between two of them. Systems sleep some 50 microseconds longer than they are asked to.
+    const AWAY: Duration = Duration::from_micros(20);
     /// Longer than it takes to find that no other thread wants this processor.
     const ANOTHER_RAN: Duration = Duration::from_micros(2);
-    pause(8);
+    (0..8).for_each(|_| std::hint::spin_loop());
     for _ in 0..LOOKS {
         if let Some(guard) = mutex.try_lock() {
             return guard;
@@ -50,12 +50,8 @@ fn lock_held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         let clock = SystemClock::new();
         thread::yield_now();
         if clock.monotonic() < ANOTHER_RAN {
-            pause(PAUSES);
+            thread::sleep(AWAY);
         }
     }
     mutex.lock()
-}
-
-fn pause(pauses: u32) {
-    (0..pauses).for_each(|_| std::hint::spin_loop());
 }
