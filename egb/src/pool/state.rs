@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::added::Added;
 use super::entry::{Entry, Remains};
 use super::home::Legacy;
+use super::index::Index;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::quota::{Groups, Quotas};
 use super::sessions::{Sessions, Stuck};
@@ -15,7 +16,7 @@ use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline};
 use crate::events::{Event, EventKind};
 use crate::health::Health;
-use crate::key::ByFingerprint;
+use crate::key::{ByFingerprint, Fingerprint};
 use crate::outcome::Reason;
 use crate::schedule::SlotId;
 use crate::store::{Change, Record, Usage};
@@ -37,7 +38,7 @@ pub(super) struct State {
     /// Callers to be woken once the lock is free.
     pub(super) woken: Vec<Waker>,
     pub(super) vacant: Vec<SlotId>,
-    pub(super) index: ByFingerprint<SlotId>,
+    pub(super) index: Index,
     pub(super) quotas: Quotas,
     pub(super) groups: Groups,
     pub(super) sessions: Sessions,
@@ -66,6 +67,36 @@ impl State {
     #[inline]
     pub(super) fn entry_mut(&mut self, id: SlotId) -> &mut Entry {
         self.entries[id as usize].as_mut().expect(OCCUPIED)
+    }
+
+    /// Those of all keys, in the order of memory.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
+        self.entries.iter().flatten().map(|entry| &entry.slot)
+    }
+
+    /// The slot of the key of that name.
+    pub(super) fn find(&self, name: &Fingerprint) -> Option<SlotId> {
+        self.index.get(name, names(&self.entries))
+    }
+
+    /// Makes room for so many more keys.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.index.reserve(more, names(&self.entries));
+    }
+
+    /// Fills a vacant slot.
+    pub(super) fn enter(&mut self, entry: Entry) {
+        let id = entry.slot.id;
+        self.entries[id as usize] = Some(entry);
+        self.index.insert(id, names(&self.entries));
+    }
+
+    /// Empties a slot.
+    pub(super) fn take_out(&mut self, id: SlotId) -> Option<Entry> {
+        let entry = self.entries[id as usize].take()?;
+        self.index.remove(id, &entry.slot.key.fingerprint());
+        self.vacant.push(id);
+        Some(entry)
     }
 
     /// Notes what happened to a key.
@@ -99,7 +130,7 @@ impl State {
     /// old slot is about it all the same.
     pub(super) fn heir_of(&mut self, slot: &Arc<Slot>) -> Option<SlotId> {
         let fingerprint = slot.key.fingerprint();
-        let Some(id) = self.index.get(&fingerprint).copied() else {
+        let Some(id) = self.find(&fingerprint) else {
             // Removed once more: the later slot counted the call as well.
             let later = self.remains.get(&fingerprint).and_then(|remains| remains.slot.as_ref());
             if let Some(later) = later.filter(|later| !Arc::ptr_eq(later, slot)) {
@@ -143,7 +174,7 @@ impl State {
         turns.rotate_left(middle);
         lane.schedule.insert_all(turns);
         self.lanes.push(lane);
-        let ids: Vec<SlotId> = self.index.values().copied().collect();
+        let ids: Vec<SlotId> = self.slots().map(|slot| slot.id).collect();
         ids.into_iter().for_each(|id| self.place(id, now, timeline));
         scope
     }
@@ -319,6 +350,11 @@ impl State {
             next_due: schedule.nth_due(missing.saturating_sub(busy).max(1), wanted.excluded).map(|due| due.since(now)),
         }
     }
+}
+
+/// Whose the slots of the index are.
+fn names(entries: &[Option<Entry>]) -> impl Fn(SlotId) -> Fingerprint {
+    |id| entries[id as usize].as_ref().expect(OCCUPIED).slot.key.fingerprint()
 }
 
 pub(super) const OCCUPIED: &str = "the schedule and the index hold occupied slots only";
