@@ -96,7 +96,7 @@ impl Pool {
             serial: 0,
             latest: Tick::ZERO,
             disabled: 0,
-            dirty: Vec::with_capacity(configs.len()),
+            dirty: Vec::with_capacity(if journaled { configs.len() } else { 0 }),
             farewells: Vec::new(),
             remains: ByFingerprint::default(),
             added: Added::new(added, defaults),
