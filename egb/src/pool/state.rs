@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::added::Added;
 use super::entry::{Entry, Remains};
+use super::held::Several;
 use super::home::Legacy;
 use super::index::Index;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
@@ -227,7 +228,7 @@ impl State {
     }
 
     /// Pops the keys that are wanted into `popped`, or none at all.
-    pub(super) fn pop_many(&mut self, wanted: &Wanted<'_>, now: Tick, popped: &mut Vec<SlotId>) -> bool {
+    pub(super) fn pop_many(&mut self, wanted: &Wanted<'_>, now: Tick, popped: &mut Several<SlotId>) -> bool {
         if wanted.count > self.index.len() {
             return false;
         }

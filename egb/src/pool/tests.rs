@@ -513,7 +513,7 @@ fn room_for_what_changes_is_made_at_the_start_and_where_there_is_a_store_alone()
         bench.end(&checkout, &Verdict::Success);
         bench.call(&throttled(30));
         drop(bench.pool.fetch());
-        drop(bench.pool.reset());
+        let _ = bench.pool.reset();
         bench.pool.state.0.lock().dirty.capacity()
     };
     assert_eq!(room(&Bench::new(keys(100))), 100);
