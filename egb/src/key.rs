@@ -1,8 +1,6 @@
 //! The secret: one API key, redacted wherever it could be printed. Knows nothing of pools or health.
 
-use std::collections::HashMap;
-#[cfg(feature = "cli")]
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
@@ -195,7 +193,6 @@ impl Fingerprint {
 pub(crate) type ByFingerprint<V> = HashMap<Fingerprint, V, BuildHasherDefault<FirstBytes>>;
 
 /// As [`ByFingerprint`], a set.
-#[cfg(feature = "cli")]
 pub(crate) type Fingerprints = HashSet<Fingerprint, BuildHasherDefault<FirstBytes>>;
 
 /// Takes the first eight bytes of what is hashed for the hash.

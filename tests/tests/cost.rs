@@ -1,5 +1,5 @@
-//! What a balanced call costs beside its body: no allocation once a program has settled, and few bytes in
-//! its future. Times are the benchmarks' business.
+//! What a balanced call costs beside its body: no allocation once a program has settled, few with several keys, and few
+//! bytes in its future. Times are the benchmarks' business.
 
 use std::future::Future;
 use std::mem::size_of_val;
@@ -152,6 +152,17 @@ fn a_call_allocates_nothing() {
         assert_eq!(allocations(|| assert!(run(client.waited_for("text")).is_ok())), 0, "with a wait");
         assert_eq!(allocations(|| client.pool.lease().unwrap().success()), 0, "a lease");
         assert_eq!(allocations(|| drop(client.pool.key().unwrap())), 0, "a plain key");
+    }
+}
+
+#[test]
+fn a_call_with_up_to_eight_keys_allocates_what_it_holds_and_no_list_beside() {
+    let (_folder, balancers) = balancers(&ManualClock::new());
+    for pool in balancers {
+        for keys in [2, 8] {
+            assert_eq!(allocations(|| pool.leases(keys).unwrap().success()), 3 * CALLS, "{keys} keys");
+        }
+        assert_eq!(allocations(|| drop(pool.keys(8).unwrap())), CALLS, "the vector that the caller gets");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::sync::{Apart, Mutex, RwLock};
 use super::added::{Added, Origin};
 use super::condition::{Condition, Scoped};
 use super::entry::{Entry, Remains};
+use super::index::Index;
 use super::lanes::{Lane, NO_SCOPE};
 use super::quota::{Groups, Quotas};
 use super::sessions::Sessions;
@@ -23,7 +24,7 @@ use crate::events::{Bus, EventKind};
 use crate::health::Health;
 #[cfg(feature = "cli")]
 use crate::key::Key;
-use crate::key::{ByFingerprint, Fingerprint};
+use crate::key::{ByFingerprint, Fingerprint, Fingerprints};
 use crate::limits::{Budget, Limits};
 use crate::policy::Policy;
 use crate::schedule::SlotId;
@@ -87,14 +88,14 @@ impl Pool {
             lanes: vec![Lane::new("".into(), seed)],
             entries: Vec::with_capacity(configs.len()),
             vacant: Vec::new(),
-            index: ByFingerprint::with_capacity_and_hasher(configs.len(), <_>::default()),
+            index: Index::default(),
             quotas: Quotas { scopes: Vec::new(), learn },
             groups: Groups::default(),
             sessions: Sessions::new(cache_size),
             serial: 0,
             latest: Tick::ZERO,
             disabled: 0,
-            dirty: Vec::with_capacity(configs.len()),
+            dirty: Vec::with_capacity(if journaled { configs.len() } else { 0 }),
             farewells: Vec::new(),
             remains: ByFingerprint::default(),
             added: Added::new(added, defaults),
@@ -121,11 +122,11 @@ impl Pool {
                 state.quotas.scopes.push((scope, limits));
             }
             let configs = state.added.beside(configs);
+            // The index would look each name up where its key is, all over the memory.
+            let names: Fingerprints = configs.iter().map(|config| config.key.fingerprint()).collect();
             pool.add(state, configs, 0.., &records);
-            for record in records {
-                if !state.index.contains_key(&record.fingerprint) {
-                    state.strangers.entry(record.fingerprint).or_default().push(record);
-                }
+            for record in records.into_iter().filter(|record| !names.contains(&record.fingerprint)) {
+                state.strangers.entry(record.fingerprint).or_default().push(record);
             }
         });
         pool
@@ -138,7 +139,7 @@ impl Pool {
         self.locked(|state| {
             let configs = state.added.beside(configs);
             let is_gone = |known: &Fingerprint| !wanted.contains(known) && !state.added.is_alone(known);
-            let gone = state.index.iter().filter(|(known, _)| is_gone(known)).map(|(_, id)| *id).collect();
+            let gone = state.slots().filter(|slot| is_gone(&slot.key.fingerprint())).map(|slot| slot.id).collect();
             self.bring(state, gone, (0..).zip(configs))
         })
     }
@@ -157,12 +158,12 @@ impl Pool {
     }
 
     fn replace_added(&self, state: &mut State, configs: Vec<KeyConfig>) {
-        let given: HashSet<Fingerprint> =
-            state.index.keys().filter(|known| !state.added.is_alone(known)).copied().collect();
+        let known = state.slots().map(|slot| slot.key.fingerprint());
+        let given: HashSet<Fingerprint> = known.filter(|known| !state.added.is_alone(known)).collect();
         let before = state.added.replace(configs, &given);
         let is_gone = |known: &Fingerprint| !state.added.is_alone(known);
         let gone = before.iter().filter(|known| is_gone(known));
-        let gone = gone.filter_map(|known| state.index.get(known).copied()).collect();
+        let gone = gone.filter_map(|known| state.find(known)).collect();
         let configs = state.added.alone();
         // After all that the sources give.
         let positions = u32::MAX / 2..;
@@ -172,15 +173,15 @@ impl Pool {
     /// Where the key of that name comes from.
     pub(crate) fn origin(&self, fingerprint: Fingerprint) -> Option<Origin> {
         let state = self.state.0.lock();
-        let is_known = state.index.contains_key(&fingerprint);
-        is_known.then(|| if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
+        state.find(&fingerprint)?;
+        Some(if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
     }
 
     /// The key of that name.
     #[cfg(feature = "cli")]
     pub(crate) fn key(&self, fingerprint: Fingerprint) -> Option<Key> {
         let state = self.state.0.lock();
-        let id = *state.index.get(&fingerprint)?;
+        let id = state.find(&fingerprint)?;
         Some(state.entry(id).slot.key.clone())
     }
 
@@ -195,7 +196,7 @@ impl Pool {
         }
         let (mut positions, mut added) = (Vec::new(), Vec::new());
         for (position, config) in configs {
-            let known = state.index.get(&config.key.fingerprint()).copied();
+            let known = state.find(&config.key.fingerprint());
             if let Some(id) = known {
                 state.entry_mut(id).position = position;
             }
@@ -245,6 +246,7 @@ impl Pool {
             }
         }
         state.sessions.set_keys(state.index.len() + configs.len());
+        state.reserve(configs.len());
         let mut turns = Vec::with_capacity(configs.len());
         for (position, config) in in_order_of_use(state, positions.into_iter().zip(configs), &stored) {
             let fingerprint = config.key.fingerprint();
@@ -268,8 +270,7 @@ impl Pool {
             }
             turns.push((id, entry.main.health.effective, entry.last_use.stamp()));
             state.disabled += usize::from(entry.main.health.disabled);
-            state.entries[id as usize] = Some(entry);
-            state.index.insert(fingerprint, id);
+            state.enter(entry);
         }
         for lane in &mut state.lanes {
             lane.schedule.insert_all(turns.iter().copied());
@@ -337,18 +338,16 @@ impl Pool {
 
     fn remove(&self, state: &mut State, id: SlotId) {
         let wall = self.timeline.wall();
-        let Some(mut entry) = state.entries[id as usize].take() else { return };
+        let Some(mut entry) = state.take_out(id) else { return };
         let fingerprint = entry.slot.key.fingerprint();
         // Before its changes are taken: a call that ends now finds this, or is among them.
         entry.slot.depart();
-        state.index.remove(&fingerprint);
         let State { lanes, woken, .. } = state;
         for lane in lanes {
             lane.schedule.remove(id);
             // Who waits for it waits in vain.
             lane.call(woken);
         }
-        state.vacant.push(id);
         state.disabled -= usize::from(entry.main.health.disabled);
         if self.home.journaled {
             let mut changes = Vec::new();
@@ -407,7 +406,7 @@ impl Pool {
         let now = self.now();
         self.locked(|state| {
             let mut effect = Effect::default();
-            let ids: Vec<SlotId> = state.entries.iter().flatten().map(|entry| entry.slot.id).collect();
+            let ids: Vec<SlotId> = state.slots().map(|slot| slot.id).collect();
             for id in ids {
                 effect.wake |= self.intervene(state, id, now, Policy::reset).wake;
             }
@@ -420,7 +419,7 @@ impl Pool {
     pub(crate) fn reset_key(&self, fingerprint: Fingerprint) -> Option<Effect> {
         let now = self.now();
         self.locked(|state| {
-            let id = *state.index.get(&fingerprint)?;
+            let id = state.find(&fingerprint)?;
             Some(self.intervene(state, id, now, Policy::reset))
         })
     }
@@ -429,7 +428,7 @@ impl Pool {
     pub(crate) fn set_enabled(&self, fingerprint: Fingerprint, enable: bool) -> Option<Effect> {
         let now = self.now();
         self.locked(|state| {
-            let id = *state.index.get(&fingerprint)?;
+            let id = state.find(&fingerprint)?;
             Some(self.intervene(state, id, now, |_, health| {
                 if enable { enabled(health) } else { Health { disabled: true, ..health.clone() } }
             }))

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::Pool;
-use super::held::Held;
+use super::held::{Held, Several};
 use super::lanes::{NO_SCOPE, ScopeId, Ticket};
 use super::last_use::LastUse;
 use super::slot::Slot;
@@ -170,14 +170,14 @@ impl Pool {
         });
     }
 
-    /// Pops and books. Several keys go to `slots`, which is allocated before the lock is taken.
+    /// Pops and books. Several keys go to `slots`, in which room was made before the lock was taken.
     fn take(
         &self,
         state: &mut State,
         wanted: &Wanted<'_>,
         now: Tick,
-        popped: &mut Vec<SlotId>,
-        slots: &mut Vec<Arc<Slot>>,
+        popped: &mut Several<SlotId>,
+        slots: &mut Several<Arc<Slot>>,
     ) -> Option<Taken> {
         if wanted.count == 1 {
             let CheckedOut { keys, serial, wake } = self.take_one(state, wanted, now)?;
@@ -248,7 +248,7 @@ impl Pool {
         let now = self.now();
         let wanted = Wanted::plain(count);
         let (mut popped, mut keys) = (room_for(count), room_for(count));
-        self.locked(|state| {
+        let fetched = self.locked(|state| {
             if state.lane(NO_SCOPE).is_spoken_for() || !state.pop_many(&wanted, now, &mut popped) {
                 return Err(state.shortage(&wanted, now));
             }
@@ -259,8 +259,9 @@ impl Pool {
                 wake |= first;
                 keys.push(key);
             }
-            Ok(CheckedOut { keys, serial, wake })
-        })
+            Ok((serial, wake))
+        });
+        fetched.map(|(serial, wake)| CheckedOut { keys: keys.into_vec(), serial, wake })
     }
 
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
@@ -344,20 +345,20 @@ impl State {
 
 /// What was popped and booked under the lock.
 struct Taken {
-    /// `None` for several keys, which are in the caller's vector.
+    /// `None` for several keys, which are with the caller.
     one: Option<Held>,
     serial: u64,
     wake: bool,
 }
 
 impl Taken {
-    fn checked_out(self, several: Vec<Arc<Slot>>) -> CheckedOut<Held> {
+    fn checked_out(self, several: Several<Arc<Slot>>) -> CheckedOut<Held> {
         let keys = self.one.unwrap_or_else(|| Held::many(several));
         CheckedOut { keys, serial: self.serial, wake: self.wake }
     }
 }
 
-/// Allocated before the lock is taken, and not for one; an absurd `count` is refused under it.
-fn room_for<T>(count: usize) -> Vec<T> {
-    if count == 1 { Vec::new() } else { Vec::with_capacity(count.min(256)) }
+/// Made before the lock is taken; an absurd `count` is refused under it.
+fn room_for<T>(count: usize) -> Several<T> {
+    Several::with_capacity(count.min(256))
 }

@@ -4,15 +4,20 @@ use std::fmt;
 use std::slice;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Home;
 use super::slot::{Beside, Slot};
 use crate::key::Key;
 use crate::schedule::SlotId;
 
+/// What a call has of each of its keys; that of up to eight takes no allocation of its own.
+pub(super) type Several<T> = SmallVec<[T; 8]>;
+
 /// Several keys, or those of another attempt.
 pub(super) struct Company {
-    keys: Vec<Key>,
-    slots: Vec<Arc<Slot>>,
+    keys: Several<Key>,
+    slots: Several<Arc<Slot>>,
     tried: Tried,
 }
 
@@ -36,22 +41,22 @@ impl Held {
     }
 
     /// At least one.
-    pub(super) fn many(slots: Vec<Arc<Slot>>) -> Self {
+    pub(super) fn many(slots: Several<Arc<Slot>>) -> Self {
         match &slots[..] {
             [one] => Self(Arc::clone(one)),
             _ => Self::in_company(slots, Tried::default()),
         }
     }
 
-    fn in_company(slots: Vec<Arc<Slot>>, tried: Tried) -> Self {
-        let keys: Vec<Key> = slots.iter().map(|slot| slot.key.clone()).collect();
+    fn in_company(slots: Several<Arc<Slot>>, tried: Tried) -> Self {
+        let keys = slots.iter().map(|slot| slot.key.clone()).collect();
         let first = Arc::clone(&slots[0]);
         Self(Arc::new(Slot::standing_for(&first, Company { keys, slots, tried })))
     }
 
     /// The same keys, for another attempt of a call.
     pub(crate) fn after(&self, tried: Tried) -> Self {
-        Self::in_company(self.slots().to_vec(), tried)
+        Self::in_company(self.slots().into(), tried)
     }
 
     /// What the call has tried before, and with these keys.

@@ -155,7 +155,7 @@ impl Pool {
         let (estate, wake) = self.locked(|state| {
             let mut running = 0;
             let mut uncollected = Vec::new();
-            for slot in state.entries.iter().flatten().map(|entry| &entry.slot) {
+            for slot in state.slots() {
                 // No call ends quietly from here on: those that run come to the lock. One that just did may not have
                 // told the writer yet.
                 slot.depart();
@@ -182,7 +182,7 @@ impl Pool {
     fn reopen(&self) -> Option<Estate> {
         self.locked(|state| {
             let legacy = state.legacy.take()?;
-            state.entries.iter().flatten().for_each(|entry| entry.slot.rejoin());
+            state.slots().for_each(|slot| slot.rejoin());
             Some(legacy.estate)
         })
     }

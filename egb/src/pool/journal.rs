@@ -48,7 +48,7 @@ impl Journal for Pool {
         for chunk in batch.chunks(AT_ONCE) {
             self.locked(|state| {
                 for change in chunk {
-                    match state.index.get(&change.fingerprint).copied() {
+                    match state.find(&change.fingerprint) {
                         Some(id) if !change.is_farewell => {
                             let entry = state.entry_mut(id);
                             entry.stored.add(&change.added.negated());
@@ -94,7 +94,7 @@ impl Journal for Pool {
         let now = self.now();
         self.locked(|state| {
             for record in records {
-                let id = state.index.get(&record.fingerprint).copied();
+                let id = state.find(&record.fingerprint);
                 match (id, &record.scope) {
                     (None, _) => remember(state, record),
                     (Some(id), None) => self.merge_main(state, id, record, wall, now),

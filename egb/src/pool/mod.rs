@@ -25,6 +25,7 @@ mod condition;
 mod entry;
 mod held;
 mod home;
+mod index;
 mod journal;
 mod lanes;
 mod last_use;

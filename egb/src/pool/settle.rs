@@ -116,7 +116,7 @@ impl Pool {
     fn book_tokens(&self, fingerprint: Fingerprint, book: impl FnOnce(&mut Budget, u64)) -> bool {
         let now = self.now();
         self.locked(|state| {
-            let Some(id) = state.index.get(&fingerprint).copied() else { return false };
+            let Some(id) = state.find(&fingerprint) else { return false };
             let latest = state.serial;
             state.with_budget(id, |budget, _| book(budget, latest));
             state.place_sharing(id, now, &self.timeline);
@@ -129,7 +129,7 @@ impl Pool {
     pub(crate) fn report(&self, fingerprint: Fingerprint, verdict: &Verdict) -> Option<Effect> {
         let now = self.now();
         self.locked(|state| {
-            let id = *state.index.get(&fingerprint)?;
+            let id = state.find(&fingerprint)?;
             let entry = state.entry_mut(id);
             let fetch = entry.rare.known_mut().and_then(|rare| rare.auto.reported());
             // Without a fetch it is news of now, and never late.

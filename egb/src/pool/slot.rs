@@ -29,8 +29,9 @@ pub(crate) struct Slot {
 pub(super) enum Beside {
     /// Where running calls are counted too.
     Gauge(Arc<Gauge>),
-    /// It is not a key's own: it stands for several keys, or for those of another attempt.
-    Company(Company),
+    /// It is not a key's own: it stands for several keys, or for those of another attempt. Boxed, as it is large, and
+    /// of the other kind there may be one for each key.
+    Company(Box<Company>),
 }
 
 // The word: three marks, set and cleared under the pool's lock alone; the successes that were counted without it and
@@ -83,7 +84,7 @@ impl Slot {
 
     /// Not a key's own.
     pub(super) fn standing_for(first: &Self, company: Company) -> Self {
-        let beside = Some(Box::new(Beside::Company(company)));
+        let beside = Some(Box::new(Beside::Company(Box::new(company))));
         Self { beside, ..Self::new(SlotId::MAX, first.key.clone(), None, Arc::clone(&first.home)) }
     }
 
@@ -229,6 +230,11 @@ mod tests {
 
     fn slot() -> Slot {
         Slot::new(0, Key::from("test-key"), None, Arc::new(Home::new(Weak::new(), false)))
+    }
+
+    #[test]
+    fn what_a_key_has_beside_its_slot_is_two_words() {
+        assert_eq!(size_of::<Beside>(), 2 * size_of::<usize>());
     }
 
     #[test]

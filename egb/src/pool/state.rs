@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use super::added::Added;
 use super::entry::{Entry, Remains};
+use super::held::Several;
 use super::home::Legacy;
+use super::index::Index;
 use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::last_use::LastUse;
 use super::quota::{Groups, Quotas};
@@ -16,7 +18,7 @@ use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline};
 use crate::events::{Event, EventKind};
 use crate::health::Health;
-use crate::key::ByFingerprint;
+use crate::key::{ByFingerprint, Fingerprint};
 use crate::outcome::Reason;
 use crate::schedule::SlotId;
 use crate::store::{Change, Record, Usage};
@@ -38,7 +40,7 @@ pub(super) struct State {
     /// Callers to be woken once the lock is free.
     pub(super) woken: Vec<Waker>,
     pub(super) vacant: Vec<SlotId>,
-    pub(super) index: ByFingerprint<SlotId>,
+    pub(super) index: Index,
     pub(super) quotas: Quotas,
     pub(super) groups: Groups,
     pub(super) sessions: Sessions,
@@ -67,6 +69,36 @@ impl State {
     #[inline]
     pub(super) fn entry_mut(&mut self, id: SlotId) -> &mut Entry {
         self.entries[id as usize].as_mut().expect(OCCUPIED)
+    }
+
+    /// Those of all keys, in the order of memory.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
+        self.entries.iter().flatten().map(|entry| &entry.slot)
+    }
+
+    /// The slot of the key of that name.
+    pub(super) fn find(&self, name: &Fingerprint) -> Option<SlotId> {
+        self.index.get(name, names(&self.entries))
+    }
+
+    /// Makes room for so many more keys.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.index.reserve(more, names(&self.entries));
+    }
+
+    /// Fills a vacant slot.
+    pub(super) fn enter(&mut self, entry: Entry) {
+        let id = entry.slot.id;
+        self.entries[id as usize] = Some(entry);
+        self.index.insert(id, names(&self.entries));
+    }
+
+    /// Empties a slot.
+    pub(super) fn take_out(&mut self, id: SlotId) -> Option<Entry> {
+        let entry = self.entries[id as usize].take()?;
+        self.index.remove(id, &entry.slot.key.fingerprint());
+        self.vacant.push(id);
+        Some(entry)
     }
 
     /// Notes what happened to a key.
@@ -100,7 +132,7 @@ impl State {
     /// old slot is about it all the same.
     pub(super) fn heir_of(&mut self, slot: &Arc<Slot>) -> Option<SlotId> {
         let fingerprint = slot.key.fingerprint();
-        let Some(id) = self.index.get(&fingerprint).copied() else {
+        let Some(id) = self.find(&fingerprint) else {
             // Removed once more: the later slot counted the call as well.
             let later = self.remains.get(&fingerprint).and_then(|remains| remains.slot.as_ref());
             if let Some(later) = later.filter(|later| !Arc::ptr_eq(later, slot)) {
@@ -144,7 +176,7 @@ impl State {
         turns.rotate_left(middle);
         lane.schedule.insert_all(turns);
         self.lanes.push(lane);
-        let ids: Vec<SlotId> = self.index.values().copied().collect();
+        let ids: Vec<SlotId> = self.slots().map(|slot| slot.id).collect();
         ids.into_iter().for_each(|id| self.place(id, now, timeline));
         scope
     }
@@ -197,7 +229,7 @@ impl State {
     }
 
     /// Pops the keys that are wanted into `popped`, or none at all.
-    pub(super) fn pop_many(&mut self, wanted: &Wanted<'_>, now: Tick, popped: &mut Vec<SlotId>) -> bool {
+    pub(super) fn pop_many(&mut self, wanted: &Wanted<'_>, now: Tick, popped: &mut Several<SlotId>) -> bool {
         if wanted.count > self.index.len() {
             return false;
         }
@@ -319,6 +351,11 @@ impl State {
             next_due: schedule.nth_due(missing.saturating_sub(busy).max(1), wanted.excluded).map(|due| due.since(now)),
         }
     }
+}
+
+/// Whose the slots of the index are.
+fn names(entries: &[Option<Entry>]) -> impl Fn(SlotId) -> Fingerprint {
+    |id| entries[id as usize].as_ref().expect(OCCUPIED).slot.key.fingerprint()
 }
 
 pub(super) const OCCUPIED: &str = "the schedule and the index hold occupied slots only";

@@ -38,10 +38,23 @@ impl Bench {
     }
 
     fn with(configs: impl IntoIterator<Item = KeyConfig>, records: Vec<Record>, settings: Settings) -> Self {
+        Self::journaled(configs, records, settings, true)
+    }
+
+    fn without_store(configs: impl IntoIterator<Item = KeyConfig>) -> Self {
+        Self::journaled(configs, Vec::new(), settings(), false)
+    }
+
+    fn journaled(
+        configs: impl IntoIterator<Item = KeyConfig>,
+        records: Vec<Record>,
+        settings: Settings,
+        journaled: bool,
+    ) -> Self {
         let clock = ManualClock::new();
         let timeline = Timeline::new(Arc::new(clock.clone()), Zone::default());
         let configs = configs.into_iter().collect();
-        Self { pool: Pool::new(configs, records, settings, timeline, true), clock }
+        Self { pool: Pool::new(configs, records, settings, timeline, journaled), clock }
     }
 
     fn take(&self) -> CheckedOut<Held> {
@@ -491,6 +504,20 @@ fn only_the_first_change_wakes_the_writer() {
     assert!(!bench.take().wake);
     bench.drain();
     assert!(bench.take().wake);
+}
+
+#[test]
+fn room_for_what_changes_is_made_at_the_start_and_where_there_is_a_store_alone() {
+    let room = |bench: &Bench| {
+        let checkout = bench.pool.checkout(&Wanted::plain(2)).unwrap();
+        bench.end(&checkout, &Verdict::Success);
+        bench.call(&throttled(30));
+        drop(bench.pool.fetch());
+        let _ = bench.pool.reset();
+        bench.pool.state.0.lock().dirty.capacity()
+    };
+    assert_eq!(room(&Bench::new(keys(100))), 100);
+    assert_eq!(room(&Bench::without_store(keys(100))), 0);
 }
 
 fn record(key: &str, change: impl FnOnce(&mut SharedState)) -> Record {

@@ -104,7 +104,7 @@ proptest! {
                     });
                     // What is stored of its counts is known here.
                     let state = bench.pool.state.0.lock();
-                    let known = state.index.get(&record.fingerprint).map(|id| *state.entry(*id).stored);
+                    let known = state.find(&record.fingerprint).map(|id| *state.entry(id).stored);
                     record.counters = known.unwrap_or_default();
                     drop(state);
                     if known.is_some() {
@@ -120,6 +120,8 @@ proptest! {
             let stats = bench.pool.stats();
             let state = bench.pool.state.0.lock();
             prop_assert_eq!(state.disabled, stats.disabled());
+            prop_assert_eq!(state.index.len(), stats.total());
+            prop_assert!(state.slots().all(|slot| state.find(&slot.key.fingerprint()) == Some(slot.id)));
             for lane in &state.lanes {
                 let listed = lane.schedule.queued_len() + lane.schedule.parked_len();
                 prop_assert!(listed + state.disabled <= stats.total());
