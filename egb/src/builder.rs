@@ -1,11 +1,8 @@
 //! The making of a balancer: where keys come from, limits, policy, clock and database.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::env;
 use std::mem;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -14,10 +11,9 @@ use rand::rngs::SysRng;
 
 use crate::balancer::Balancer;
 use crate::clock::{Clock, SystemClock, Timeline, Zone};
-use crate::config::{KeyConfig, SharedTerms};
+use crate::config::KeyConfig;
 use crate::error::Error;
 use crate::key::Key;
-use crate::keyfile;
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::pool::{MAX_SCOPES, Pool, Settings};
@@ -29,10 +25,15 @@ use crate::watch::{FirstLook, Watcher};
 mod access;
 #[cfg(feature = "cli")]
 mod picture;
+mod sources;
 #[cfg(feature = "cli")]
 pub(crate) use access::Access;
 #[cfg(feature = "cli")]
 pub(crate) use picture::{Gather, Picture, Place};
+use sources::Source;
+#[cfg(feature = "cli")]
+pub(crate) use sources::read_variable;
+pub(crate) use sources::{Sources, check};
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///
@@ -62,24 +63,6 @@ pub struct BalancerBuilder {
     watch: bool,
     #[cfg(feature = "cli")]
     access: Access,
-}
-
-/// Where keys come from, and the limits of keys that have none of their own.
-#[derive(Debug, Default)]
-pub(crate) struct Sources {
-    list: Vec<Source>,
-    /// For keys that set no limit of their own.
-    rpm: Option<u32>,
-    rpd: Option<u32>,
-    tpm: Option<u32>,
-    concurrency: Option<u32>,
-}
-
-#[derive(Debug)]
-enum Source {
-    File(PathBuf),
-    Environment(String),
-    Code(KeyConfig),
 }
 
 impl BalancerBuilder {
@@ -253,7 +236,7 @@ impl BalancerBuilder {
     /// - [`Error::Store`] for a database that can't be used; it is left as it was
     pub fn build(mut self) -> Result<Balancer, Error> {
         // They are kept, for a reload.
-        self.sources.list.shrink_to_fit();
+        self.sources.shrink_to_fit();
         let (settings, timeline) = self.prepare()?;
         let is_watched = self.watch && self.sources.has_files();
         let watched = is_watched.then(|| FirstLook::at(self.sources.files(), timeline.wall().now()));
@@ -377,123 +360,6 @@ impl Loaded {
         let (records, added) = (store.load()?, store.added_keys()?.unwrap_or_default());
         let usage = store.usage()?;
         Ok(Self { store, records, usage, added })
-    }
-}
-
-impl Sources {
-    fn push(&mut self, mut config: KeyConfig) {
-        if let Some(Source::Code(before)) = self.list.last() {
-            config.terms.share(&before.terms);
-        }
-        self.list.push(Source::Code(config));
-    }
-
-    /// All keys, distinct, with the default limits filled in. Where a database may hold keys there need be none.
-    pub(crate) fn read(&self, may_be_none: bool) -> Result<Vec<KeyConfig>, Error> {
-        if self.list.is_empty() {
-            return if may_be_none { Ok(Vec::new()) } else { Err(Error::NoKeys) };
-        }
-        let (defaults, mut before) = (self.defaults()?, SharedTerms::default());
-        if let [source] = &*self.list {
-            let mut configs = source.read()?;
-            configs.iter_mut().for_each(|config| config.fill(defaults, &mut before));
-            return Ok(configs);
-        }
-        let mut configs: Vec<KeyConfig> = Vec::new();
-        let mut places = HashMap::new();
-        for source in &self.list {
-            for mut config in source.read()? {
-                config.fill(defaults, &mut before);
-                match places.entry(config.key.fingerprint()) {
-                    Entry::Vacant(place) => {
-                        place.insert(configs.len());
-                        configs.push(config);
-                    }
-                    Entry::Occupied(place) if configs[*place.get()] == config => {}
-                    Entry::Occupied(place) => {
-                        return Err(invalid(
-                            format!("the key {}", place.key()),
-                            "is given twice with different settings (this is its fingerprint; keys are never shown); give it once",
-                        ));
-                    }
-                }
-            }
-        }
-        if configs.is_empty() {
-            return Err(Error::NoKeys);
-        }
-        Ok(configs)
-    }
-
-    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.list.iter().filter_map(|source| if let Source::File(path) = source { Some(&**path) } else { None })
-    }
-
-    fn has_files(&self) -> bool {
-        self.files().next().is_some()
-    }
-
-    fn defaults(&self) -> Result<Limits, Error> {
-        // Any key serves: only the limits are read.
-        let mut config = KeyConfig::new("");
-        config = self.rpm.into_iter().fold(config, KeyConfig::rpm);
-        config = self.rpd.into_iter().fold(config, KeyConfig::rpd);
-        config = self.tpm.into_iter().fold(config, KeyConfig::tpm);
-        config = self.concurrency.into_iter().fold(config, KeyConfig::concurrency);
-        check_limits(&config)?;
-        Ok(config.limits())
-    }
-}
-
-impl Source {
-    fn read(&self) -> Result<Vec<KeyConfig>, Error> {
-        let (configs, name) = match self {
-            Self::File(path) => (keyfile::read(path)?, path.display().to_string()),
-            Self::Environment(variable) => (read_variable(variable)?, format!("the environment variable {variable}")),
-            Self::Code(config) => {
-                check(config)?;
-                return Ok(vec![config.clone()]);
-            }
-        };
-        if configs.is_empty() {
-            return Err(Error::EmptySource { source_name: name });
-        }
-        Ok(configs)
-    }
-}
-
-pub(crate) fn read_variable(variable: &str) -> Result<Vec<KeyConfig>, Error> {
-    Ok(keyfile::parse_list(&variable_text(variable)?, variable)?)
-}
-
-fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {
-    let problem = match env::var(variable) {
-        Ok(text) => return Ok(text.into()),
-        Err(env::VarError::NotPresent) => "is not set",
-        Err(env::VarError::NotUnicode(_)) => "is not valid Unicode",
-    };
-    Err(Error::Environment { variable: variable.to_owned(), problem })
-}
-
-pub(crate) fn check(config: &KeyConfig) -> Result<(), Error> {
-    let name = || match config.label_text() {
-        Some(label) => format!("the key labelled {label:?}"),
-        None => format!("the key {} (a fingerprint; keys are never shown)", config.key.fingerprint()),
-    };
-    keyfile::check_key(config.key.expose_secret()).map_err(|problem| invalid(name(), problem))?;
-    if !(config.weight.is_finite() && config.weight > 0.0) {
-        return Err(invalid(
-            format!("the weight of {}", name()),
-            "is not a finite number above 0; set one, or disable the key",
-        ));
-    }
-    check_limits(config)
-}
-
-fn check_limits(config: &KeyConfig) -> Result<(), Error> {
-    match config.zero_limit() {
-        Some(limit) => Err(invalid(format!("the limit {limit}"), "is 0; set a number above 0, or none for no limit")),
-        None => Ok(()),
     }
 }
 

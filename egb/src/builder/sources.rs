@@ -1,0 +1,163 @@
+//! Where the keys of a balancer come from: keys files, environment variables, code. Says what is wrong with them, and
+//! nothing of what becomes of them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::invalid;
+use crate::config::{KeyConfig, SharedTerms};
+use crate::error::Error;
+use crate::keyfile;
+use crate::limits::Limits;
+
+/// Where keys come from, and the limits of keys that have none of their own.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    pub(super) list: Vec<Source>,
+    /// For keys that set no limit of their own.
+    pub(super) rpm: Option<u32>,
+    pub(super) rpd: Option<u32>,
+    pub(super) tpm: Option<u32>,
+    pub(super) concurrency: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(super) enum Source {
+    File(PathBuf),
+    Environment(String),
+    /// One after another.
+    Code(Vec<KeyConfig>),
+}
+
+impl Sources {
+    pub(super) fn push(&mut self, mut config: KeyConfig) {
+        match self.list.last_mut() {
+            Some(Source::Code(configs)) => {
+                if let Some(before) = configs.last() {
+                    config.terms.share(&before.terms);
+                }
+                configs.push(config);
+            }
+            _ => self.list.push(Source::Code(vec![config])),
+        }
+    }
+
+    pub(super) fn shrink_to_fit(&mut self) {
+        for source in &mut self.list {
+            if let Source::Code(configs) = source {
+                configs.shrink_to_fit();
+            }
+        }
+    }
+
+    /// All keys, distinct, with the default limits filled in. Where a database may hold keys there need be none.
+    pub(crate) fn read(&self, may_be_none: bool) -> Result<Vec<KeyConfig>, Error> {
+        if self.list.is_empty() {
+            return if may_be_none { Ok(Vec::new()) } else { Err(Error::NoKeys) };
+        }
+        let (defaults, mut before) = (self.defaults()?, SharedTerms::default());
+        // Those of a file are distinct.
+        if let [source @ (Source::File(_) | Source::Environment(_))] = &*self.list {
+            let mut configs = source.read()?;
+            configs.iter_mut().for_each(|config| config.fill(defaults, &mut before));
+            return Ok(configs);
+        }
+        let mut configs: Vec<KeyConfig> = Vec::new();
+        let mut places = HashMap::new();
+        for source in &self.list {
+            for mut config in source.read()? {
+                config.fill(defaults, &mut before);
+                match places.entry(config.key.fingerprint()) {
+                    Entry::Vacant(place) => {
+                        place.insert(configs.len());
+                        configs.push(config);
+                    }
+                    Entry::Occupied(place) if configs[*place.get()] == config => {}
+                    Entry::Occupied(place) => {
+                        return Err(invalid(
+                            format!("the key {}", place.key()),
+                            "is given twice with different settings (this is its fingerprint; keys are never shown); give it once",
+                        ));
+                    }
+                }
+            }
+        }
+        if configs.is_empty() {
+            return Err(Error::NoKeys);
+        }
+        Ok(configs)
+    }
+
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.list.iter().filter_map(|source| if let Source::File(path) = source { Some(&**path) } else { None })
+    }
+
+    pub(super) fn has_files(&self) -> bool {
+        self.files().next().is_some()
+    }
+
+    pub(super) fn defaults(&self) -> Result<Limits, Error> {
+        // Any key serves: only the limits are read.
+        let mut config = KeyConfig::new("");
+        config = self.rpm.into_iter().fold(config, KeyConfig::rpm);
+        config = self.rpd.into_iter().fold(config, KeyConfig::rpd);
+        config = self.tpm.into_iter().fold(config, KeyConfig::tpm);
+        config = self.concurrency.into_iter().fold(config, KeyConfig::concurrency);
+        check_limits(&config)?;
+        Ok(config.limits())
+    }
+}
+
+impl Source {
+    fn read(&self) -> Result<Vec<KeyConfig>, Error> {
+        let (configs, name) = match self {
+            Self::File(path) => (keyfile::read(path)?, path.display().to_string()),
+            Self::Environment(variable) => (read_variable(variable)?, format!("the environment variable {variable}")),
+            Self::Code(configs) => {
+                configs.iter().try_for_each(check)?;
+                return Ok(configs.clone());
+            }
+        };
+        if configs.is_empty() {
+            return Err(Error::EmptySource { source_name: name });
+        }
+        Ok(configs)
+    }
+}
+
+pub(crate) fn read_variable(variable: &str) -> Result<Vec<KeyConfig>, Error> {
+    Ok(keyfile::parse_list(&variable_text(variable)?, variable)?)
+}
+
+fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {
+    let problem = match env::var(variable) {
+        Ok(text) => return Ok(text.into()),
+        Err(env::VarError::NotPresent) => "is not set",
+        Err(env::VarError::NotUnicode(_)) => "is not valid Unicode",
+    };
+    Err(Error::Environment { variable: variable.to_owned(), problem })
+}
+
+pub(crate) fn check(config: &KeyConfig) -> Result<(), Error> {
+    let name = || match config.label_text() {
+        Some(label) => format!("the key labelled {label:?}"),
+        None => format!("the key {} (a fingerprint; keys are never shown)", config.key.fingerprint()),
+    };
+    keyfile::check_key(config.key.expose_secret()).map_err(|problem| invalid(name(), problem))?;
+    if !(config.weight.is_finite() && config.weight > 0.0) {
+        return Err(invalid(
+            format!("the weight of {}", name()),
+            "is not a finite number above 0; set one, or disable the key",
+        ));
+    }
+    check_limits(config)
+}
+
+fn check_limits(config: &KeyConfig) -> Result<(), Error> {
+    match config.zero_limit() {
+        Some(limit) => Err(invalid(format!("the limit {limit}"), "is 0; set a number above 0, or none for no limit")),
+        None => Ok(()),
+    }
+}
