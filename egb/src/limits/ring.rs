@@ -103,7 +103,7 @@ impl Ring {
     #[inline]
     fn write(&mut self, place: usize, Packed { at, uses, serial }: Packed) {
         let words = &mut self.words[place..];
-        (words[0], words[1]) = (at, uses);
+        words[..2].copy_from_slice(&[at, uses]);
         if self.keeps_checkouts {
             words[2] = serial;
         }
@@ -114,14 +114,18 @@ impl Ring {
         (!self.is_empty()).then(|| self.read(self.first.into()))
     }
 
-    #[inline]
     pub(super) fn newest(&self) -> Option<Packed> {
         let before = usize::from(self.len).checked_sub(self.width())?;
         Some(self.read(self.place(before)))
     }
 
-    /// Whether the newest group takes further uses of a later instant.
+    /// Whether each instant gets a group of its own.
     #[inline]
+    pub(super) fn is_fine(&self) -> bool {
+        self.scale == 0
+    }
+
+    /// Whether the newest group takes further uses of a later instant.
     pub(super) fn is_open(&self) -> bool {
         self.scale > 0 && self.newest().is_some_and(|newest| newest.uses >> self.scale == 0)
     }
@@ -135,7 +139,6 @@ impl Ring {
     }
 
     /// Puts another in the place of the newest. There must be one.
-    #[inline]
     pub(super) fn replace_newest(&mut self, group: Packed) {
         let place = self.place(usize::from(self.len) - self.width());
         self.write(place, group);
@@ -146,16 +149,17 @@ impl Ring {
     #[inline(never)]
     pub(super) fn make_room(&mut self) {
         debug_assert!(self.is_full(), "so that all words are those of groups");
-        if self.groups() == Self::MOST {
+        let most = Self::MOST * self.width();
+        if self.words.len() == most {
             self.halve();
             return;
         }
-        let room = (2 * self.groups()).clamp(Self::LEAST_ROOM, Self::MOST);
-        let mut words = Vec::with_capacity(room * self.width());
+        let room = (2 * self.words.len()).clamp(Self::LEAST_ROOM * self.width(), most);
+        let mut words = Vec::with_capacity(room);
         let (newer, older) = self.words.split_at(self.first.into());
         words.extend_from_slice(older);
         words.extend_from_slice(newer);
-        words.resize(room * self.width(), 0);
+        words.resize(room, 0);
         (self.words, self.first) = (words.into(), 0);
     }
 
@@ -177,18 +181,9 @@ impl Ring {
     }
 
     /// Groups that are begun from now on take fewer uses, if there is room.
-    #[inline]
     pub(super) fn refine(&mut self) {
-        if self.scale > 0 {
-            self.refine_if_sparse();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refine_if_sparse(&mut self) {
         if self.groups() < Self::MOST / 4 {
-            self.scale -= 1;
+            self.scale = self.scale.saturating_sub(1);
         }
     }
 

@@ -120,11 +120,21 @@ impl Tally {
     #[inline]
     pub(super) fn record(&mut self, serial: u64, now: Tick) {
         self.forget(now);
+        // The usual first.
+        if self.newest < now && self.ring.is_fine() && self.total < u32::MAX {
+            self.begin(rounded_up(now), 1, Group::short(serial));
+        } else {
+            self.record_among_others(serial, now);
+        }
+        self.peak = self.peak.max(self.total);
+    }
+
+    #[inline(never)]
+    fn record_among_others(&mut self, serial: u64, now: Tick) {
         self.ring.refine();
         if self.total < u32::MAX {
             self.book(now, 1, Group::short(serial));
         }
-        self.peak = self.peak.max(self.total);
     }
 
     /// Uses that were made elsewhere, or before the start. Groups come oldest first.
@@ -140,32 +150,33 @@ impl Tally {
         }
     }
 
-    /// Nothing may be left that leaves the window before `at`.
-    #[inline]
+    /// Nothing may be left that has left the window by then.
     fn book(&mut self, at: Tick, uses: u32, serial: u32) {
         let at = rounded_up(at);
-        // A thread that read the clock earlier may get here later.
-        if self.total == 0 || (at > self.newest && !self.ring.is_open()) {
-            if self.ring.is_full() {
-                self.make_room();
+        match self.ring.newest() {
+            // A thread that read the clock earlier may get here later.
+            Some(newest) if at <= self.newest || self.ring.is_open() => {
+                self.newest = self.newest.max(at);
+                self.ring.replace_newest(Packed { at: short(self.newest), uses: newest.uses + uses, serial });
+                self.total += uses;
+                self.note_oldest();
             }
-            self.ring.push(Packed { at: short(at), uses, serial });
-            self.newest = at;
-            if self.total == 0 {
-                self.oldest = short(at);
-            }
-        } else {
-            self.join(at, uses, serial);
+            _ => self.begin(at, uses, serial),
         }
-        self.total += uses;
     }
 
-    /// Adds uses to the newest group.
-    fn join(&mut self, at: Tick, uses: u32, serial: u32) {
-        let Some(Packed { uses: others, .. }) = self.ring.newest() else { return };
-        self.newest = self.newest.max(at);
-        self.ring.replace_newest(Packed { at: short(self.newest), uses: others + uses, serial });
-        self.note_oldest();
+    /// Begins a group.
+    #[inline]
+    fn begin(&mut self, at: Tick, uses: u32, serial: u32) {
+        if self.ring.is_full() {
+            self.make_room();
+        }
+        if self.total == 0 {
+            self.oldest = short(at);
+        }
+        self.ring.push(Packed { at: short(at), uses, serial });
+        self.newest = at;
+        self.total += uses;
     }
 
     #[cold]
