@@ -60,9 +60,14 @@ impl Meter {
     }
 
     fn change_rare(&mut self, change: impl FnOnce(&mut Rare)) {
-        let mut rare = self.rare.take().unwrap_or_default();
-        change(&mut rare);
-        self.rare = Some(rare).filter(|rare| !rare.is_needless());
+        if let Some(rare) = &mut self.rare {
+            change(rare);
+            self.rare.take_if(|rare| rare.is_needless());
+        } else {
+            let mut rare = Rare::default();
+            change(&mut rare);
+            self.rare = (!rare.is_needless()).then(|| Box::new(rare));
+        }
     }
 
     /// What counts the calls of some scopes alone.
