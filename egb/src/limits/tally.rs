@@ -166,7 +166,8 @@ impl Tally {
     }
 
     /// Begins a group.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "less to do than in a function of its own, at every use")]
+    #[inline(always)]
     fn begin(&mut self, at: Tick, uses: u32, serial: u32) {
         if self.ring.is_full() {
             self.make_room();
