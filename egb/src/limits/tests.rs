@@ -181,10 +181,10 @@ fn all_of_the_limit_can_be_used_in_every_window() {
 fn steady_calls_get_almost_all_of_a_limit_in_groups() {
     let rpm = 5_000;
     let mut budget = Bench::new(per_minute(rpm));
-    let uses: Vec<Tick> = (0..4 * WINDOW_MILLIS).map(at).filter(|&now| use_up(&mut budget, now, 1) > 0).collect();
-    let used = u32::try_from(uses.len()).unwrap();
+    let times: Vec<Tick> = (0..4 * WINDOW_MILLIS).map(at).filter(|&now| use_up(&mut budget, now, 1) > 0).collect();
+    let used = u32::try_from(times.len()).unwrap();
     assert!(f64::from(used) > 0.998 * f64::from(4 * rpm), "{used}");
-    for (first, next) in uses.iter().zip(uses.iter().skip(rpm as usize)) {
+    for (first, next) in times.iter().zip(times.iter().skip(rpm as usize)) {
         assert!(next.since(*first) >= WINDOW, "never more than the limit");
     }
 }
