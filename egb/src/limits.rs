@@ -4,8 +4,6 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use thin_vec::ThinVec;
-
 pub(crate) use self::day::Day;
 pub(crate) use self::learned::Refusal;
 pub(crate) use self::meter::Memory;
@@ -157,11 +155,10 @@ pub(crate) struct Used {
 #[derive(Debug, Default)]
 pub(crate) struct Budget(Option<Box<Ledger>>);
 
+/// What counts all calls; what counts those of some scopes alone is with the rare things in it.
 #[derive(Debug, Default)]
-#[repr(C)]
 struct Ledger {
     all: Meter,
-    scopes: ThinVec<(u32, Meter)>,
 }
 
 impl Ledger {
@@ -173,7 +170,7 @@ impl Ledger {
 
     #[inline]
     fn within(&self, scope: u32) -> Option<&Meter> {
-        self.scopes.iter().find(|(of, _)| *of == scope).map(|(_, meter)| meter)
+        self.all.scopes().iter().find(|(of, _)| *of == scope).map(|(_, meter)| meter)
     }
 
     #[inline]
@@ -181,7 +178,7 @@ impl Ledger {
         if scope == ALL {
             return Some(&mut self.all);
         }
-        self.scopes.iter_mut().find(|(of, _)| *of == scope).map(|(_, meter)| meter)
+        self.all.scopes_mut().iter_mut().find(|(of, _)| *of == scope).map(|(_, meter)| meter)
     }
 }
 
@@ -239,16 +236,18 @@ impl Budget {
     pub(crate) fn set_limits(&mut self, allowance: Allowance<'_>) {
         let mut ledger = self.0.take().map(|ledger| *ledger).unwrap_or_default();
         ledger.all.set_limits(allowance.all, allowance.learns(ALL));
-        for &(scope, _) in allowance.scopes {
-            if ledger.meter_mut(scope).is_none() {
-                ledger.scopes.push((scope, Meter::default()));
+        ledger.all.change_scopes(|scopes| {
+            for &(scope, _) in allowance.scopes {
+                if !scopes.iter().any(|(known, _)| *known == scope) {
+                    scopes.push((scope, Meter::default()));
+                }
             }
-        }
-        for (scope, meter) in &mut ledger.scopes {
-            meter.set_limits(allowance.of_scope(*scope), allowance.learns(*scope));
-        }
-        ledger.scopes.retain(|(_, meter)| !meter.counts_nothing());
-        if !ledger.all.counts_nothing() || !ledger.scopes.is_empty() {
+            for (scope, meter) in scopes.iter_mut() {
+                meter.set_limits(allowance.of_scope(*scope), allowance.learns(*scope));
+            }
+            scopes.retain(|(_, meter)| !meter.counts_nothing());
+        });
+        if !ledger.all.counts_nothing() || !ledger.all.scopes().is_empty() {
             self.0 = Some(Box::new(ledger));
         }
     }
@@ -286,21 +285,24 @@ impl Budget {
     /// Whether ends of calls have something to say of a learned limit.
     pub(crate) fn is_open(&self, now: Tick) -> bool {
         let Some(ledger) = &self.0 else { return false };
-        ledger.all.is_open(now) || ledger.scopes.iter().any(|(_, meter)| meter.is_open(now))
+        ledger.all.is_open(now) || ledger.all.scopes().iter().any(|(_, meter)| meter.is_open(now))
     }
 
     /// What the call of checkout `serial` spent.
     pub(crate) fn spent(&mut self, scope: u32, serial: u64, tokens: u64) {
         let Some(ledger) = &mut self.0 else { return };
-        let scoped = ledger.scopes.iter_mut().filter(|(of, _)| *of == scope).map(|(_, meter)| meter);
-        let meters = std::iter::once(&mut ledger.all).chain(scoped);
-        meters.filter_map(Meter::tokens_mut).for_each(|known| known.correct(serial, tokens));
+        let correct =
+            |meter: &mut Meter| meter.tokens_mut().into_iter().for_each(|known| known.correct(serial, tokens));
+        correct(&mut ledger.all);
+        if scope != ALL {
+            ledger.meter_mut(scope).into_iter().for_each(correct);
+        }
     }
 
     /// What the last call spent that has not said so, whatever its scope; if all have, one that `latest` stands for.
     pub(crate) fn spent_last(&mut self, latest: u64, tokens: u64, now: Tick) {
         let Some(ledger) = &mut self.0 else { return };
-        let scoped = ledger.scopes.iter().map(|(scope, meter)| (*scope, meter));
+        let scoped = ledger.all.scopes().iter().map(|(scope, meter)| (*scope, meter));
         let meters = std::iter::once((ALL, &ledger.all)).chain(scoped);
         let unknown = meters.filter_map(|(scope, meter)| Some((meter.tokens()?.last_unknown()?, scope)));
         match (unknown.max(), ledger.all.tokens_mut()) {
@@ -313,7 +315,7 @@ impl Budget {
     /// Whether anything that was used still counts.
     pub(crate) fn is_used(&self, now: Tick) -> bool {
         let Some(ledger) = &self.0 else { return false };
-        ledger.all.is_used(now) || ledger.scopes.iter().any(|(_, meter)| meter.is_used(now))
+        ledger.all.is_used(now) || ledger.all.scopes().iter().any(|(_, meter)| meter.is_used(now))
     }
 
     /// Requests a minute of this scope, as learned.
@@ -328,14 +330,14 @@ impl Budget {
 
     /// The scopes that have limits of their own, given or learned, and what was used of them.
     pub(crate) fn scopes(&self, allowance: Allowance<'_>, now: Tick) -> impl Iterator<Item = (u32, Limits, Used)> {
-        let scopes = self.0.iter().flat_map(|ledger| &ledger.scopes);
+        let scopes = self.0.iter().flat_map(|ledger| ledger.all.scopes());
         scopes.map(move |(scope, meter)| (*scope, allowance.of_scope(*scope), meter.used(now)))
     }
 
     /// What a restart has to know, by scope.
     pub(crate) fn memories(&self, now: Tick) -> Vec<(u32, Memory)> {
         let Some(ledger) = &self.0 else { return Vec::new() };
-        let scopes = ledger.scopes.iter().map(|(scope, meter)| (*scope, meter));
+        let scopes = ledger.all.scopes().iter().map(|(scope, meter)| (*scope, meter));
         let all = std::iter::once((ALL, &ledger.all)).chain(scopes);
         all.map(|(scope, meter)| (scope, meter.memory(now))).collect()
     }
@@ -360,7 +362,9 @@ impl Ledger {
     fn new(allowance: Allowance<'_>) -> Self {
         let scopes =
             allowance.scopes.iter().map(|&(scope, limits)| (scope, Meter::new(limits, allowance.learns(scope))));
-        Self { all: Meter::new(allowance.all, allowance.learns(ALL)), scopes: scopes.collect() }
+        let mut all = Meter::new(allowance.all, allowance.learns(ALL));
+        all.change_scopes(|known| known.extend(scopes));
+        Self { all }
     }
 
     /// As [`Budget::take`], of what counts the calls of a scope alone.
@@ -373,9 +377,9 @@ impl Ledger {
         now: Tick,
         day_end: impl Fn() -> Tick,
     ) -> Tick {
-        let known = self.scopes.iter().position(|(of, _)| *of == scope);
+        let known = self.all.scopes().iter().position(|(of, _)| *of == scope);
         let place = known.or_else(|| if self.all.learns() { self.learn(allowance(), scope) } else { None });
-        place.map_or(Tick::ZERO, |place| self.scopes[place].1.take(serial, now, day_end))
+        place.map_or(Tick::ZERO, |place| self.all.scopes_mut()[place].1.take(serial, now, day_end))
     }
 
     /// As [`Budget::learn`], beside what counts all calls. Returns the place of the new meter.
@@ -384,13 +388,16 @@ impl Ledger {
     fn learn(&mut self, allowance: Allowance<'_>, scope: u32) -> Option<usize> {
         allowance.learns(scope).then(|| {
             self.add(allowance, scope);
-            self.scopes.len() - 1
+            self.all.scopes().len() - 1
         })
     }
 
     fn add(&mut self, allowance: Allowance<'_>, scope: u32) {
-        // Few keys are called in more scopes than the first that is seen: no more room than that takes.
-        self.scopes.reserve_exact(1);
-        self.scopes.push((scope, Meter::new(allowance.of_scope(scope), allowance.learns(scope))));
+        let meter = Meter::new(allowance.of_scope(scope), allowance.learns(scope));
+        self.all.change_scopes(|scopes| {
+            // Few keys are called in more scopes than the first that is seen: no more room than that takes.
+            scopes.reserve_exact(1);
+            scopes.push((scope, meter));
+        });
     }
 }

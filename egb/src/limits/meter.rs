@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use thin_vec::ThinVec;
+
 use super::day::{Daily, Day};
 use super::learned::{Learned, Refusal};
 use super::tally::{Group, Tally};
@@ -9,21 +11,30 @@ use super::tokens::{Spent, Tokens};
 use super::{Limits, Used};
 use crate::clock::Tick;
 
-/// In the order in which it is used: what each use reads and writes lies together. The limits are beside what is
-/// counted against them.
+/// In the order in which it is used: what each use reads and writes lies together.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(super) struct Meter {
-    tally: Option<Tally>,
-    /// What the tally is compared with: a limit per minute that was given, or what was learned of one.
-    rpm: Option<NonZeroU32>,
-    /// Whether a limit per minute is to be learned, as none is given.
-    learns: bool,
+    tally: Tally,
     day: Option<Daily>,
-    /// Boxed, as most keys have no limit on tokens.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few keys have, in one box: the others have a pointer for all of it.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Boxed, as are what was learned and what counts scopes: whoever has one of them seldom has another.
     tokens: Option<Box<Tokens>>,
-    /// Boxed, as most keys never meet a limit that was not given.
+    /// `None` until a limit that was not given was met.
     learned: Option<Box<Learned>>,
+    /// What counts the calls of some scopes alone. It has no scopes in turn.
+    scopes: ThinVec<(u32, Meter)>,
+}
+
+impl Rare {
+    fn is_needless(&self) -> bool {
+        self.tokens.is_none() && self.learned.is_none() && self.scopes.is_empty()
+    }
 }
 
 impl Meter {
@@ -35,29 +46,57 @@ impl Meter {
 
     /// What was used stays used, as far as a limit counted it.
     pub(super) fn set_limits(&mut self, limits: Limits, learns: bool) {
-        self.learns = learns && limits.rpm.is_none();
-        self.learned = self.learned.take().filter(|_| self.learns);
-        let tally = self.tally.take();
-        self.tally = match limits.rpm {
-            Some(rpm) => Some(tally.unwrap_or_else(|| Tally::with_room(rpm.get()))),
-            None => tally.filter(|_| self.learns),
-        };
-        self.rpm = limits.rpm.or(self.learned());
-        self.day = limits.rpd.map(|rpd| self.day.map_or(Daily::new(rpd), |day| day.with_limit(rpd)));
-        self.tokens = limits.tpm.map(|tpm| {
-            let mut tokens = self.tokens.take().unwrap_or_else(|| Box::new(Tokens::new(tpm)));
-            tokens.set_limit(tpm);
-            tokens
+        let learns = learns && limits.rpm.is_none();
+        self.change_rare(|rare| {
+            rare.learned = rare.learned.take().filter(|_| learns);
+            rare.tokens = limits.tpm.map(|tpm| {
+                let mut tokens = rare.tokens.take().unwrap_or_else(|| Box::new(Tokens::new(tpm)));
+                tokens.set_limit(tpm);
+                tokens
+            });
         });
+        self.tally.set_limit(limits.rpm.or(self.learned()), learns);
+        self.day = limits.rpd.map(|rpd| self.day.map_or(Daily::new(rpd), |day| day.with_limit(rpd)));
+    }
+
+    fn change_rare(&mut self, change: impl FnOnce(&mut Rare)) {
+        if let Some(rare) = &mut self.rare {
+            change(rare);
+            self.rare.take_if(|rare| rare.is_needless());
+        } else {
+            let mut rare = Rare::default();
+            change(&mut rare);
+            self.rare = (!rare.is_needless()).then(|| Box::new(rare));
+        }
+    }
+
+    /// What counts the calls of some scopes alone.
+    #[inline]
+    pub(super) fn scopes(&self) -> &[(u32, Self)] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.scopes)
+    }
+
+    #[inline]
+    pub(super) fn scopes_mut(&mut self) -> &mut [(u32, Self)] {
+        self.rare.as_mut().map_or(&mut [], |rare| &mut rare.scopes)
+    }
+
+    pub(super) fn change_scopes(&mut self, change: impl FnOnce(&mut ThinVec<(u32, Self)>)) {
+        self.change_rare(|rare| change(&mut rare.scopes));
     }
 
     #[inline]
     pub(super) fn learns(&self) -> bool {
-        self.learns
+        self.tally.learns()
+    }
+
+    /// Whether uses are, or were, to be counted by the minute.
+    fn counts_minutes(&self) -> bool {
+        self.tally.limit().is_some() || self.tally.is_begun()
     }
 
     pub(super) fn counts_nothing(&self) -> bool {
-        self.tally.is_none() && self.day.is_none() && self.tokens.is_none()
+        !self.counts_minutes() && self.day.is_none() && self.tokens().is_none()
     }
 
     /// Records a use. Returns what [`ready_at`](Self::ready_at) says after it.
@@ -65,18 +104,15 @@ impl Meter {
     #[inline(always)]
     pub(super) fn take(&mut self, serial: u64, now: Tick, day_end: impl FnOnce() -> Tick) -> Tick {
         let mut ready = Tick::ZERO;
-        if self.tally.is_none() && self.learns {
-            self.tally = Some(Tally::default());
-        }
-        if let Some(tally) = &mut self.tally {
-            tally.record(serial, now);
-            ready = self.rpm.map_or(Tick::ZERO, |rpm| tally.ready_at(rpm.get()));
+        if self.tally.counts() {
+            self.tally.record(serial, now);
+            ready = self.tally.ready_at();
         }
         if let Some(day) = &mut self.day {
             day.record(1, now, day_end);
             ready = ready.max(day.ready_at());
         }
-        if let Some(tokens) = &mut self.tokens {
+        if let Some(tokens) = self.tokens_mut() {
             ready = ready.max(tokens.charge(serial, now));
         }
         ready
@@ -84,8 +120,8 @@ impl Meter {
 
     /// Uses that were made by other processes.
     pub(super) fn take_others(&mut self, uses: u32, now: Tick, day_end: impl FnOnce() -> Tick) {
-        if let Some(tally) = &mut self.tally {
-            tally.add(Group { at: now, uses, serial: 0 });
+        if self.tally.counts() {
+            self.tally.add(Group { at: now, uses, serial: 0 });
         }
         if let Some(day) = &mut self.day {
             day.record(uses, now, day_end);
@@ -94,77 +130,89 @@ impl Meter {
 
     #[inline]
     pub(super) fn ready_at(&self) -> Tick {
-        let minute = match (&self.tally, self.rpm) {
-            (Some(tally), Some(rpm)) => tally.ready_at(rpm.get()),
-            _ => Tick::ZERO,
-        };
-        minute.max(self.ready_but_for_what_was_learned())
+        self.tally.ready_at().max(self.ready_but_for_what_was_learned())
     }
 
     /// As [`ready_at`](Self::ready_at), if there were no learned limit.
     #[inline]
     fn ready_but_for_what_was_learned(&self) -> Tick {
         let day = self.day.as_ref().map_or(Tick::ZERO, Daily::ready_at);
-        let tokens = self.tokens.as_deref().map_or(Tick::ZERO, Tokens::ready_at);
+        let tokens = self.tokens().map_or(Tick::ZERO, Tokens::ready_at);
         day.max(tokens)
     }
 
     /// Whether a call may try how far the learned limit can be trusted.
     pub(super) fn may_probe(&self, now: Tick) -> bool {
-        self.learned.as_ref().is_some_and(|learned| learned.may_probe(now))
-            && self.ready_but_for_what_was_learned() <= now
+        self.lesson().is_some_and(|learned| learned.may_probe(now)) && self.ready_but_for_what_was_learned() <= now
     }
 
     pub(super) fn begin_probe(&mut self, serial: u64, now: Tick) {
-        if let Some(learned) = &mut self.learned {
+        if let Some(learned) = self.lesson_mut() {
             learned.begin_probe(serial, now);
         }
     }
 
+    fn lesson(&self) -> Option<&Learned> {
+        self.rare.as_ref()?.learned.as_deref()
+    }
+
+    fn lesson_mut(&mut self) -> Option<&mut Learned> {
+        self.rare.as_mut()?.learned.as_deref_mut()
+    }
+
     /// Requests a minute, as learned.
     pub(super) fn learned(&self) -> Option<NonZeroU32> {
-        self.learned.as_ref().map(|learned| learned.limit())
+        self.lesson().map(Learned::limit)
     }
 
     /// See [`Learned::is_open`].
     pub(super) fn is_open(&self, now: Tick) -> bool {
-        self.learned.as_ref().is_some_and(|learned| learned.is_open(now))
+        self.lesson().is_some_and(|learned| learned.is_open(now))
     }
 
     pub(super) fn succeeded(&mut self, serial: u64, now: Tick) -> bool {
-        let (Some(learned), Some(tally)) = (&mut self.learned, &self.tally) else { return false };
-        let was_probe = learned.succeeded(serial, tally, now);
-        self.rpm = self.learned();
+        let learned = self.rare.as_mut().and_then(|rare| rare.learned.as_mut());
+        let Some(learned) = learned else { return false };
+        let was_probe = learned.succeeded(serial, &self.tally, now);
+        self.tally.set_learned(learned.limit());
         was_probe
     }
 
     pub(super) fn ended(&mut self, serial: u64) {
-        if let Some(learned) = &mut self.learned {
+        if let Some(learned) = self.lesson_mut() {
             learned.ended(serial);
         }
     }
 
     /// The server refused a call for its rate. Returns whether it was a probe.
     pub(super) fn refused(&mut self, refusal: Refusal, now: Tick) -> bool {
-        let Some(tally) = self.tally.as_mut().filter(|_| self.learns) else { return false };
-        let was_probe = self.learned.as_ref().is_some_and(|learned| learned.is_probe(refusal.serial));
+        if !self.learns() {
+            return false;
+        }
+        let was_probe = self.lesson().is_some_and(|learned| learned.is_probe(refusal.serial));
         // When the server counted is more like when the call began than when its answer is here.
-        let counted = tally.time_of(refusal.serial, refusal.latest).unwrap_or(now);
-        tally.take_back();
-        match Learned::refused(self.learned.as_deref().copied(), tally, refusal, counted, now) {
-            Some(learned) => self.learned = Some(Box::new(learned)),
+        let counted = self.tally.time_of(refusal.serial, refusal.latest).unwrap_or(now);
+        self.tally.take_back();
+        match Learned::refused(self.lesson().copied(), &self.tally, refusal, counted, now) {
+            Some(learned) => self.learn(learned),
             None => self.ended(refusal.serial),
         }
-        self.rpm = self.learned();
         was_probe
     }
 
-    pub(super) fn tokens(&self) -> Option<&Tokens> {
-        self.tokens.as_deref()
+    fn learn(&mut self, learned: Learned) {
+        self.tally.set_learned(learned.limit());
+        self.rare.get_or_insert_default().learned = Some(Box::new(learned));
     }
 
+    #[inline]
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.rare.as_ref()?.tokens.as_deref()
+    }
+
+    #[inline]
     pub(super) fn tokens_mut(&mut self) -> Option<&mut Tokens> {
-        self.tokens.as_deref_mut()
+        self.rare.as_mut()?.tokens.as_deref_mut()
     }
 
     /// Whether anything that was used still counts.
@@ -173,50 +221,48 @@ impl Meter {
         used.in_minute.is_some_and(|uses| uses > 0)
             || used.today.is_some_and(|uses| uses > 0)
             || used.tokens.is_some_and(|tokens| tokens > 0)
-            || self.learned.is_some()
+            || self.lesson().is_some()
     }
 
     pub(super) fn used(&self, now: Tick) -> Used {
         Used {
-            in_minute: self.tally.as_ref().map(|tally| tally.in_minute(now)),
-            peak: self.tally.as_ref().map(Tally::peak),
+            in_minute: self.counts_minutes().then(|| self.tally.in_minute(now)),
+            peak: self.counts_minutes().then(|| self.tally.peak()),
             today: self.day.as_ref().map(|day| day.used(now)),
-            tokens: self.tokens.as_ref().map(|tokens| tokens.in_window(now)),
+            tokens: self.tokens().map(|tokens| tokens.in_window(now)),
             learned_rpm: self.learned().map(NonZeroU32::get),
         }
     }
 
     /// What a restart has to know.
     pub(super) fn memory(&self, now: Tick) -> Memory {
-        let counted = self.tally.iter().filter(|_| self.rpm.is_some());
-        let mut groups: Vec<Group> = counted.flat_map(|tally| tally.recent(now)).collect();
+        let counted = self.tally.limit().map(|_| self.tally.recent(now));
+        let mut groups: Vec<Group> = counted.into_iter().flatten().collect();
         groups.reverse();
         Memory {
             groups,
             day: self.day.as_ref().and_then(|day| day.memory(now)),
             learned: self.learned().map(NonZeroU32::get),
-            tokens: self.tokens.as_ref().and_then(|tokens| tokens.memory(now)),
+            tokens: self.tokens().and_then(|tokens| tokens.memory(now)),
         }
     }
 
     /// Takes over what is known from before, where a limit counts it and it counts for more.
     pub(super) fn remember(&mut self, memory: &Memory) {
-        if self.learns {
-            self.tally.get_or_insert_default();
-        }
-        if let Some(tally) = &mut self.tally {
-            memory.groups.iter().for_each(|group| tally.add(*group));
+        if self.tally.counts() {
+            memory.groups.iter().for_each(|group| self.tally.add(*group));
         }
         if let (Some(day), Some(before)) = (&mut self.day, memory.day) {
             day.remember(before);
         }
-        if let (Some(tokens), Some(before)) = (&mut self.tokens, &memory.tokens) {
+        if let (Some(tokens), Some(before)) = (self.tokens_mut(), &memory.tokens) {
             tokens.remember(before);
         }
-        if self.learns {
-            let known = self.learned.take();
-            self.learned = known.or_else(|| memory.learned.map(|rpm| Box::new(Learned::restored(rpm))));
-            self.rpm = self.learned();
+        if let Some(rpm) = memory.learned
+            && self.learns()
+            && self.lesson().is_none()
+        {
+            self.learn(Learned::restored(rpm));
         }
     }
 }

@@ -1,29 +1,37 @@
 //! When a key was used lately.
 
-use super::ring::Ring;
+use std::num::NonZeroU32;
+
+use super::ring::{Packed, Ring};
 use super::{MINUTE, WINDOW};
 use crate::clock::Tick;
 
-/// The uses of the last minute. That is exact, where counters per fixed minute let up to twice a limit through.
+/// The uses of the last minute, and how many there may be. That is exact, where counters per fixed minute let up to
+/// twice a limit through.
 ///
 /// Uses of the same instant are one group. Of more than 1,024 groups several are made one, which counts until its last
 /// use has left the window: never more than a limit passes, and all of it if uses come at once.
 ///
-/// Most uses read and write these fields alone: of the ring only a group that is due to be forgotten is read, and
-/// only the slot that the newest comes to once there is a newer one is written.
+/// All groups lie within a window. That is why of their instants the low halves are enough, in units of 16 nanoseconds:
+/// each is so far before the newest, of which all is known. Instants are rounded up, so that no use counts for shorter
+/// than the window.
+///
+/// Most uses read and write these fields alone: of the ring only a group that is due to be forgotten is read, and only
+/// the slot of the newest is written.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(super) struct Tally {
-    /// When the oldest group leaves the window; `Tick::ZERO` if there is none.
-    leaves: Tick,
-    /// No uses if there is no group at all.
-    newest: Group,
-    /// All groups but the newest.
-    older: Ring,
+    /// When the newest group was; `Tick::ZERO` if there is none.
+    newest: Tick,
+    ring: Ring,
+    /// Uses in all groups.
+    total: u32,
+    /// When the oldest group was, in short.
+    oldest: u32,
     /// The most uses that a window ever held.
     peak: u32,
-    /// A group that is begun now takes 2 to the power of this many uses.
-    scale: u8,
+    /// How many a window may hold: as was given, or as was learned. `None` as long as nothing is known.
+    limit: Option<NonZeroU32>,
 }
 
 /// Uses that are kept as one.
@@ -41,123 +49,202 @@ impl Group {
     /// The one in 2^32 that would be taken for unknown gets the number of the next.
     #[inline]
     fn short(serial: u64) -> u32 {
-        Self::low_half(serial).max(1)
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
-    fn low_half(serial: u64) -> u32 {
-        serial as u32
+        low_half(serial).max(1)
     }
 }
 
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "that is what it is for")]
+const fn low_half(number: u64) -> u32 {
+    number as u32
+}
+
+/// 2 to the power of this many nanoseconds are the unit of instants.
+const UNIT_BITS: u32 = 4;
+const UNIT: u64 = 1 << UNIT_BITS;
+
+// A window's instants differ in their low halves.
+const _: () = assert!(WINDOW.as_nanos() >> UNIT_BITS < 1 << 32);
+
+/// The next instant that is a whole number of units.
+#[inline]
+fn rounded_up(at: Tick) -> Tick {
+    Tick(at.0.saturating_add(UNIT - 1) & !(UNIT - 1))
+}
+
+/// The low half of an instant that is a whole number of units.
+#[inline]
+fn short(at: Tick) -> u32 {
+    low_half(at.0 >> UNIT_BITS)
+}
+
 impl Tally {
-    /// With room for the uses that a limit allows.
-    pub(super) fn with_room(uses: u32) -> Self {
-        // The newest group needs none.
-        Self { older: Ring::with_room(uses.saturating_sub(1) as usize), ..Self::default() }
+    /// What counts against this limit, or learns it; it counts nothing if there is nothing to count for.
+    pub(super) fn set_limit(&mut self, limit: Option<NonZeroU32>, learns: bool) {
+        if limit.is_none() && !learns {
+            *self = Self::default();
+            return;
+        }
+        // What is learned may be of any size, and most of it is never used.
+        let room = if learns { 0 } else { limit.map_or(0, NonZeroU32::get) };
+        self.ring = std::mem::take(&mut self.ring).fitted(room as usize, learns);
+        self.limit = limit;
     }
 
-    /// Uses in all groups.
+    /// As [`set_limit`](Self::set_limit), by what was learned.
+    pub(super) fn set_learned(&mut self, limit: NonZeroU32) {
+        self.limit = Some(limit);
+    }
+
+    pub(super) fn limit(&self) -> Option<NonZeroU32> {
+        self.limit
+    }
+
+    /// Whether the limit is one that is learned, or to be.
     #[inline]
-    fn total(&self) -> u32 {
-        // Never more than fit in, see `add`.
-        self.older.uses() + self.newest.uses
+    pub(super) fn learns(&self) -> bool {
+        self.ring.keeps_checkouts()
+    }
+
+    /// Whether uses are to be recorded.
+    #[inline]
+    pub(super) fn counts(&self) -> bool {
+        self.limit.is_some() || self.learns()
+    }
+
+    /// Whether any use was ever recorded.
+    pub(super) fn is_begun(&self) -> bool {
+        self.peak > 0 || self.total > 0
     }
 
     #[inline]
     pub(super) fn record(&mut self, serial: u64, now: Tick) {
-        if self.leaves <= now {
-            self.forget(now);
+        self.forget(now);
+        // The usual first.
+        if self.newest < now && self.ring.is_fine() && self.total < u32::MAX {
+            self.begin(rounded_up(now), 1, Group::short(serial));
+        } else {
+            self.record_among_others(serial, now);
         }
-        if self.scale > 0 {
-            self.refine();
-        }
-        if self.total() < u32::MAX {
+        self.peak = self.peak.max(self.total);
+    }
+
+    #[inline(never)]
+    fn record_among_others(&mut self, serial: u64, now: Tick) {
+        self.ring.refine();
+        if self.total < u32::MAX {
             self.book(now, 1, Group::short(serial));
         }
-        self.peak = self.peak.max(self.total());
     }
 
     /// Uses that were made elsewhere, or before the start. Groups come oldest first.
     pub(super) fn add(&mut self, Group { at, uses, serial }: Group) {
+        self.forget(at);
         // A damaged database may hold any number: the total is always that of the groups.
-        let uses = uses.min(u32::MAX - self.total());
+        let uses = uses.min(u32::MAX - self.total);
+        // What nobody knows the number of comes after what is known.
+        let known = || self.ring.newest().map_or(0, |newest| newest.serial);
+        let serial = if serial == 0 { known() } else { serial };
         if uses > 0 {
             self.book(at, uses, serial);
         }
     }
 
-    #[inline]
+    /// Nothing may be left that has left the window by then.
     fn book(&mut self, at: Tick, uses: u32, serial: u32) {
-        // What nobody knows the number of comes after what is known.
-        let serial = if serial == 0 { self.newest.serial } else { serial };
-        // A thread that read the clock earlier may get here later.
-        if at <= self.newest.at || self.newest.uses >> self.scale == 0 {
-            let Group { at: newest, uses: others, .. } = self.newest;
-            self.newest = Group { at: newest.max(at), uses: others + uses, serial };
-            if self.older.is_empty() {
-                self.leaves = self.newest.at.plus(WINDOW);
+        let at = rounded_up(at);
+        match self.ring.newest() {
+            // A thread that read the clock earlier may get here later.
+            Some(newest) if at <= self.newest || self.ring.is_open() => {
+                self.newest = self.newest.max(at);
+                self.ring.replace_newest(Packed { at: short(self.newest), uses: newest.uses + uses, serial });
+                self.total += uses;
+                self.note_oldest();
             }
-        } else {
-            self.older.push(self.newest);
-            if self.older.len() == Ring::MOST {
-                self.coarsen();
-            }
-            self.newest = Group { at, uses, serial };
+            _ => self.begin(at, uses, serial),
         }
+    }
+
+    /// Begins a group.
+    #[expect(clippy::inline_always, reason = "less to do than in a function of its own, at every use")]
+    #[inline(always)]
+    fn begin(&mut self, at: Tick, uses: u32, serial: u32) {
+        if self.ring.is_full() {
+            self.make_room();
+        }
+        if self.total == 0 {
+            self.oldest = short(at);
+        }
+        self.ring.push(Packed { at: short(at), uses, serial });
+        self.newest = at;
+        self.total += uses;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        self.ring.make_room();
+        self.note_oldest();
     }
 
     /// Takes the newest use back: the server did not count it.
     pub(super) fn take_back(&mut self) {
-        self.newest.uses = self.newest.uses.saturating_sub(1);
-        if self.newest.uses == 0 {
-            self.newest = self.older.pop_newest().unwrap_or_default();
-            self.note_oldest();
+        let Some(newest) = self.ring.newest() else { return };
+        self.total -= 1;
+        if newest.uses > 1 {
+            self.ring.replace_newest(Packed { uses: newest.uses - 1, ..newest });
+            return;
+        }
+        self.ring.drop_newest();
+        self.newest = self.ring.newest().map_or(Tick::ZERO, |newest| self.long(newest.at));
+        self.note_oldest();
+    }
+
+    /// Forgets what no window holds that ends at `now`, or later.
+    #[inline]
+    fn forget(&mut self, now: Tick) {
+        if self.leaves() <= now {
+            self.forget_oldest(now);
         }
     }
 
-    /// Forgets what no window holds.
     #[inline(never)]
-    fn forget(&mut self, now: Tick) {
-        while self.older.oldest().is_some_and(|oldest| oldest.at.plus(WINDOW) <= now) {
-            self.older.drop_oldest();
+    fn forget_oldest(&mut self, now: Tick) {
+        while let Some(oldest) = self.ring.oldest()
+            && self.long(oldest.at).plus(WINDOW) <= now
+        {
+            self.total -= oldest.uses;
+            self.ring.drop_oldest();
         }
-        if self.older.is_empty() && self.newest.at.plus(WINDOW) <= now {
-            self.newest = Group::default();
+        if self.ring.is_empty() {
+            self.newest = Tick::ZERO;
         }
         self.note_oldest();
     }
 
     fn note_oldest(&mut self) {
-        let oldest = self.oldest_group();
-        self.leaves = oldest.map_or(Tick::ZERO, |oldest| oldest.at.plus(WINDOW));
+        self.oldest = self.ring.oldest().map_or(short(self.newest), |oldest| oldest.at);
     }
 
-    /// Groups that are begun from now on take fewer uses, if there is room.
-    #[cold]
-    #[inline(never)]
-    fn refine(&mut self) {
-        if self.older.len() + 1 < Ring::MOST / 4 {
-            self.scale -= 1;
-        }
-    }
-
-    /// Makes one of each two neighbours.
-    #[cold]
-    #[inline(never)]
-    fn coarsen(&mut self) {
-        self.scale += 1;
-        self.older.halve();
-        self.note_oldest();
-    }
-
-    /// The first instant at which fewer than `limit` uses are in the window.
+    /// The instant of a group.
     #[inline]
-    pub(super) fn ready_at(&self, limit: u32) -> Tick {
-        match self.total().checked_sub(limit) {
+    fn long(&self, at: u32) -> Tick {
+        let before = short(self.newest).wrapping_sub(at);
+        Tick(self.newest.0 - (u64::from(before) << UNIT_BITS))
+    }
+
+    /// When the oldest group leaves the window. Says nothing if there is none.
+    #[inline]
+    fn leaves(&self) -> Tick {
+        self.long(self.oldest).plus(WINDOW)
+    }
+
+    /// The first instant at which fewer uses than the limit are in the window.
+    #[inline]
+    pub(super) fn ready_at(&self) -> Tick {
+        match self.limit.and_then(|limit| self.total.checked_sub(limit.get())) {
             None => Tick::ZERO,
-            Some(0) => self.leaves,
+            Some(0) => self.leaves(),
             Some(excess) => self.without(excess),
         }
     }
@@ -178,12 +265,7 @@ impl Tally {
 
     /// Oldest first.
     fn groups(&self) -> impl DoubleEndedIterator<Item = Group> {
-        let newest = Some(self.newest).filter(|newest| newest.uses > 0);
-        self.older.iter().chain(newest)
-    }
-
-    fn oldest_group(&self) -> Option<Group> {
-        self.groups().next()
+        self.ring.iter().map(|Packed { at, uses, serial }| Group { at: self.long(at), uses, serial })
     }
 
     /// Uses in the minute before `now`.
@@ -196,10 +278,11 @@ impl Tally {
         self.peak
     }
 
-    /// When this checkout was, if it is among the uses. `latest` is the last checkout so far.
+    /// When this checkout was, if it is among the uses of a tally that [learns](Self::learns). `latest` is the last
+    /// checkout so far.
     pub(super) fn time_of(&self, serial: u64, latest: u64) -> Option<Tick> {
         let behind = i64::try_from(latest.checked_sub(serial)?).unwrap_or(i64::MAX);
-        let latest = Group::low_half(latest);
+        let latest = low_half(latest);
         // As numbers go round, it's their distance that is compared.
         let distance = |group: &Group| i64::from(latest.wrapping_sub(group.serial).cast_signed());
         let holds = |group: &Group| group.serial != 0 && distance(group) <= behind;
@@ -231,14 +314,14 @@ mod tests {
     struct Plain(Vec<(Tick, Option<u64>)>);
 
     impl Plain {
-        fn record(&mut self, serial: u64, now: Tick) {
+        fn forget(&mut self, now: Tick) {
             self.0.retain(|(at, _)| at.plus(WINDOW) > now);
-            self.add(Some(serial), now);
         }
 
         fn add(&mut self, serial: Option<u64>, at: Tick) {
             let (newest, last) = self.0.last().copied().unwrap_or_default();
-            self.0.push((newest.max(at), serial.or(last)));
+            // By the nanosecond it would be `at`: see `no_use_counts_for_shorter_than_the_window`.
+            self.0.push((newest.max(rounded_up(at)), serial.or(last)));
         }
 
         fn ready_at(&self, limit: u32) -> Tick {
@@ -255,32 +338,45 @@ mod tests {
         }
     }
 
+    fn tally(limit: u32, learns: bool) -> Tally {
+        let mut tally = Tally::default();
+        tally.set_limit(NonZeroU32::new(limit), learns);
+        tally
+    }
+
     proptest! {
         #[test]
         fn it_says_what_a_list_of_all_uses_says(
             // Numbers that their low halves go round among, and those that they don't.
             first in prop_oneof![Just(0), (1_u64 << 32) - 200..(1 << 32) + 1, Just((7 << 32) + (1 << 31) - 50)],
-            room in 0_u32..40,
+            // The low halves of instants go round every 69 seconds.
+            start in 3_600_000_000_000_u64..3_700_000_000_000,
             limit in 1_u32..40,
-            steps in vec((0_u8..12, 0_u64..20_000), 1..300),
+            learns in any::<bool>(),
+            steps in vec((0_u8..14, 0_u64..20_000), 1..300),
         ) {
-            let (mut tally, mut plain) = (Tally::with_room(room), Plain::default());
-            let (mut now, mut serial, mut most) = (Tick(3_600_000_000_000), first, 0);
+            let (mut tally, mut plain) = (tally(limit, learns), Plain::default());
+            let (mut now, mut serial, mut most) = (Tick(start), first, 0);
             for (step, millis) in steps {
                 match step {
                     // The clock stands still now and then, and one that was read earlier may come later.
                     0..4 => now = now.plus(Duration::from_millis(millis)),
+                    12 => now = now.plus(Duration::from_nanos(millis % 40)),
+                    // Nobody calls for a while.
+                    13 if millis % 8 == 0 => now = now.plus(Duration::from_millis(20 * millis)),
                     4..9 => {
                         let at = if step == 4 { Tick(now.0 - millis) } else { now };
                         // Other keys are checked out in between.
                         serial += 2 + millis % 3;
                         tally.record(serial, at);
-                        plain.record(serial, at);
+                        plain.forget(at);
+                        plain.add(Some(serial), at);
                         most = most.max(plain.0.len());
                     }
                     9 => {
                         let others = u32::try_from(millis % 4).unwrap();
                         tally.add(Group { at: now, uses: others, serial: 0 });
+                        plain.forget(now);
                         (0..others).for_each(|_| plain.add(None, now));
                     }
                     _ => {
@@ -288,32 +384,42 @@ mod tests {
                         plain.0.pop();
                     }
                 }
-                prop_assert_eq!(tally.ready_at(limit), plain.ready_at(limit));
+                prop_assert_eq!(tally.ready_at(), plain.ready_at(limit));
                 prop_assert_eq!(tally.in_minute(now) as usize, plain.in_minute(now));
                 prop_assert_eq!(tally.oldest(now), plain.0.iter().map(|(at, _)| *at).find(|at| at.plus(MINUTE) > now));
                 prop_assert_eq!(tally.peak() as usize, most);
             }
-            for of in plain.0.iter().filter_map(|(_, serial)| *serial) {
+            for of in plain.0.iter().filter_map(|(_, serial)| *serial).filter(|_| learns) {
                 prop_assert_eq!(tally.time_of(of, serial), plain.time_of(of));
             }
             prop_assert_eq!(tally.time_of(u64::MAX, serial), None);
         }
-    }
 
-    #[test]
-    fn it_fits_into_one_line_of_the_processor_with_what_it_is_compared_with() {
-        assert_eq!((size_of::<Group>(), size_of::<Tally>(), size_of::<Option<Tally>>()), (16, 56, 56));
+        #[test]
+        fn no_use_counts_for_shorter_than_the_window(
+            start in 3_600_000_000_000_u64..(1 << 50),
+            pauses in vec(0_u64..100, 1..20),
+        ) {
+            let (mut tally, mut now) = (tally(1, false), Tick(start));
+            for pause in pauses {
+                now = Tick(now.0 + pause);
+                tally.record(1, now);
+                let ready = tally.ready_at();
+                prop_assert!((now.plus(WINDOW)..Tick(now.plus(WINDOW).0 + UNIT)).contains(&ready), "{ready:?}");
+                now = ready;
+            }
+        }
     }
 
     #[test]
     fn uses_of_one_instant_are_one_group() {
-        let mut tally = Tally::default();
+        let mut tally = tally(1, true);
         for serial in 1..=5_000 {
-            tally.record(serial, Tick(serial / 1_000));
+            tally.record(serial, Tick(serial / 1_000 * UNIT));
         }
         assert_eq!(tally.groups().map(|group| group.uses).collect::<Vec<_>>(), [999, 1_000, 1_000, 1_000, 1_000, 1]);
-        assert_eq!(tally.time_of(2_999, 5_000), Some(Tick(2)));
+        assert_eq!(tally.time_of(2_999, 5_000), Some(Tick(2 * UNIT)));
         (0..2).for_each(|_| tally.take_back());
-        assert_eq!(tally.groups().last(), Some(Group { at: Tick(4), uses: 999, serial: 4_999 }));
+        assert_eq!(tally.groups().last(), Some(Group { at: Tick(4 * UNIT), uses: 999, serial: 4_999 }));
     }
 }
