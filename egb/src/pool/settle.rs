@@ -21,7 +21,7 @@ use crate::schedule::SlotId;
 /// What a verdict brought about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effect {
-    /// See [`CheckedOut::wake`].
+    /// See [`CheckedOut::wake`](super::CheckedOut::wake).
     pub(crate) wake: bool,
     /// A key was disabled: that has to be on disk before the call returns.
     pub(crate) disabled: bool,
