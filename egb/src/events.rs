@@ -159,7 +159,7 @@ pub(crate) fn refused() {
 }
 
 /// A call with a key ended.
-#[inline]
+#[inline(always)]
 pub(crate) fn settled(key: &Key, verdict: &Verdict) {
     // Not looked at unless somebody listens: the text of a key that is not in use is far from the processor.
     let key = || tracing::field::display(key.fingerprint());

@@ -149,12 +149,19 @@ impl LeaseCore {
         self.apply(verdict)
     }
 
-    #[inline]
+    #[inline(always)]
     fn apply(&mut self, verdict: &Verdict) -> Settled {
         match self.held.take() {
             Some(held) => settle(&held, self.turn.serial(), self.turn.scope(), verdict),
             None => Settled::Done,
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_back(&mut self) {
+        // Neutral disables nothing, so there is nothing to wait for.
+        let _ = self.apply(&Verdict::Neutral);
     }
 
     pub(crate) fn scope(&self) -> ScopeId {
@@ -163,7 +170,7 @@ impl LeaseCore {
 }
 
 /// Ends a checkout.
-#[inline]
+#[inline(always)]
 fn settle(held: &Held, serial: u64, scope: ScopeId, verdict: &Verdict) -> Settled {
     if let Some(slot) = held.lone() {
         let home = slot.home();
@@ -188,8 +195,7 @@ impl Drop for LeaseCore {
     #[inline]
     fn drop(&mut self) {
         if self.held.is_some() {
-            // Neutral disables nothing, so there is nothing to wait for.
-            let _ = self.apply(&Verdict::Neutral);
+            self.give_back();
         }
     }
 }
@@ -319,15 +325,22 @@ impl Lease {
     pub(crate) fn held(&self) -> Held {
         self.core().held().clone()
     }
+
+    /// To the desk that it is from.
+    #[cold]
+    #[inline(never)]
+    fn go_back(&mut self) {
+        if let (Some(desk), Some(core)) = (self.desk.upgrade(), self.core.take()) {
+            *desk.lock() = Some(core);
+        }
+    }
 }
 
 impl Drop for Lease {
     #[inline]
     fn drop(&mut self) {
-        if self.core.is_some()
-            && let (Some(desk), Some(core)) = (self.desk.upgrade(), self.core.take())
-        {
-            *desk.lock() = Some(core);
+        if self.core.is_some() {
+            self.go_back();
         }
     }
 }
