@@ -144,7 +144,7 @@ impl Balancer {
         Ok(taken)
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Error> {
         let taken = self.0.pool.checkout_one(wanted).map_err(refusal)?;
         events::checked_out(1);

@@ -144,7 +144,7 @@ impl LeaseCore {
         self.after(tried)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
         self.apply(verdict)
     }
@@ -317,7 +317,7 @@ impl Lease {
         Attached::new(self, stream)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(mut self, verdict: &Verdict) -> Settled {
         self.core.take().map_or(Settled::Done, |core| core.settle(verdict))
     }

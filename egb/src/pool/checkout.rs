@@ -39,6 +39,12 @@ impl Wanted<'_> {
     pub(crate) fn plain(count: usize) -> Self {
         Self { count, scope: NO_SCOPE, session: None, excluded: &[], is_retry: false }
     }
+
+    /// Whether it is one key, and nothing but a scope is said beside.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.count == 1 && self.session.is_none() && self.excluded.is_empty() && !self.is_retry
+    }
 }
 
 /// One successful checkout.
@@ -106,11 +112,19 @@ impl Pool {
     /// As [`checkout`](Self::checkout) of one key.
     #[inline]
     pub(crate) fn checkout_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Shortage> {
-        let lately = self.timeline.lately();
-        match self.locked(|state| state.take_at_hand(wanted, lately, self.home.journaled, &self.timeline)) {
-            Some(taken) => Ok(taken),
-            None => self.checkout_due(wanted),
+        if wanted.is_plain()
+            && let Some(taken) = self.checkout_at_hand(wanted.scope)
+        {
+            return Ok(taken);
         }
+        self.checkout_due(wanted)
+    }
+
+    /// As [`checkout_one`](Self::checkout_one), of a call that nearly every call is. `None` when more has to be looked at.
+    #[inline(never)]
+    fn checkout_at_hand(&self, scope: ScopeId) -> Option<CheckedOut<Held>> {
+        let lately = self.timeline.lately();
+        self.locked(|state| state.take_at_hand(scope, lately, self.home.journaled, &self.timeline))
     }
 
     #[inline(never)]
@@ -299,20 +313,15 @@ impl State {
         (entry.slot.is_serene() && entry.group.is_none()).then_some(id)
     }
 
-    /// The checkout that nearly every call makes, by a reading of the clock that may be late. `None` when more has to be
-    /// looked at.
+    /// Pops and books, by a reading of the clock that may be late.
     #[inline(always)]
     fn take_at_hand(
         &mut self,
-        wanted: &Wanted<'_>,
+        scope: ScopeId,
         lately: Tick,
         journaled: bool,
         timeline: &Timeline,
     ) -> Option<CheckedOut<Held>> {
-        let &Wanted { scope, session, excluded, is_retry, .. } = wanted;
-        if session.is_some() || !excluded.is_empty() || is_retry {
-            return None;
-        }
         let now = lately.max(self.latest);
         let id = self.serene_at_hand(scope, now)?;
         let Self { serial, lanes, entries, quotas, dirty, .. } = self;
