@@ -144,6 +144,7 @@ impl Balancer {
         Ok(taken)
     }
 
+    #[expect(clippy::inline_always, reason = "what a plain lease wants is known where it is called")]
     #[inline(always)]
     fn take_one(&self, wanted: &Wanted<'_>) -> Result<CheckedOut<Held>, Error> {
         let taken = self.0.pool.checkout_one(wanted).map_err(refusal)?;

@@ -159,6 +159,7 @@ pub(crate) fn refused() {
 }
 
 /// A call with a key ended.
+#[expect(clippy::inline_always, reason = "most callers know the verdict, and so which of these it is")]
 #[inline(always)]
 pub(crate) fn settled(key: &Key, verdict: &Verdict) {
     // Not looked at unless somebody listens: the text of a key that is not in use is far from the processor.

@@ -234,7 +234,7 @@ impl Pool {
         let lately = self.timeline.lately();
         let fetched = self.locked(|state| {
             let now = lately.max(state.latest);
-            let id = state.serene_at_hand(NO_SCOPE, now)?;
+            let id = state.lane(NO_SCOPE).at_hand(now).filter(|&id| state.entry(id).is_at_rest())?;
             let serial = state.next_serial();
             state.lane_mut(NO_SCOPE).schedule.pop(now);
             let (keys, wake) = self.fetch_popped(state, id, serial, true, now);
@@ -301,18 +301,6 @@ impl Pool {
 }
 
 impl State {
-    /// The key whose turn it is, if nobody waits and it has nothing to tell.
-    #[inline(always)]
-    fn serene_at_hand(&self, scope: ScopeId, now: Tick) -> Option<SlotId> {
-        let lane = self.lane(scope);
-        if lane.queue.is_awaited() {
-            return None;
-        }
-        let id = lane.schedule.at_hand(now)?;
-        let entry = self.entries[id as usize].as_ref()?;
-        (entry.slot.is_serene() && entry.group.is_none()).then_some(id)
-    }
-
     /// Pops and books, by a reading of the clock that may be late.
     #[inline(always)]
     fn take_at_hand(
@@ -322,11 +310,11 @@ impl State {
         journaled: bool,
         timeline: &Timeline,
     ) -> Option<CheckedOut<Held>> {
-        let now = lately.max(self.latest);
-        let id = self.serene_at_hand(scope, now)?;
-        let Self { serial, lanes, entries, quotas, dirty, .. } = self;
+        let Self { serial, latest, lanes, entries, quotas, dirty, .. } = self;
+        let now = lately.max(*latest);
         let lane = &mut lanes[scope as usize];
-        let entry = entries[id as usize].as_mut()?;
+        let id = lane.at_hand(now)?;
+        let entry = entries[id as usize].as_mut().filter(|entry| entry.is_at_rest())?;
         *serial += 1;
         let serial = *serial;
         entry.last_use = LastUse::here(now);

@@ -70,6 +70,12 @@ impl Entry {
         self.slot.set_serene(serene);
     }
 
+    /// Whether a checkout changes nothing but counts, and no other key.
+    #[inline]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.slot.is_serene() && self.group.is_none()
+    }
+
     /// No success is implied by the fetches so far.
     pub(super) fn forget_fetches(&mut self) {
         if let Some(rare) = self.rare.known_mut() {

@@ -42,6 +42,12 @@ impl Lane {
         self.queue.wanted > 0 && self.queue.wanted >= self.schedule.queued_len()
     }
 
+    /// The key whose turn it is, if nobody waits for one and it takes no search.
+    #[inline]
+    pub(super) fn at_hand(&self, now: Tick) -> Option<SlotId> {
+        if self.queue.is_awaited() { None } else { self.schedule.at_hand(now) }
+    }
+
     /// Whether it is the turn of this caller; without a ticket, of one who comes now.
     pub(super) fn is_turn(&self, choosy: bool, ticket: Option<Ticket>, now: Tick) -> bool {
         let Self { schedule, queue, .. } = self;
