@@ -235,6 +235,8 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+type Body<'a> = &'a dyn Fn() -> Result<usize, Error>;
+
 fn balanced_call() {
     let folder = tempfile::tempdir().expect("a folder");
     let pool = with_keys(1_000)
@@ -244,7 +246,6 @@ fn balanced_call() {
         .build()
         .expect("valid keys");
     let key = Key::from("test-key");
-    type Body<'a> = &'a dyn Fn() -> Result<usize, Error>;
     let measure = |what: &str, goal: &str, call: Body<'_>, bare: Body<'_>| {
         let call = || {
             black_box(call()).expect("a free key");
