@@ -105,28 +105,27 @@ fn by_size() {
 fn work(threads: usize, call: &(impl Fn() + Sync)) -> f64 {
     const WHILE: Duration = Duration::from_millis(25);
     let (arrived, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // By their own clocks: this thread may get no processor as long as they have both.
     let (calls, took) = thread::scope(|scope| {
         let work = || {
             arrived.fetch_add(1, Ordering::SeqCst);
             while arrived.load(Ordering::SeqCst) < threads {
                 std::hint::spin_loop();
             }
-            let mut calls = 0_u64;
+            let (start, mut calls) = (Instant::now(), 0_u64);
             while !is_over.load(Ordering::Relaxed) {
                 (0..64).for_each(|_| call());
                 calls += 64;
             }
-            calls
+            (calls, start, Instant::now())
         };
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        while arrived.load(Ordering::SeqCst) < threads {
-            thread::yield_now();
-        }
-        let start = Instant::now();
         thread::sleep(WHILE);
-        let took = start.elapsed();
         is_over.store(true, Ordering::SeqCst);
-        (running.into_iter().map(|thread| thread.join().expect("no panic")).sum::<u64>(), took)
+        let done: Vec<_> = running.into_iter().map(|thread| thread.join().expect("no panic")).collect();
+        let start = done.iter().map(|(_, start, _)| *start).min().expect("a thread");
+        let end = done.iter().map(|(.., end)| *end).max().expect("a thread");
+        (done.iter().map(|(calls, ..)| calls).sum::<u64>(), end - start)
     });
     calls as f64 / took.as_secs_f64() / 1e6
 }
@@ -140,7 +139,7 @@ fn threads() {
         let (ratio, one) = rounds[rounds.len() / 2];
         row(&format!("work of 2 threads, in that of 1 ({one:.1} calls/us), {what}"), &format!("{ratio:.2}"), goal);
     };
-    for (keys, goal) in [(10, ""), (1_000, "1 or more"), (100_000, "")] {
+    for (keys, goal) in [(10, ""), (1_000, "1 or more")] {
         let balancer = with_limits(keys);
         (0..2 * keys).for_each(|_| lease(&balancer));
         compare(&format!("{keys} keys"), goal, &|| lease(&balancer));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::key::Key;
 use crate::limits::Limits;
+use crate::seldom::Blank;
 
 /// One key and its settings, for [`BalancerBuilder::key`](crate::BalancerBuilder::key).
 ///
@@ -43,7 +44,10 @@ struct Names {
     zero: Option<&'static str>,
 }
 
-static NO_TERMS: Terms = Terms { limits: Limits { rpm: None, rpd: None, tpm: None, concurrency: None }, names: None };
+impl Blank for Terms {
+    const BLANK: &'static Self =
+        &Self { limits: Limits { rpm: None, rpd: None, tpm: None, concurrency: None }, names: None };
+}
 
 impl Terms {
     pub(crate) fn label(&self) -> Option<&str> {
@@ -63,7 +67,7 @@ impl Deref for SharedTerms {
     type Target = Terms;
 
     fn deref(&self) -> &Terms {
-        self.0.as_deref().unwrap_or(&NO_TERMS)
+        self.0.as_deref().unwrap_or(Terms::BLANK)
     }
 }
 
@@ -122,6 +126,12 @@ impl KeyConfig {
             self.terms.limits = limits;
         }
         before.clone_from(&self.terms);
+    }
+
+    /// As [`fill`](Self::fill), all of them.
+    pub(crate) fn fill_all(configs: &mut [Self], defaults: Limits) {
+        let mut before = SharedTerms::default();
+        configs.iter_mut().for_each(|config| config.fill(defaults, &mut before));
     }
 
     pub(crate) fn label_text(&self) -> Option<&str> {

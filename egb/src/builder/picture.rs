@@ -91,12 +91,10 @@ fn alone(added: Vec<KeyConfig>, given: &[KeyConfig], defaults: Limits) -> Vec<Ke
         return added;
     }
     let given: Fingerprints = given.iter().map(|config| config.key.fingerprint()).collect();
-    let alone = added.into_iter().filter(|config| !given.contains(&config.key.fingerprint()));
-    let with_defaults = alone.map(|config| {
-        let limits = config.limits().or(defaults);
-        config.with_limits(limits)
-    });
-    with_defaults.collect()
+    let mut alone = added;
+    alone.retain(|config| !given.contains(&config.key.fingerprint()));
+    KeyConfig::fill_all(&mut alone, defaults);
+    alone
 }
 
 /// Shows keys of which records are held. Two threads share many.

@@ -45,6 +45,7 @@ impl Sources {
     }
 
     pub(super) fn shrink_to_fit(&mut self) {
+        self.list.shrink_to_fit();
         for source in &mut self.list {
             if let Source::Code(configs) = source {
                 configs.shrink_to_fit();
@@ -61,7 +62,7 @@ impl Sources {
         // Those of a file are distinct.
         if let [source @ (Source::File(_) | Source::Environment(_))] = &*self.list {
             let mut configs = source.read()?;
-            configs.iter_mut().for_each(|config| config.fill(defaults, &mut before));
+            KeyConfig::fill_all(&mut configs, defaults);
             return Ok(configs);
         }
         let mut configs: Vec<KeyConfig> = Vec::new();

@@ -2,8 +2,6 @@
 
 use std::num::NonZeroU32;
 
-use thin_vec::ThinVec;
-
 use super::day::{Daily, Day};
 use super::learned::{Learned, Refusal};
 use super::tally::{Group, Tally};
@@ -28,7 +26,7 @@ struct Rare {
     /// `None` until a limit that was not given was met.
     learned: Option<Box<Learned>>,
     /// What counts the calls of some scopes alone. It has no scopes in turn.
-    scopes: ThinVec<(u32, Meter)>,
+    scopes: Vec<(u32, Meter)>,
 }
 
 impl Rare {
@@ -81,7 +79,7 @@ impl Meter {
         self.rare.as_mut().map_or(&mut [], |rare| &mut rare.scopes)
     }
 
-    pub(super) fn change_scopes(&mut self, change: impl FnOnce(&mut ThinVec<(u32, Self)>)) {
+    pub(super) fn change_scopes(&mut self, change: impl FnOnce(&mut Vec<(u32, Self)>)) {
         self.change_rare(|rare| change(&mut rare.scopes));
     }
 

@@ -53,12 +53,8 @@ impl Added {
 
     /// Takes other keys in place of those there were, and returns which of these were alone.
     pub(super) fn replace(&mut self, configs: Vec<KeyConfig>, given: &HashSet<Fingerprint>) -> HashSet<Fingerprint> {
-        let defaults = self.defaults;
-        let with_defaults = |config: KeyConfig| {
-            let limits = config.limits().or(defaults);
-            config.with_limits(limits)
-        };
-        self.configs = configs.into_iter().map(with_defaults).collect();
+        self.configs = configs;
+        KeyConfig::fill_all(&mut self.configs, self.defaults);
         let before = std::mem::take(&mut self.alone);
         self.find_alone(given);
         before

@@ -123,7 +123,8 @@ impl Pool {
             }
             let configs = state.added.beside(configs);
             // The index would look each name up where its key is, all over the memory.
-            let names: Fingerprints = configs.iter().map(|config| config.key.fingerprint()).collect();
+            let known = if records.is_empty() { &[] } else { &configs[..] };
+            let names: Fingerprints = known.iter().map(|config| config.key.fingerprint()).collect();
             pool.add(state, configs, 0.., &records);
             for record in records.into_iter().filter(|record| !names.contains(&record.fingerprint)) {
                 state.strangers.entry(record.fingerprint).or_default().push(record);
@@ -353,7 +354,7 @@ impl Pool {
             let mut changes = Vec::new();
             let usage = self.usage(state, &entry, wall);
             entry.take_changes(&state.lanes, wall, usage, &mut changes);
-            let counters = *entry.stored;
+            let counters = entry.stored.counters;
             let records = changes.iter().map(|change| {
                 let mut shared = change.state.clone();
                 // Who puts the key back wants it used: it comes back enabled.
@@ -449,10 +450,11 @@ impl Pool {
         let was_disabled = before.disabled;
         let next = change(&self.policy, &entry.main.health);
         let is_disabled = next.disabled;
-        entry.rare.epoch += 1;
+        entry.stored.epoch += 1;
         entry.forget_fetches();
         // Calls that are still running began before the operator's word.
         entry.main.set_by_hand(next, serial);
+        entry.changed = true;
         if !is_disabled {
             let full = Health::new(entry.main.health.weight);
             for scoped in entry.scoped_mut() {

@@ -23,12 +23,10 @@ pub(super) struct Rest {
     pub(super) probe: Option<Probe>,
     /// The end of the cooldown as the store has it, by a wall clock that may have been wrong.
     pub(super) stored_until: Option<SystemTime>,
-    /// Whether the health changed since it was handed to the writer.
-    pub(super) changed: bool,
 }
 
 impl Blank for Rest {
-    const BLANK: &'static Self = &Self { cooling_since: 0, probe: None, stored_until: None, changed: false };
+    const BLANK: &'static Self = &Self { cooling_since: 0, probe: None, stored_until: None };
 }
 
 impl Seldom<Rest> {
@@ -49,11 +47,6 @@ impl Seldom<Rest> {
         if let Some(rest) = self.known_mut() {
             rest.probe = None;
         }
-    }
-
-    /// The health is handed to the writer. Returns whether it changed since the last time.
-    pub(super) fn take_changed(&mut self) -> bool {
-        self.known_mut().is_some_and(|rest| std::mem::take(&mut rest.changed))
     }
 }
 
@@ -83,7 +76,7 @@ impl Condition {
 
     /// The condition after an operator's word, given when `latest` was the last checkout.
     pub(super) fn set_by_hand(&mut self, health: Health, latest: u64) {
-        let rest = Rest { cooling_since: latest, changed: true, ..Rest::default() };
+        let rest = Rest { cooling_since: latest, ..Rest::default() };
         *self = Self { health, rest: rest.into() };
     }
 
@@ -101,8 +94,16 @@ impl Condition {
         }
     }
 
-    /// Takes a verdict that checkout `serial` gave; `latest` is the last checkout so far.
-    pub(super) fn judge(&mut self, policy: &Policy, verdict: &Verdict, serial: u64, latest: u64, time: SystemTime) {
+    /// Takes a verdict that checkout `serial` gave; `latest` is the last checkout so far. Returns whether it changed the
+    /// health.
+    pub(super) fn judge(
+        &mut self,
+        policy: &Policy,
+        verdict: &Verdict,
+        serial: u64,
+        latest: u64,
+        time: SystemTime,
+    ) -> bool {
         let next = match verdict {
             Verdict::Failure(failure) if serial <= self.rest.cooling_since => {
                 policy.next_late(&self.health, failure, time)
@@ -112,7 +113,7 @@ impl Condition {
         if next.cooldown_until != self.health.cooldown_until {
             self.rest.cooling_since = latest;
         }
-        self.set_health(next);
+        self.set_health(next)
     }
 
     /// Rests until an instant at the least. Returns whether that is news.
@@ -121,24 +122,18 @@ impl Condition {
         if is_news {
             self.health.cooldown_until = Some(until);
             self.rest.cooling_since = latest;
-            self.rest.changed = true;
         }
         is_news
     }
 
-    pub(super) fn set_health(&mut self, health: Health) {
-        if health != self.health {
-            self.rest.changed = true;
-        }
-        self.follow(health);
-    }
-
-    /// Takes over a health that the store has.
-    pub(super) fn follow(&mut self, health: Health) {
+    /// Returns whether that is another health.
+    pub(super) fn set_health(&mut self, health: Health) -> bool {
         if health.past.streaks.circuit == 0 {
             self.rest.end_probe();
         }
+        let is_news = health != self.health;
         self.health = health;
+        is_news
     }
 
     /// A checkout begins; one of a half-open key is its probe, and no other gets it for a while.

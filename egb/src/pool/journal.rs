@@ -51,11 +51,11 @@ impl Journal for Pool {
                     match state.find(&change.fingerprint) {
                         Some(id) if !change.is_farewell => {
                             let entry = state.entry_mut(id);
-                            entry.stored.add(&change.added.negated());
-                            entry.rare.pending.add(&change.added);
-                            if change.is_news && change.scope.is_none() {
-                                entry.main.rest.changed = true;
+                            if change.added != Counters::default() {
+                                entry.stored.counters.add(&change.added.negated());
+                                entry.rare.pending.add(&change.added);
                             }
+                            entry.changed |= change.is_news && change.scope.is_none();
                             self.keep_scope(state, id, change);
                             state.mark_dirty(id);
                         }
@@ -73,7 +73,7 @@ impl Journal for Pool {
             let slots = state.entries.len();
             for slot in first..slots.min(first + AT_ONCE) {
                 let Some(entry) = state.entries[slot].as_mut() else { continue };
-                entry.main.rest.changed = true;
+                entry.changed = true;
                 entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = true);
                 let id = entry.slot.id;
                 state.mark_dirty(id);
@@ -120,19 +120,23 @@ impl Pool {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
         self.merge_uses(state, id, record.counters.calls, now);
         let entry = state.entry_mut(id);
-        entry.stored.set(record.counters);
+        if entry.stored.counters != record.counters {
+            entry.stored.counters = record.counters;
+        }
         let raw = record.state.health.cooldown_until;
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
         let before = entry.main.health.clone();
         let was_disabled = before.disabled;
         // Who uses no key has no view of its own.
-        let is_followed = self.is_bystander && record.state.epoch == entry.rare.epoch && !entry.main.rest.changed;
+        let is_followed = self.is_bystander && record.state.epoch == entry.stored.epoch && !entry.changed;
         if self.is_bystander {
             entry.saw_use(record);
         }
-        if record.state.epoch > entry.rare.epoch || is_followed {
-            entry.set_epoch(record.state.epoch);
-            let ours = entry.main.rest.changed.then(|| entry.main.health.clone());
+        if record.state.epoch > entry.stored.epoch || is_followed {
+            if entry.stored.epoch != record.state.epoch {
+                entry.stored.epoch = record.state.epoch;
+            }
+            let ours = entry.changed.then(|| entry.main.health.clone());
             let mut health = theirs;
             health.set_weight(entry.main.health.weight);
             if let Some(ours) = ours {
@@ -144,7 +148,8 @@ impl Pool {
             if health.cooldown_until > entry.main.health.cooldown_until {
                 entry.main.rest.cooling_since = serial;
             }
-            entry.main.follow(health);
+            // The store has it.
+            entry.main.set_health(health);
             if raw != entry.main.rest.stored_until {
                 entry.main.rest.stored_until = raw;
             }
@@ -154,7 +159,7 @@ impl Pool {
                     rare.scoped.clear();
                 }
             }
-        } else if record.state.epoch == entry.rare.epoch {
+        } else if record.state.epoch == entry.stored.epoch {
             entry.main.join_cooldown(raw, &theirs, serial);
             entry.main.health.disabled |= theirs.disabled;
             let at = |failure: Option<LastFailure>| failure.map(|failure| failure.at);
@@ -172,7 +177,7 @@ impl Pool {
     /// Calls that other processes made count against the limits for all calls.
     fn merge_uses(&self, state: &mut State, id: SlotId, calls: i64, now: Tick) {
         // What this process wrote is in `stored` already, and nothing of it is on its way while others are read.
-        let uses = u32::try_from(calls.saturating_sub(state.entry(id).stored.calls)).unwrap_or(0);
+        let uses = u32::try_from(calls.saturating_sub(state.entry(id).stored.counters.calls)).unwrap_or(0);
         if uses > 0 {
             state.with_budget(id, |budget, _| budget.take_others(uses, now, || self.timeline.next_midnight(now)));
             state.place_sharing(id, now, &self.timeline);
@@ -234,7 +239,7 @@ impl Pool {
     fn merge_scope(&self, state: &mut State, id: SlotId, name: &str, record: &Record, wall: Wall, now: Tick) {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        if record.state.epoch < state.entry(id).rare.epoch || theirs.is_full(time) {
+        if record.state.epoch < state.entry(id).stored.epoch || theirs.is_full(time) {
             return;
         }
         let Some(scope) = self.add_scope(state, name) else { return };
@@ -255,7 +260,7 @@ impl Pool {
     fn keep_scope(&self, state: &mut State, id: SlotId, change: &Change) {
         let Some(scope) = change.scope.as_ref().and_then(|name| self.add_scope(state, name)) else { return };
         let entry = state.entry_mut(id);
-        if entry.rare.epoch == change.state.epoch {
+        if entry.stored.epoch == change.state.epoch {
             entry.within_or_new(scope).dirty = true;
             entry.refresh_serene(&self.policy);
         }
@@ -267,12 +272,14 @@ impl Entry {
     pub(super) fn take_changes(&mut self, lanes: &[Lane], wall: Wall, usage: Vec<Usage>, changes: &mut Vec<Change>) {
         let mut added = self.take_pending();
         added.successes += self.slot.take_successes();
-        self.stored.add(&added);
+        if added != Counters::default() {
+            self.stored.counters.add(&added);
+        }
         self.heal_store(wall);
-        let (fingerprint, epoch, last_used) = (self.slot.key.fingerprint(), self.rare.epoch, self.last_use.time(wall));
-        let change = |condition: &mut Condition, scope: Option<Arc<str>>, added| {
+        let (fingerprint, epoch, last_used) =
+            (self.slot.key.fingerprint(), self.stored.epoch, self.last_use.time(wall));
+        let change = |condition: &mut Condition, scope, is_news, added| {
             let health = condition.health.moved(|instant| wall.wall_of(instant));
-            let is_news = condition.rest.take_changed() || scope.is_some();
             if is_news {
                 condition.rest.note_stored(health.cooldown_until);
             }
@@ -286,11 +293,12 @@ impl Entry {
                 usage: Vec::new(),
             }
         };
-        changes.push(Change { usage, ..change(&mut self.main, None, added) });
+        let is_news = std::mem::take(&mut self.changed);
+        changes.push(Change { usage, ..change(&mut self.main, None, is_news, added) });
         for scoped in self.scoped_mut().iter_mut().filter(|scoped| scoped.dirty) {
             scoped.dirty = false;
             let name = Some(Arc::clone(&lanes[scoped.scope as usize].name));
-            changes.push(change(&mut scoped.condition, name, Counters::default()));
+            changes.push(change(&mut scoped.condition, name, true, Counters::default()));
         }
     }
 }
@@ -303,8 +311,8 @@ impl Entry {
         let present = wall.now();
         let is_beyond = |until: SystemTime| until > present && ours.is_none_or(|ours| until > ours + SLACK);
         if self.main.rest.stored_until.is_some_and(is_beyond) {
-            self.rare.epoch += 1;
-            self.main.rest.changed = true;
+            self.stored.epoch += 1;
+            self.changed = true;
             self.main.rest.stored_until = ours;
             for scoped in self.scoped_mut() {
                 scoped.dirty = true;

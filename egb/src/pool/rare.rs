@@ -1,5 +1,5 @@
-//! What only some keys of a pool have: conditions of single scopes, counts of what went wrong, fetches of auto-success
-//! mode. Most keys of a large pool have none of it, and hold a pointer in its place.
+//! What only some keys of a pool have: a past in the store, conditions of single scopes, counts of what went wrong, fetches
+//! of auto-success mode. Most keys of a large pool have none of it, and hold a pointer in its place.
 
 use std::time::Duration;
 
@@ -8,25 +8,34 @@ use crate::clock::Tick;
 use crate::seldom::Blank;
 use crate::store::Counters;
 
-#[derive(Default)]
-pub(super) struct Rare {
+/// Of a key of which the store knows.
+#[derive(Default, PartialEq)]
+pub(super) struct Stored {
+    /// On disk, by all processes, or handed to the writer.
+    pub(super) counters: Counters,
     /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
     pub(super) epoch: u64,
+}
+
+impl Blank for Stored {
+    const BLANK: &'static Self = &Self { counters: NOTHING, epoch: 0 };
+}
+
+const NOTHING: Counters = Counters { calls: 0, begun: 0, successes: 0, failures: 0, throttled: 0 };
+
+#[derive(Default)]
+pub(super) struct Rare {
     /// For the calls of some scopes, beside the condition for all.
     pub(super) scoped: Vec<Scoped>,
-    /// Not yet handed to the writer; of what was begun only what [`Entry`](super::entry::Entry) has no room for.
+    /// Not yet handed to the writer, beside the checkouts that [`Entry`](super::entry::Entry) counts.
     pub(super) pending: Counters,
     /// Of a key that was fetched in auto-success mode.
     pub(super) auto: Auto,
 }
 
 impl Blank for Rare {
-    const BLANK: &'static Self = &Self {
-        epoch: 0,
-        scoped: Vec::new(),
-        pending: *Counters::BLANK,
-        auto: Auto { open: 0, last_fetch: 0, unjudged: None },
-    };
+    const BLANK: &'static Self =
+        &Self { scoped: Vec::new(), pending: NOTHING, auto: Auto { open: 0, last_fetch: 0, unjudged: None } };
 }
 
 /// An unreported fetch counts as a success once so much time has passed without a report of a failure: a

@@ -142,7 +142,7 @@ impl State {
                 scoped.condition.set_health(health);
                 scoped.dirty = true;
             }
-            None => entry.main.set_health(health),
+            None => entry.changed |= entry.main.set_health(health),
         }
         Some(failed.id)
     }

@@ -8,7 +8,6 @@ use std::time::SystemTime;
 use crate::config::KeyConfig;
 use crate::health::Health;
 use crate::key::Fingerprint;
-use crate::seldom::Blank;
 
 mod ack;
 mod added;
@@ -78,10 +77,6 @@ pub(crate) struct Counters {
     pub(crate) failures: i64,
     /// Those of `failures` that were a 429.
     pub(crate) throttled: i64,
-}
-
-impl Blank for Counters {
-    const BLANK: &'static Self = &Self { calls: 0, begun: 0, successes: 0, failures: 0, throttled: 0 };
 }
 
 /// What several processes share of one key. All instants are wall-clock UTC.

@@ -31,13 +31,6 @@ impl<T> Mutex<T> {
     }
 }
 
-impl<T> Mutex<T> {
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        let guard = self.0.try_lock().ok()?;
-        Some(MutexGuard { lock: &self.0, guard: Some(guard) })
-    }
-}
-
 impl<T> MutexGuard<'_, T> {
     pub(crate) fn unlocked<R>(this: &mut Self, work: impl FnOnce() -> R) -> R {
         this.guard = None;

@@ -11,9 +11,10 @@ use crate::clock::{Clock, SystemClock};
 const PAUSES: [u32; 2] = [8, 32];
 
 /// Looks after those, before the thread waits for its turn.
-const LOOKS: u32 = 8;
+const LOOKS: u32 = 3;
 
-/// Between two of them: the time of some hundred calls. Systems sleep some 50 microseconds longer than they are asked to.
+/// Between two of them: the time of some hundred calls. Linux sleeps some 50 microseconds longer than it is asked to, and
+/// other systems up to a millisecond.
 const AWAY: Duration = Duration::from_micros(50);
 
 /// Longer than it takes to find that no other thread wants this processor.

@@ -104,7 +104,7 @@ proptest! {
                     });
                     // What is stored of its counts is known here.
                     let state = bench.pool.state.0.lock();
-                    let known = state.find(&record.fingerprint).map(|id| *state.entry(id).stored);
+                    let known = state.find(&record.fingerprint).map(|id| state.entry(id).stored.counters);
                     record.counters = known.unwrap_or_default();
                     drop(state);
                     if known.is_some() {
