@@ -238,3 +238,46 @@ impl From<String> for KeyConfig {
         Self::new(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_shared(one: &KeyConfig, other: &KeyConfig) -> bool {
+        matches!((&one.terms.0, &other.terms.0), (Some(one), Some(other)) if Arc::ptr_eq(one, other))
+    }
+
+    #[test]
+    fn keys_in_a_row_share_what_they_have_in_common_and_nothing_else() {
+        let mut configs = [
+            KeyConfig::new("test-key-0"),
+            KeyConfig::new("test-key-1"),
+            KeyConfig::new("test-key-2").rpm(10),
+            KeyConfig::new("test-key-3").rpm(7),
+            KeyConfig::new("test-key-4").rpm(7).label("work"),
+            KeyConfig::new("test-key-5"),
+        ];
+        KeyConfig::fill_all(&mut configs, Limits::default().with_rpm(10));
+        let rpm = |config: &KeyConfig| config.limits().rpm.map(NonZeroU32::get);
+        assert_eq!(configs.each_ref().map(rpm), [10, 10, 10, 7, 7, 10].map(Some));
+        assert_eq!(configs.each_ref().map(KeyConfig::label_text), [None, None, None, None, Some("work"), None]);
+        let shared: Vec<bool> = configs.windows(2).map(|pair| is_shared(&pair[0], &pair[1])).collect();
+        assert_eq!(shared, [true, true, false, false, false]);
+    }
+
+    #[test]
+    fn what_is_shared_changes_for_one_key_alone() {
+        let one = KeyConfig::new("test-key-0").rpm(10);
+        let mut other = KeyConfig::new("test-key-1").rpm(10);
+        other.terms.share(&one.terms);
+        assert!(is_shared(&one, &other));
+        let other = other.rpm(20).group("project");
+        assert_eq!((one.limits().rpm.map(NonZeroU32::get), one.group_name()), (Some(10), None));
+        assert_eq!((other.limits().rpm.map(NonZeroU32::get), other.group_name()), (Some(20), Some("project")));
+        assert_eq!(
+            one.with_limits(Limits::default()),
+            KeyConfig::new("test-key-0"),
+            "no terms and blank ones are the same"
+        );
+    }
+}

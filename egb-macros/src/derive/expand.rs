@@ -53,6 +53,7 @@ fn implement(model: &Model<'_>, bounds: &[WherePredicate], methods: &TokenStream
     let mut generics = model.input.generics.clone();
     generics.make_where_clause().predicates.extend(bounds.iter().cloned());
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    // What is allowed for the type is allowed for what is made of it.
     quote! {
         #(#[allow(#allowed)])*
         #[automatically_derived]

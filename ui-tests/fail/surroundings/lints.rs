@@ -24,9 +24,9 @@ async fn unused(key: Key, pool: &Balancer, text: &str, mut count: u8) -> Result<
 
 #[balanced(balancer = pool, retries = 1)]
 fn allowed(
-    #[allow(unused_variables)] key: Key,
+    #[allow(unused_variables, reason = "it is to hold in the body")] key: Key,
     pool: &Balancer,
-    #[allow(unused_variables)] text: &str,
+    #[allow(unused_variables, reason = "it is to hold in the body")] text: &str,
     #[expect(unused_variables, unused_mut)] mut count: u8,
 ) -> Result<(), Error> {
     Ok(())
@@ -43,7 +43,7 @@ async fn expected(
 }
 
 #[balanced(balancer = pool)]
-async fn allowed_async(#[allow(unused_variables)] key: &Key, pool: &Balancer) -> Result<(), Error> {
+async fn allowed_async(#[allow(unused_variables, reason = "it is to hold in the body")] key: &Key, pool: &Balancer) -> Result<(), Error> {
     Ok(())
 }
 

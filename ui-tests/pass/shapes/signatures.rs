@@ -162,7 +162,7 @@ impl Client {
 
 #[balanced(balancer = POOL, hedge = "1s")]
 async fn diverges(_key: Key, text: &str) -> Result<u8, E> {
-    unimplemented!("{text}")
+    panic!("{text}")
 }
 
 fn main() {
