@@ -15,7 +15,7 @@ use super::index::Index;
 use super::lanes::{Lane, NO_SCOPE};
 use super::quota::{Groups, Quotas};
 use super::sessions::Sessions;
-use super::slot::Slot;
+use super::slot::{Slot, Ties};
 use super::state::State;
 use super::{Effect, Home, Pool};
 use crate::clock::{Tick, Timeline, Wall};
@@ -105,16 +105,20 @@ impl Pool {
             woken: Vec::new(),
             legacy: None,
         };
-        let pool = Arc::new_cyclic(|pool| Self {
-            policy,
-            timeline,
-            home: Arc::new(Home::new(pool.clone(), journaled)),
-            is_bystander,
-            seed,
-            scopes: RwLock::default(),
-            has_too_many_scopes: AtomicBool::new(false),
-            bus: Bus::default(),
-            state: Apart(Mutex::new(state)),
+        let pool = Arc::new_cyclic(|pool| {
+            let home = Arc::new(Home::new(pool.clone(), journaled));
+            Self {
+                policy,
+                timeline,
+                alone: Arc::new(Ties::alone(Arc::clone(&home))),
+                home,
+                is_bystander,
+                seed,
+                scopes: RwLock::default(),
+                has_too_many_scopes: AtomicBool::new(false),
+                bus: Bus::default(),
+                state: Apart(Mutex::new(state)),
+            }
         });
         pool.locked(|state| {
             for (name, limits) in scope_limits {
@@ -259,9 +263,9 @@ impl Pool {
                 SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
             });
             let remains = state.remains.remove(&fingerprint).unwrap_or_default();
-            let group = config.group_name().map(|name| state.groups.named(name, &state.quotas));
-            let gauge = state.groups.gauge(group, &state.quotas, remains.slot.as_deref());
-            let slot = Slot::new(id, config.key.clone(), gauge, Arc::clone(&self.home));
+            let group = config.group_name().map(|name| state.groups.named(name, &state.quotas, &self.home));
+            let ties = state.groups.ties(group, &state.quotas, remains.slot.as_deref(), &self.alone);
+            let slot = Slot::new(id, config.key.clone(), ties);
             let mut entry = Entry::new(slot, position, config, group, remains);
             if !scoped.is_empty() {
                 entry.rare.scoped = scoped;
@@ -390,11 +394,11 @@ impl Pool {
         }
         if !is_same_group {
             let name = state.entry(id).terms.group().map(str::to_owned);
-            let group = name.map(|name| state.groups.named(&name, &state.quotas));
-            let gauge = state.groups.gauge(group, &state.quotas, None);
+            let group = name.map(|name| state.groups.named(&name, &state.quotas, &self.home));
+            let ties = state.groups.ties(group, &state.quotas, None, &self.alone);
             let entry = state.entry_mut(id);
             entry.group = group;
-            entry.move_to(Slot::new(id, entry.slot.key.clone(), gauge, Arc::clone(&self.home)));
+            entry.move_to(Slot::new(id, entry.slot.key.clone(), ties));
         }
         self.enter_groups(state, &[id], now);
         if self.home.journaled {

@@ -36,8 +36,8 @@ impl Alone {
         }
         let Self { pool, wall, now } = self;
         let state = pool.state.0.lock();
-        let gauge = state.groups.gauge(None, &state.quotas, None);
-        let slot = Slot::new(0, config.key.clone(), gauge, Arc::clone(&pool.home));
+        let ties = state.groups.ties(None, &state.quotas, None, &pool.alone);
+        let slot = Slot::new(0, config.key.clone(), ties);
         let mut entry = Entry::new(slot, 0, config.clone(), None, Remains::default());
         if let Some(record) = known.first() {
             entry.restore(record, &pool.policy, *wall, pool.timeline.time_of(*now));

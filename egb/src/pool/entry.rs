@@ -383,6 +383,7 @@ mod tests {
     use super::*;
     use crate::key::Key;
     use crate::pool::Home;
+    use crate::pool::slot::Ties;
 
     #[test]
     #[cfg(target_pointer_width = "64")]
@@ -394,7 +395,7 @@ mod tests {
 
     #[test]
     fn checkouts_are_counted_beyond_what_an_entry_has_room_for() {
-        let slot = Slot::new(0, Key::from("test-key"), None, Arc::new(Home::new(Weak::new(), false)));
+        let slot = Slot::new(0, Key::from("test-key"), Arc::new(Ties::alone(Arc::new(Home::new(Weak::new(), false)))));
         let mut entry = Entry::new(slot, 0, KeyConfig::new("test-key"), None, Remains::default());
         (entry.calls, entry.begun) = (MANY_CALLS - 2, 7);
         for begins in [true, false, true, false] {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::Home;
-use super::slot::{Beside, Slot};
+use super::slot::Slot;
 use crate::key::Key;
 use crate::schedule::SlotId;
 
@@ -99,10 +99,7 @@ impl Held {
 
     #[inline]
     fn company(&self) -> Option<&Company> {
-        match self.0.beside.as_deref() {
-            Some(Beside::Company(company)) => Some(company),
-            Some(Beside::Gauge(_)) | None => None,
-        }
+        self.0.company()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::sync::{Apart, Mutex, MutexGuard, RwLock, lock};
 pub(crate) use self::held::{Held, Tried};
 pub(crate) use self::home::{Estate, Home, Owner};
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
+use self::slot::Ties;
 use self::state::State;
 use crate::clock::{Sleep, Tick, Timeline};
 use crate::events::{Bus, Events};
@@ -54,6 +55,8 @@ pub(crate) struct Pool {
     policy: Policy,
     timeline: Timeline,
     home: Arc<Home>,
+    /// Of keys that share nothing with others.
+    alone: Arc<Ties>,
     /// Whether what is used of limits is not kept for the store.
     is_bystander: bool,
     seed: u64,

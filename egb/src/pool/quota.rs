@@ -6,9 +6,10 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Home;
 use super::entry::Entry;
 use super::lanes::{NO_SCOPE, ScopeId};
-use super::slot::Slot;
+use super::slot::{Slot, Ties};
 use super::state::State;
 use crate::clock::{Tick, Timeline};
 use crate::events::EventKind;
@@ -92,7 +93,8 @@ pub(super) struct Group {
     /// The lowest of the members', limit by limit.
     limits: Limits,
     budget: Budget,
-    gauge: Arc<Gauge>,
+    /// With what the running calls of all members are counted in.
+    ties: Arc<Ties>,
 }
 
 #[derive(Default)]
@@ -122,7 +124,7 @@ impl Quota<'_> {
     }
 
     fn is_busy_within(&self, quotas: &Quotas, scope: ScopeId) -> bool {
-        let gauge = self.group.or(self.slot.gauge().map(|gauge| &**gauge));
+        let gauge = self.group.or(self.slot.gauge());
         quotas.concurrency(scope).is_some_and(|limit| {
             let scoped = gauge.and_then(|gauge| gauge.scopes.iter().find(|(of, _)| *of == scope));
             scoped.is_some_and(|(_, running)| running.load(Ordering::SeqCst) >= limit)
@@ -137,8 +139,8 @@ impl Groups {
         let slot = &*entry.slot;
         match entry.group {
             Some(group) => {
-                let Group { limits, budget, gauge, .. } = &self.list[group.place()];
-                Quota { limits: *limits, budget, slot, group: Some(gauge) }
+                let Group { limits, budget, ties, .. } = &self.list[group.place()];
+                Quota { limits: *limits, budget, slot, group: ties.gauge() }
             }
             None => Quota { limits: entry.terms.limits, budget: &entry.budget, slot, group: None },
         }
@@ -164,7 +166,7 @@ impl Groups {
     }
 
     /// The group of this name, made if there is none.
-    pub(super) fn named(&mut self, name: &str, quotas: &Quotas) -> GroupId {
+    pub(super) fn named(&mut self, name: &str, quotas: &Quotas, home: &Arc<Home>) -> GroupId {
         if let Some(&group) = self.index.get(name) {
             return group;
         }
@@ -175,21 +177,28 @@ impl Groups {
             members: Vec::new(),
             limits: Limits::default(),
             budget: Budget::default(),
-            gauge: Arc::new(Gauge::new(Some(group), quotas)),
+            ties: Arc::new(Ties::counted(Arc::clone(home), Gauge::new(Some(group), quotas))),
         });
         self.index.insert(name.to_owned(), group);
         group
     }
 
-    /// What a new slot counts its running calls in, beside its own count. `earlier` is that of the key's last slot.
-    pub(super) fn gauge(&self, group: Option<GroupId>, quotas: &Quotas, earlier: Option<&Slot>) -> Option<Arc<Gauge>> {
+    /// What a new slot has to do with others. `earlier` is the key's last slot, `alone` what keys have that share nothing.
+    pub(super) fn ties(
+        &self,
+        group: Option<GroupId>,
+        quotas: &Quotas,
+        earlier: Option<&Slot>,
+        alone: &Arc<Ties>,
+    ) -> Arc<Ties> {
         match group {
-            Some(group) => Some(Arc::clone(&self.list[group.place()].gauge)),
-            None if !quotas.limits_concurrency() => None,
+            Some(group) => Arc::clone(&self.list[group.place()].ties),
+            None if !quotas.limits_concurrency() => Arc::clone(alone),
             None => {
-                let kept = earlier.and_then(|slot| slot.gauge().cloned());
-                let own = kept.filter(|gauge| gauge.group.is_none());
-                Some(own.unwrap_or_else(|| Arc::new(Gauge::new(None, quotas))))
+                let own =
+                    earlier.map(Slot::ties).filter(|ties| ties.gauge().is_some_and(|gauge| gauge.group.is_none()));
+                let new = || Arc::new(Ties::counted(Arc::clone(alone.home()), Gauge::new(None, quotas)));
+                own.map_or_else(new, Arc::clone)
             }
         }
     }

@@ -18,20 +18,43 @@ pub(crate) struct Slot {
     /// Calls that have begun; it goes round. Written under the pool's lock alone.
     begun: AtomicU32,
     pub(crate) id: SlotId,
-    home: Arc<Home>,
-    /// Boxed, as most slots of a large pool have nothing to say here.
-    pub(super) beside: Option<Box<Beside>>,
+    ties: Arc<Ties>,
     /// Last, as neither the checkout nor the end of a call reads it.
     pub(crate) key: Key,
 }
 
-/// What only some slots have.
-pub(super) enum Beside {
+/// What a slot has to do with others. Most slots of a pool have the same to say here, and hold it once.
+pub(super) struct Ties {
+    home: Arc<Home>,
+    kind: Kind,
+}
+
+enum Kind {
+    Alone,
     /// Where running calls are counted too.
-    Gauge(Arc<Gauge>),
-    /// It is not a key's own: it stands for several keys, or for those of another attempt. Boxed, as it is large, and
-    /// of the other kind there may be one for each key.
+    Gauge(Gauge),
+    /// It is not a key's own: it stands for several keys, or for those of another attempt.
     Company(Box<Company>),
+}
+
+impl Ties {
+    pub(super) fn alone(home: Arc<Home>) -> Self {
+        Self { home, kind: Kind::Alone }
+    }
+
+    /// Running calls are counted in `gauge` too.
+    pub(super) fn counted(home: Arc<Home>, gauge: Gauge) -> Self {
+        Self { home, kind: Kind::Gauge(gauge) }
+    }
+
+    pub(super) fn home(&self) -> &Arc<Home> {
+        &self.home
+    }
+
+    #[inline]
+    pub(super) fn gauge(&self) -> Option<&Gauge> {
+        if let Kind::Gauge(gauge) = &self.kind { Some(gauge) } else { None }
+    }
 }
 
 // The word: three marks, set and cleared under the pool's lock alone; the successes that were counted without it and
@@ -77,29 +100,35 @@ pub(super) enum Afterwards {
 }
 
 impl Slot {
-    pub(super) fn new(id: SlotId, key: Key, gauge: Option<Arc<Gauge>>, home: Arc<Home>) -> Self {
-        let beside = gauge.map(|gauge| Box::new(Beside::Gauge(gauge)));
-        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, key, home, beside }
+    pub(super) fn new(id: SlotId, key: Key, ties: Arc<Ties>) -> Self {
+        Self { word: AtomicU64::new(0), begun: AtomicU32::new(0), id, ties, key }
     }
 
     /// Not a key's own.
     pub(super) fn standing_for(first: &Self, company: Company) -> Self {
-        let beside = Some(Box::new(Beside::Company(Box::new(company))));
-        Self { beside, ..Self::new(SlotId::MAX, first.key.clone(), None, Arc::clone(&first.home)) }
+        let ties = Ties { home: Arc::clone(first.ties.home()), kind: Kind::Company(Box::new(company)) };
+        Self::new(SlotId::MAX, first.key.clone(), Arc::new(ties))
+    }
+
+    pub(super) fn ties(&self) -> &Arc<Ties> {
+        &self.ties
     }
 
     /// Where running calls are counted beside here.
     #[inline]
-    pub(super) fn gauge(&self) -> Option<&Arc<Gauge>> {
-        match self.beside.as_deref() {
-            Some(Beside::Gauge(gauge)) => Some(gauge),
-            Some(Beside::Company(_)) | None => None,
-        }
+    pub(super) fn gauge(&self) -> Option<&Gauge> {
+        self.ties.gauge()
+    }
+
+    /// What it stands for, if it is not a key's own.
+    #[inline]
+    pub(super) fn company(&self) -> Option<&Company> {
+        if let Kind::Company(company) = &self.ties.kind { Some(company) } else { None }
     }
 
     #[inline]
     pub(crate) fn home(&self) -> &Home {
-        &self.home
+        &self.ties.home
     }
 
     /// Goes on with calls that began before.
@@ -229,12 +258,13 @@ mod tests {
     use super::*;
 
     fn slot() -> Slot {
-        Slot::new(0, Key::from("test-key"), None, Arc::new(Home::new(Weak::new(), false)))
+        Slot::new(0, Key::from("test-key"), Arc::new(Ties::alone(Arc::new(Home::new(Weak::new(), false)))))
     }
 
     #[test]
-    fn what_a_key_has_beside_its_slot_is_two_words() {
-        assert_eq!(size_of::<Beside>(), 2 * size_of::<usize>());
+    #[cfg(target_pointer_width = "64")]
+    fn a_slot_is_half_a_cache_line() {
+        assert_eq!(size_of::<Slot>(), 32);
     }
 
     #[test]

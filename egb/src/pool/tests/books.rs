@@ -136,7 +136,7 @@ proptest! {
                 let quota = state.groups.quota(entry);
                 // Of a group: those of its members now, and of keys that ran in it and left.
                 let sharing = |slot: &Slot| match entry.slot.gauge() {
-                    Some(gauge) => slot.gauge().is_some_and(|other| Arc::ptr_eq(gauge, other)),
+                    Some(gauge) => slot.gauge().is_some_and(|other| std::ptr::eq(gauge, other)),
                     None => slot.key == entry.slot.key,
                 };
                 prop_assert_eq!(quota.running() as usize, open.iter().filter(|(slot, ..)| sharing(slot)).count());
