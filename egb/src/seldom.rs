@@ -13,6 +13,11 @@ pub(crate) trait Blank: Default + 'static {
     const BLANK: &'static Self;
 }
 
+impl<T> Seldom<T> {
+    /// One that reads as blank.
+    pub(crate) const BLANK: Self = Self(None);
+}
+
 impl<T: Blank> Seldom<T> {
     /// The value if there is one, for a change that would be none where it is blank.
     #[inline]
@@ -21,18 +26,9 @@ impl<T: Blank> Seldom<T> {
     }
 }
 
-impl<T: Blank + PartialEq> Seldom<T> {
-    /// Writes, if there is news in it.
-    pub(crate) fn set(&mut self, value: T) {
-        if value != **self {
-            **self = value;
-        }
-    }
-}
-
 impl<T> Default for Seldom<T> {
     fn default() -> Self {
-        Self(None)
+        Self::BLANK
     }
 }
 
@@ -74,22 +70,24 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Debug, Default, PartialEq)]
-    struct Count(u32);
+    struct Count {
+        of: u32,
+    }
 
     impl Blank for Count {
-        const BLANK: &'static Self = &Self(0);
+        const BLANK: &'static Self = &Self { of: 0 };
     }
 
     #[test]
-    fn it_is_made_by_the_first_write_that_is_news() {
-        let mut seldom = Seldom::from(Count(0));
-        seldom.set(Count(0));
-        assert!(seldom.known_mut().is_none() && seldom.0.is_none());
-        seldom.0.get_or_insert_default();
-        assert_eq!(seldom, Seldom::default());
-        seldom.set(Count(2));
-        seldom.0.as_mut().unwrap().0 += 1;
-        assert_eq!((seldom.0.clone(), seldom), (Some(Box::new(Count(3))), Count(3).into()));
+    fn it_is_made_by_the_first_write() {
+        let mut seldom = Seldom::from(Count { of: 0 });
+        assert_eq!(seldom.of, 0);
+        assert!(seldom.known_mut().is_none(), "reading it does not make it");
+        seldom.of = 0;
+        assert!(seldom.known_mut().is_some());
+        assert_eq!((&seldom, seldom.clone()), (&Seldom::BLANK, Seldom::from(Count { of: 0 })));
+        seldom.of += 3;
+        assert_eq!(seldom, Count { of: 3 }.into());
         assert_eq!(size_of::<Seldom<Count>>(), size_of::<usize>());
     }
 }

@@ -257,7 +257,7 @@ impl Pool {
             let fingerprint = config.key.fingerprint();
             let stranger = state.strangers.remove(&fingerprint);
             let records = stranger.as_deref().unwrap_or_else(|| stored(&fingerprint));
-            let (main, scoped) = self.recall(state, config.weight, records, wall, time);
+            let (main, scoped) = self.recall(state, config.terms.weight, records, wall, time);
             let id = state.vacant.pop().unwrap_or_else(|| {
                 state.entries.push(None);
                 SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
@@ -268,13 +268,13 @@ impl Pool {
             let slot = Slot::new(id, config.key.clone(), ties);
             let mut entry = Entry::new(slot, position, config, group, remains);
             if !scoped.is_empty() {
-                entry.rare.scoped = scoped;
+                entry.history.notes.scoped = scoped;
             }
             if let Some(record) = main {
                 entry.restore(record, &self.policy, wall, time);
             }
-            turns.push((id, entry.main.health.effective, entry.last_use.stamp()));
-            state.disabled += usize::from(entry.main.health.disabled);
+            turns.push((id, entry.main().health.effective, entry.last_use.stamp()));
+            state.disabled += usize::from(entry.main().health.disabled);
             state.enter(entry);
         }
         for lane in &mut state.lanes {
@@ -289,7 +289,7 @@ impl Pool {
     fn enter_groups(&self, state: &mut State, ids: &[SlotId], now: Tick) {
         let mut groups = HashSet::new();
         for &id in ids {
-            match state.entry(id).group {
+            match state.entry(id).traits.group() {
                 Some(group) => {
                     state.join_group(id, group);
                     groups.insert(group);
@@ -297,7 +297,7 @@ impl Pool {
                 None => state.with_budget(id, Budget::set_limits),
             }
         }
-        let alone = ids.iter().copied().filter(|&id| state.entry(id).group.is_none()).collect();
+        let alone = ids.iter().copied().filter(|&id| state.entry(id).traits.group().is_none()).collect();
         let members = groups.into_iter().map(|group| state.regroup(group));
         let affected: Vec<Vec<SlotId>> = std::iter::once(alone).chain(members).collect();
         if !state.unclaimed.is_empty() {
@@ -353,12 +353,12 @@ impl Pool {
             // Who waits for it waits in vain.
             lane.call(woken);
         }
-        state.disabled -= usize::from(entry.main.health.disabled);
+        state.disabled -= usize::from(entry.main().health.disabled);
         if self.home.journaled {
             let mut changes = Vec::new();
             let usage = self.usage(state, &entry, wall);
             entry.take_changes(&state.lanes, wall, usage, &mut changes);
-            let counters = entry.stored.counters;
+            let counters = entry.history.stored;
             let records = changes.iter().map(|change| {
                 let mut shared = change.state.clone();
                 // Who puts the key back wants it used: it comes back enabled.
@@ -372,7 +372,7 @@ impl Pool {
             state.strangers.insert(fingerprint, records.collect());
             state.farewells.extend(changes.into_iter().map(|change| Change { is_farewell: true, ..change }));
         }
-        let group = entry.group;
+        let group = entry.traits.group();
         state.remains.insert(fingerprint, Remains { slot: Some(entry.slot), budget: entry.budget });
         if let Some(group) = group {
             let members = state.leave_group(id, group);
@@ -382,11 +382,14 @@ impl Pool {
 
     fn reconfigure(&self, state: &mut State, id: SlotId, config: KeyConfig, now: Tick) {
         let entry = state.entry_mut(id);
-        entry.main.health.set_weight(config.weight);
-        for scoped in entry.scoped_mut() {
-            scoped.condition.health.set_weight(config.weight);
+        let weight = config.terms.weight;
+        if let Some(main) = entry.main_mut() {
+            main.health.set_weight(weight);
         }
-        let (old_group, is_same_group) = (entry.group, entry.terms.group() == config.group_name());
+        for scoped in entry.scoped_mut() {
+            scoped.condition.health.set_weight(weight);
+        }
+        let (old_group, is_same_group) = (entry.traits.group(), entry.terms.group() == config.group_name());
         entry.terms = config.terms;
         if let Some(group) = old_group {
             let members = state.leave_group(id, group);
@@ -397,7 +400,7 @@ impl Pool {
             let group = name.map(|name| state.groups.named(&name, &state.quotas, &self.home));
             let ties = state.groups.ties(group, &state.quotas, None, &self.alone);
             let entry = state.entry_mut(id);
-            entry.group = group;
+            entry.traits.set_group(group);
             entry.move_to(Slot::new(id, entry.slot.key.clone(), ties));
         }
         self.enter_groups(state, &[id], now);
@@ -450,17 +453,17 @@ impl Pool {
         let serial = state.serial;
         let time = self.timeline.time_of(now);
         let entry = state.entry_mut(id);
-        let before = entry.main.health.clone();
+        let before = entry.main().health.clone();
         let was_disabled = before.disabled;
-        let next = change(&self.policy, &entry.main.health);
+        let next = change(&self.policy, &before);
         let is_disabled = next.disabled;
-        entry.stored.epoch += 1;
+        entry.history.epoch += 1;
         entry.forget_fetches();
         // Calls that are still running began before the operator's word.
-        entry.main.set_by_hand(next, serial);
-        entry.changed = true;
+        entry.change_main(|main| main.set_by_hand(next, serial));
+        entry.traits.set_changed(true);
         if !is_disabled {
-            let full = Health::new(entry.main.health.weight);
+            let full = entry.new_health();
             for scoped in entry.scoped_mut() {
                 scoped.condition.set_by_hand(full.clone(), serial);
                 scoped.dirty = self.home.journaled;

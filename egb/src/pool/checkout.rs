@@ -220,9 +220,7 @@ impl Pool {
         now: Tick,
     ) -> (Arc<Slot>, bool) {
         let ready = state.use_key(id, wanted.scope, serial, now, &self.timeline);
-        let entry = state.entry_mut(id);
-        entry.count_checkout(is_first && !wanted.is_retry);
-        entry.slot.begin(wanted.scope);
+        state.entry_mut(id).begin(wanted.scope, is_first && !wanted.is_retry);
         let wake = self.home.journaled && state.mark_dirty(id);
         state.settle_place(id, wanted.scope, ready, now, &self.timeline);
         (Arc::clone(&state.entry(id).slot), wake)
@@ -280,20 +278,20 @@ impl Pool {
 
     fn fetch_popped(&self, state: &mut State, id: SlotId, serial: u64, is_first: bool, now: Tick) -> (Key, bool) {
         let entry = state.entry_mut(id);
-        let cooling_since = entry.main.rest.cooling_since;
-        if let Some(implied) = entry.rare.known_mut().and_then(|rare| rare.auto.implied(cooling_since, now))
+        let cooling_since = entry.main().rest.cooling_since;
+        if let Some(implied) = entry.notes_mut().and_then(|notes| notes.auto.implied(cooling_since, now))
             && !entry.slot.is_serene()
         {
-            let (time, before) = (self.timeline.time_of(now), entry.main.health.clone());
+            let (time, before) = (self.timeline.time_of(now), entry.main().health.clone());
             entry.judge(&self.policy, NO_SCOPE, &Verdict::Success, (implied, serial), time);
             state.tell_health(id, NO_SCOPE, &before, None, time);
             state.place(id, now, &self.timeline);
         }
         let ready = state.use_key(id, NO_SCOPE, serial, now, &self.timeline);
         let entry = state.entry_mut(id);
-        entry.rare.auto.fetched(serial, now);
-        entry.rare.pending.successes += 1;
-        entry.count_checkout(is_first);
+        entry.count_fetch(is_first);
+        entry.history.notes.auto.fetched(serial, now);
+        entry.history.notes.pending.successes += 1;
         let wake = self.home.journaled && state.mark_dirty(id);
         state.settle_place(id, NO_SCOPE, ready, now, &self.timeline);
         (state.entry(id).slot.key.clone(), wake)
@@ -318,10 +316,9 @@ impl State {
         *serial += 1;
         let serial = *serial;
         entry.last_use = LastUse::here(now);
-        entry.count_checkout(true);
+        entry.begin(scope, true);
         let allowance = || quotas.allowance(entry.terms.limits);
         let ready = entry.budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
-        entry.slot.begin(scope);
         let slot = Arc::clone(&entry.slot);
         let mut wake = false;
         if journaled && !slot.is_dirty() {

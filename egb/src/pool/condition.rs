@@ -10,6 +10,7 @@ use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
 use crate::seldom::{Blank, Seldom};
 
+#[derive(Clone, PartialEq)]
 pub(super) struct Condition {
     pub(super) health: Health,
     pub(super) rest: Seldom<Rest>,

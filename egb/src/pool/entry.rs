@@ -1,15 +1,17 @@
 //! One key in the pool: all that is known of it, behind the pool's lock.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
+use super::history::{History, Notes};
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::last_use::LastUse;
 use super::quota::{GroupId, Quota, Quotas};
-use super::rare::{Rare, Stored};
 use super::slot::Slot;
 use super::state::State;
+use super::traits::Traits;
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::{KeyConfig, SharedTerms};
 use crate::health::{Health, LastFailure};
@@ -20,31 +22,18 @@ use crate::seldom::Seldom;
 use crate::stats::{KeyState, KeyStats, ScopeStats};
 use crate::store::{Counters, Record};
 
-/// Two lines of the processor's cache, as a large pool is not in it: what the checkout of a serene key reads and writes
-/// is in the first.
-#[repr(C, align(64))]
+/// As small as can be, as a large pool is not in the processor's cache: what few keys have is in the history, and calls
+/// are counted in the slot.
 pub(super) struct Entry {
     pub(super) slot: Arc<Slot>,
     /// What it used of its limits, if it is in no group.
     pub(super) budget: Budget,
     pub(super) last_use: LastUse,
-    /// Checkouts of it that were not yet handed to the writer, and those of them that began a call.
-    calls: u32,
-    begun: u32,
-    pub(super) group: Option<GroupId>,
-    /// Whether calls have to report their end under the lock, for the sake of a limit.
-    pub(super) watched: bool,
-    /// Whether its health for all calls changed since it was handed to the writer.
-    pub(super) changed: bool,
+    pub(super) terms: SharedTerms,
+    pub(super) history: Seldom<History>,
     /// Its place among the keys as given.
     pub(super) position: u32,
-    /// Running calls that began before the key was removed and put back.
-    pub(super) inherited: u32,
-    pub(super) terms: SharedTerms,
-    pub(super) stored: Seldom<Stored>,
-    /// For all calls.
-    pub(super) main: Condition,
-    pub(super) rare: Seldom<Rare>,
+    pub(super) traits: Traits,
 }
 
 /// What stays of a key that was removed: its running calls, and what it used of its limits.
@@ -62,32 +51,73 @@ impl Remains {
     }
 }
 
-/// So many checkouts are counted in an entry itself at most, far from overflow.
-const MANY_CALLS: u32 = 1 << 31;
+/// Calls are taken from the slot, where their number goes round, whenever it is a multiple of this.
+const MANY_CALLS: u32 = 1 << 30;
 
 impl Entry {
     pub(super) fn refresh_serene(&self, policy: &Policy) {
-        let serene = self.rare.scoped.is_empty() && !self.watched && self.main.is_serene(policy);
+        let is_watched = self.traits.is_watched();
+        let serene = self.history.notes.scoped.is_empty() && !is_watched && self.main().is_serene(policy);
         self.slot.set_serene(serene);
     }
 
     /// Whether a checkout changes nothing but counts, and no other key.
     #[inline]
     pub(super) fn is_at_rest(&self) -> bool {
-        self.slot.is_serene() && self.group.is_none()
+        self.slot.is_serene() && self.traits.group().is_none()
+    }
+
+    /// The condition for all calls.
+    #[inline]
+    pub(super) fn main(&self) -> Cow<'_, Condition> {
+        self.history.main.as_deref().map_or_else(|| Cow::Owned(Condition::new(self.new_health())), Cow::Borrowed)
+    }
+
+    /// That of a new key.
+    pub(super) fn new_health(&self) -> Health {
+        Health::new(self.terms.weight)
+    }
+
+    /// The condition for all calls, for a change that would be none in that of a new key.
+    pub(super) fn main_mut(&mut self) -> Option<&mut Condition> {
+        self.history.known_mut().and_then(|history| history.main.as_deref_mut())
+    }
+
+    pub(super) fn set_main(&mut self, condition: Condition) {
+        if let Some(main) = self.main_mut() {
+            *main = condition;
+        } else if condition != Condition::new(self.new_health()) {
+            self.history.main = Some(Box::new(condition));
+        }
+    }
+
+    /// Changes the condition for all calls.
+    pub(super) fn change_main<R>(&mut self, change: impl FnOnce(&mut Condition) -> R) -> R {
+        if let Some(main) = self.main_mut() {
+            return change(main);
+        }
+        let mut main = Condition::new(self.new_health());
+        let result = change(&mut main);
+        self.set_main(main);
+        result
+    }
+
+    /// What few keys have, for a change that would be none in its absence.
+    pub(super) fn notes_mut(&mut self) -> Option<&mut Notes> {
+        self.history.known_mut().and_then(|history| history.notes.known_mut())
     }
 
     /// No success is implied by the fetches so far.
     pub(super) fn forget_fetches(&mut self) {
-        if let Some(rare) = self.rare.known_mut() {
-            rare.auto.forget();
+        if let Some(notes) = self.notes_mut() {
+            notes.auto.forget();
         }
     }
 
     /// The condition for the calls of a scope alone, if it is anything but full health.
     #[inline]
     pub(super) fn within(&self, scope: ScopeId) -> Option<&Condition> {
-        self.rare.scoped.iter().find(|scoped| scoped.scope == scope).map(|scoped| &scoped.condition)
+        self.history.notes.scoped.iter().find(|scoped| scoped.scope == scope).map(|scoped| &scoped.condition)
     }
 
     #[inline]
@@ -97,14 +127,15 @@ impl Entry {
 
     /// The conditions for the calls of single scopes.
     pub(super) fn scoped_mut(&mut self) -> &mut [Scoped] {
-        self.rare.known_mut().map_or(&mut [], |rare| &mut rare.scoped)
+        self.notes_mut().map_or(&mut [], |notes| &mut notes.scoped)
     }
 
     /// As [`within_mut`](Self::within_mut), made if there is none.
     pub(super) fn within_or_new(&mut self, scope: ScopeId) -> &mut Scoped {
-        let scoped = &mut self.rare.scoped;
+        let health = self.new_health();
+        let scoped = &mut self.history.notes.scoped;
         let at = scoped.iter().position(|scoped| scoped.scope == scope).unwrap_or_else(|| {
-            let condition = Condition::new(Health::new(self.main.health.weight));
+            let condition = Condition::new(health);
             scoped.push(Scoped { scope, condition, dirty: false });
             scoped.len() - 1
         });
@@ -116,31 +147,33 @@ impl Entry {
         let matters = |scoped: &Scoped| {
             scoped.dirty || scoped.condition.rest.probe.is_some() || !scoped.condition.health.is_full(now)
         };
-        if let Some(rare) = self.rare.known_mut() {
-            rare.scoped.retain(matters);
+        if let Some(notes) = self.notes_mut() {
+            notes.scoped.retain(matters);
         }
     }
 
     /// The share of traffic among the calls of a scope.
     pub(super) fn weight_within(&self, scope: ScopeId) -> f64 {
-        let effective = self.main.health.effective;
+        let effective = self.main().health.effective;
         self.within(scope).map_or(effective, |condition| effective * condition.health.factor())
     }
 
     /// The health that failures in a scope change.
     pub(super) fn health_within(&self, scope: ScopeId) -> Health {
         if scope == NO_SCOPE {
-            return self.main.health.clone();
+            return self.main().health.clone();
         }
-        self.within(scope).map_or_else(|| Health::new(self.main.health.weight), |condition| condition.health.clone())
+        self.within(scope).map_or_else(|| self.new_health(), |condition| condition.health.clone())
     }
 
     /// Shows a failure that is not held against the key.
     pub(super) fn note(&mut self, failure: &Failure, at: SystemTime) {
-        let health = &mut self.main.health;
-        health.past.error_count = health.past.error_count.saturating_add(1);
-        health.past.last_failure = Some(LastFailure { at, status: failure.status_code(), reason: failure.reason() });
-        self.changed = true;
+        self.change_main(|main| {
+            let past = &mut *main.health.past;
+            past.error_count = past.error_count.saturating_add(1);
+            past.last_failure = Some(LastFailure { at, status: failure.status_code(), reason: failure.reason() });
+        });
+        self.traits.set_changed(true);
     }
 
     /// Takes a verdict that checkout `serial` gave.
@@ -161,7 +194,9 @@ impl Entry {
                 scoped.dirty = true;
             }
             _ => {
-                self.changed |= self.main.judge(policy, verdict, serial, latest, time);
+                if self.change_main(|main| main.judge(policy, verdict, serial, latest, time)) {
+                    self.traits.set_changed(true);
+                }
                 if let Some(scoped) = self.within_mut(scope) {
                     scoped.condition.judge(policy, verdict, serial, latest, time);
                     scoped.dirty = true;
@@ -177,14 +212,16 @@ impl Entry {
     /// The first instant at which the key's condition allows a call of this scope; its limits aside.
     pub(super) fn ready_within(&self, scope: ScopeId, timeline: &Timeline) -> Tick {
         let within = self.within(scope).map_or(Tick::ZERO, |condition| condition.ready_at(timeline));
-        self.main.ready_at(timeline).max(within)
+        self.main().ready_at(timeline).max(within)
     }
 
     /// Rests until an instant at the least, for the calls of a scope or for all. Returns whether that is news.
     pub(super) fn rest(&mut self, scope: ScopeId, until: SystemTime, latest: u64, policy: &Policy) -> bool {
         let is_news = if scope == NO_SCOPE {
-            let is_news = self.main.rest(until, latest);
-            self.changed |= is_news;
+            let is_news = self.change_main(|main| main.rest(until, latest));
+            if is_news {
+                self.traits.set_changed(true);
+            }
             is_news
         } else {
             let scoped = self.within_or_new(scope);
@@ -195,86 +232,138 @@ impl Entry {
         is_news
     }
 
-    /// Counts a checkout, which may be the first of its call.
+    /// A call begins to hold the key, perhaps after others of its keys, or once more.
     #[inline]
-    pub(super) fn count_checkout(&mut self, begins: bool) {
-        self.calls += 1;
-        self.begun += u32::from(begins);
-        if self.calls >= MANY_CALLS {
-            self.rare.pending = self.take_pending();
+    pub(super) fn begin(&mut self, scope: ScopeId, is_first: bool) {
+        let begun = self.slot.begin(scope);
+        if begun.is_multiple_of(MANY_CALLS) {
+            self.count_calls();
         }
+        if !is_first {
+            self.history.notes.pending.begun -= 1;
+        }
+    }
+
+    /// A call that holds no slot.
+    pub(super) fn count_fetch(&mut self, is_first: bool) {
+        let pending = &mut self.history.notes.pending;
+        pending.calls += 1;
+        pending.begun += i64::from(is_first);
     }
 
     pub(super) fn count(&mut self, verdict: &Verdict) {
         match verdict {
-            Verdict::Success => self.rare.pending.successes += 1,
+            Verdict::Success => {
+                if self.slot.count_success() {
+                    self.count_successes(self.slot.take_successes());
+                }
+            }
             Verdict::Neutral => {}
             Verdict::Failure(failure) => {
-                self.rare.pending.failures += 1;
-                self.rare.pending.throttled += i64::from(failure.status_code() == Some(429));
+                let pending = &mut self.history.notes.pending;
+                pending.failures += 1;
+                pending.throttled += i64::from(failure.status_code() == Some(429));
             }
         }
     }
 
-    /// Books successes that were counted without the lock.
+    /// Books successes that were taken from a slot.
     pub(super) fn count_successes(&mut self, successes: i64) {
         if successes > 0 {
-            self.rare.pending.successes += successes;
+            self.history.notes.pending.successes += successes;
+        }
+    }
+
+    /// The calls of the slot that are counted nowhere else.
+    fn calls(&self) -> u32 {
+        self.slot.begun().wrapping_sub(self.history.counted)
+    }
+
+    /// Books those.
+    #[cold]
+    fn count_calls(&mut self) {
+        let calls = i64::from(self.calls());
+        if calls > 0 {
+            self.history.counted = self.slot.begun();
+            self.history.notes.pending.add(&Counters { calls, begun: calls, ..Counters::default() });
         }
     }
 
     /// What was counted and not yet handed to the writer, successes in the slot aside.
     fn pending(&self) -> Counters {
-        let mut pending = self.rare.pending;
-        pending.add(&Counters { calls: self.calls.into(), begun: self.begun.into(), ..Counters::default() });
+        let mut pending = self.history.notes.pending;
+        let calls = self.calls().into();
+        pending.add(&Counters { calls, begun: calls, ..Counters::default() });
         pending
     }
 
     /// As [`pending`](Self::pending); it is no longer.
     pub(super) fn take_pending(&mut self) -> Counters {
         let pending = self.pending();
-        (self.calls, self.begun) = (0, 0);
-        if let Some(rare) = self.rare.known_mut() {
-            rare.pending = Counters::default();
+        if self.calls() > 0 {
+            self.history.counted = self.slot.begun();
+        }
+        if let Some(notes) = self.notes_mut() {
+            notes.pending = Counters::default();
         }
         pending
     }
 
     pub(super) fn new(slot: Slot, position: u32, config: KeyConfig, group: Option<GroupId>, remains: Remains) -> Self {
         let Remains { slot: earlier, budget } = remains;
-        let inherited = earlier.map_or(0, |earlier| earlier.running());
-        slot.inherit(inherited);
-        Self {
+        let mut traits = Traits::default();
+        traits.set_group(group);
+        let mut entry = Self {
             slot: Arc::new(slot),
             budget,
             last_use: LastUse::default(),
-            calls: 0,
-            begun: 0,
-            group,
-            watched: false,
-            changed: false,
-            position,
-            inherited,
             terms: config.terms,
-            stored: Seldom::default(),
-            main: Condition::new(Health::new(config.weight)),
-            rare: Seldom::default(),
+            history: Seldom::default(),
+            position,
+            traits,
+        };
+        entry.inherit(earlier.map_or(0, |earlier| earlier.running()));
+        entry
+    }
+
+    /// Goes on with so many running calls in a new slot.
+    fn inherit(&mut self, running: u32) {
+        self.slot.inherit(running);
+        if running != self.history.counted {
+            self.history.counted = running;
+        }
+        if running != self.history.notes.inherited {
+            self.history.notes.inherited = running;
         }
     }
 
     /// Whether it has these settings.
     pub(super) fn is_configured_as(&self, config: &KeyConfig) -> bool {
-        self.main.health.weight.to_bits() == config.weight.to_bits() && self.terms == config.terms
+        self.terms == config.terms
     }
 
     /// Goes on with what the store knows.
     pub(super) fn restore(&mut self, record: &Record, policy: &Policy, wall: Wall, time: SystemTime) {
         let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        health.set_weight(self.main.health.weight);
+        health.set_weight(self.terms.weight);
         let rest = Seldom::stored(record.state.health.cooldown_until);
-        self.main = Condition { rest, ..Condition::new(policy.bounded(health)) };
-        self.stored.set(Stored { counters: record.counters, epoch: record.state.epoch });
+        self.set_main(Condition { rest, ..Condition::new(policy.bounded(health)) });
+        self.set_stored(record.counters);
+        self.set_epoch(record.state.epoch);
         self.last_use = LastUse::stored(record.state.last_used);
+    }
+
+    /// What the store counts.
+    pub(super) fn set_stored(&mut self, counters: Counters) {
+        if counters != self.history.stored {
+            self.history.stored = counters;
+        }
+    }
+
+    pub(super) fn set_epoch(&mut self, epoch: u64) {
+        if epoch != self.history.epoch {
+            self.history.epoch = epoch;
+        }
     }
 
     /// Another process used it.
@@ -285,10 +374,10 @@ impl Entry {
     /// Goes on in a new slot, which the pool's other members do not know: calls that hold the old one settle
     /// with its heir.
     pub(super) fn move_to(&mut self, slot: Slot) {
+        self.count_calls();
         let old = std::mem::replace(&mut self.slot, Arc::new(slot));
         old.depart();
-        self.inherited = old.running();
-        self.slot.inherit(self.inherited);
+        self.inherit(old.running());
         if old.is_dirty() {
             self.slot.set_dirty();
         }
@@ -298,7 +387,7 @@ impl Entry {
     pub(super) fn row(&self, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
         let quota = state.groups.quota(self);
         let used = quota.budget.used(now);
-        let mut counters = self.stored.counters;
+        let mut counters = self.history.stored;
         counters.add(&self.pending());
         counters.successes = counters.successes.saturating_add(self.slot.successes());
         KeyStats {
@@ -307,7 +396,7 @@ impl Entry {
             label: self.terms.label().map(str::to_owned),
             group: self.terms.group().map(str::to_owned),
             state: self.key_state(&quota, &state.quotas, timeline, wall, now),
-            health: self.main.health.moved(|instant| wall.wall_of(instant)),
+            health: self.main().health.moved(|instant| wall.wall_of(instant)),
             scopes: self.scopes(&quota, state, timeline, wall, now),
             limits: quota.limits,
             learned_rpm: used.learned_rpm,
@@ -327,7 +416,7 @@ impl Entry {
 
     /// The scopes in which the key is not in full health, or has limits of its own.
     fn scopes(&self, quota: &Quota<'_>, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> Vec<ScopeStats> {
-        let (time, lanes) = (timeline.time_of(now), &state.lanes);
+        let (time, lanes, main) = (timeline.time_of(now), &state.lanes, self.main());
         let allowance = state.quotas.allowance(quota.limits);
         let row = |scope: ScopeId| {
             let impaired = self.within(scope).map(|condition| &condition.health).filter(|health| !health.is_full(time));
@@ -340,7 +429,7 @@ impl Entry {
             let (_, limits, used) = limited.unwrap_or_default();
             Some(ScopeStats {
                 scope: lanes[scope as usize].name.to_string(),
-                health: impaired.unwrap_or(&self.main.health).moved(|instant| wall.wall_of(instant)),
+                health: impaired.unwrap_or(&main.health).moved(|instant| wall.wall_of(instant)),
                 limits,
                 learned_rpm: used.learned_rpm,
                 used_in_minute: used.in_minute,
@@ -354,16 +443,17 @@ impl Entry {
 
     fn key_state(&self, quota: &Quota<'_>, quotas: &Quotas, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {
         let time = timeline.time_of(now);
+        let health = &self.main().health;
         let limited = quota.budget.ready_at(NO_SCOPE);
-        if self.main.health.disabled {
+        if health.disabled {
             KeyState::Disabled
-        } else if self.main.health.is_cooling(time) {
+        } else if health.is_cooling(time) {
             KeyState::CoolingDown
         } else if limited > now {
             KeyState::Limited { until: wall.wall_of(timeline.time_of(limited)) }
         } else if quota.is_busy(quotas, NO_SCOPE) {
             KeyState::Busy
-        } else if self.main.health.is_half_open(time) {
+        } else if health.is_half_open(time) {
             KeyState::HalfOpen
         } else {
             KeyState::Available
@@ -377,7 +467,6 @@ fn unsigned(count: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::mem::offset_of;
     use std::sync::Weak;
 
     use super::*;
@@ -387,23 +476,42 @@ mod tests {
 
     #[test]
     #[cfg(target_pointer_width = "64")]
-    fn an_entry_is_two_cache_lines_and_a_checkout_writes_the_first() {
-        assert_eq!(size_of::<Option<Entry>>(), 128);
-        let written = [offset_of!(Entry, last_use) + 8, offset_of!(Entry, begun) + 4, offset_of!(Entry, group) + 4];
-        assert!(written.iter().all(|end| *end <= 64));
+    fn an_entry_is_three_quarters_of_a_cache_line() {
+        assert_eq!(size_of::<Option<Entry>>(), 48);
     }
 
     #[test]
-    fn checkouts_are_counted_beyond_what_an_entry_has_room_for() {
+    fn calls_are_counted_beyond_what_a_slot_has_room_for() {
         let slot = Slot::new(0, Key::from("test-key"), Arc::new(Ties::alone(Arc::new(Home::new(Weak::new(), false)))));
         let mut entry = Entry::new(slot, 0, KeyConfig::new("test-key"), None, Remains::default());
-        (entry.calls, entry.begun) = (MANY_CALLS - 2, 7);
-        for begins in [true, false, true, false] {
-            entry.count_checkout(begins);
+        for _ in 0..5 {
+            entry.slot.inherit(MANY_CALLS - 4);
+            [true, false, true, false].into_iter().for_each(|is_first| entry.begin(NO_SCOPE, is_first));
         }
-        assert_eq!((entry.calls, entry.rare.pending.begun), (2, 8));
-        let all = Counters { calls: i64::from(MANY_CALLS) + 2, begun: 9, ..Counters::default() };
+        let calls = 5 * i64::from(MANY_CALLS);
+        let all = Counters { calls, begun: calls - 10, ..Counters::default() };
         assert_eq!(entry.pending(), all);
         assert_eq!((entry.take_pending(), entry.pending()), (all, Counters::default()));
+    }
+
+    #[test]
+    fn what_changes_nothing_takes_no_room() {
+        let slot = Slot::new(0, Key::from("test-key"), Arc::new(Ties::alone(Arc::new(Home::new(Weak::new(), false)))));
+        let mut entry = Entry::new(slot, 0, KeyConfig::new("test-key").weight(2.5), None, Remains::default());
+        entry.begin(NO_SCOPE, true);
+        entry.count(&Verdict::Success);
+        entry.judge(&Policy::default(), NO_SCOPE, &Verdict::Success, (1, 1), SystemTime::UNIX_EPOCH);
+        entry.forget_recovered(SystemTime::UNIX_EPOCH);
+        entry.set_epoch(0);
+        assert!(entry.history.known_mut().is_none());
+        assert_eq!(entry.main().health, Health::new(2.5));
+        entry.judge(
+            &Policy::default(),
+            NO_SCOPE,
+            &Verdict::Failure(Failure::status(429)),
+            (1, 1),
+            SystemTime::UNIX_EPOCH,
+        );
+        assert!(entry.main_mut().is_some() && entry.traits.is_changed());
     }
 }

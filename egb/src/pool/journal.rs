@@ -52,10 +52,12 @@ impl Journal for Pool {
                         Some(id) if !change.is_farewell => {
                             let entry = state.entry_mut(id);
                             if change.added != Counters::default() {
-                                entry.stored.counters.add(&change.added.negated());
-                                entry.rare.pending.add(&change.added);
+                                entry.history.stored.add(&change.added.negated());
+                                entry.history.notes.pending.add(&change.added);
                             }
-                            entry.changed |= change.is_news && change.scope.is_none();
+                            if change.is_news && change.scope.is_none() {
+                                entry.traits.set_changed(true);
+                            }
                             self.keep_scope(state, id, change);
                             state.mark_dirty(id);
                         }
@@ -73,7 +75,7 @@ impl Journal for Pool {
             let slots = state.entries.len();
             for slot in first..slots.min(first + AT_ONCE) {
                 let Some(entry) = state.entries[slot].as_mut() else { continue };
-                entry.changed = true;
+                entry.traits.set_changed(true);
                 entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = true);
                 let id = entry.slot.id;
                 state.mark_dirty(id);
@@ -120,55 +122,56 @@ impl Pool {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
         self.merge_uses(state, id, record.counters.calls, now);
         let entry = state.entry_mut(id);
-        if entry.stored.counters != record.counters {
-            entry.stored.counters = record.counters;
-        }
+        entry.set_stored(record.counters);
         let raw = record.state.health.cooldown_until;
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        let before = entry.main.health.clone();
+        let before = entry.main().health.clone();
         let was_disabled = before.disabled;
+        let is_changed = entry.traits.is_changed();
+        let epoch = entry.history.epoch;
         // Who uses no key has no view of its own.
-        let is_followed = self.is_bystander && record.state.epoch == entry.stored.epoch && !entry.changed;
+        let is_followed = self.is_bystander && record.state.epoch == epoch && !is_changed;
         if self.is_bystander {
             entry.saw_use(record);
         }
-        if record.state.epoch > entry.stored.epoch || is_followed {
-            if entry.stored.epoch != record.state.epoch {
-                entry.stored.epoch = record.state.epoch;
-            }
-            let ours = entry.changed.then(|| entry.main.health.clone());
+        if record.state.epoch > epoch || is_followed {
+            entry.set_epoch(record.state.epoch);
             let mut health = theirs;
-            health.set_weight(entry.main.health.weight);
-            if let Some(ours) = ours {
+            health.set_weight(entry.terms.weight);
+            if is_changed {
                 // What happened here and is not stored yet may have come after their word: it is not undone.
-                health.disabled |= ours.disabled;
-                health.cooldown_until = health.cooldown_until.max(ours.cooldown_until);
-                health.past.note(ours.past.last_failure);
+                health.disabled |= before.disabled;
+                health.cooldown_until = health.cooldown_until.max(before.cooldown_until);
+                health.past.note(before.past.last_failure);
             }
-            if health.cooldown_until > entry.main.health.cooldown_until {
-                entry.main.rest.cooling_since = serial;
-            }
-            // The store has it.
-            entry.main.set_health(health);
-            if raw != entry.main.rest.stored_until {
-                entry.main.rest.stored_until = raw;
-            }
+            entry.change_main(|main| {
+                if health.cooldown_until > before.cooldown_until {
+                    main.rest.cooling_since = serial;
+                }
+                // The store has it.
+                main.set_health(health);
+                if raw != main.rest.stored_until {
+                    main.rest.stored_until = raw;
+                }
+            });
             if !is_followed {
                 // They were reset with it; what was not is on its way.
-                if let Some(rare) = entry.rare.known_mut() {
-                    rare.scoped.clear();
+                if let Some(notes) = entry.notes_mut() {
+                    notes.scoped.clear();
                 }
             }
-        } else if record.state.epoch == entry.stored.epoch {
-            entry.main.join_cooldown(raw, &theirs, serial);
-            entry.main.health.disabled |= theirs.disabled;
-            let at = |failure: Option<LastFailure>| failure.map(|failure| failure.at);
-            if at(theirs.past.last_failure) > at(entry.main.health.past.last_failure) {
-                entry.main.health.past.note(theirs.past.last_failure);
-            }
+        } else if record.state.epoch == epoch {
+            entry.change_main(|main| {
+                main.join_cooldown(raw, &theirs, serial);
+                main.health.disabled |= theirs.disabled;
+                let at = |failure: Option<LastFailure>| failure.map(|failure| failure.at);
+                if at(theirs.past.last_failure) > at(main.health.past.last_failure) {
+                    main.health.past.note(theirs.past.last_failure);
+                }
+            });
         }
         entry.refresh_serene(&self.policy);
-        let is_disabled = entry.main.health.disabled;
+        let is_disabled = entry.main().health.disabled;
         state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
         state.place(id, now, &self.timeline);
         state.tell_health(id, NO_SCOPE, &before, None, time);
@@ -177,7 +180,7 @@ impl Pool {
     /// Calls that other processes made count against the limits for all calls.
     fn merge_uses(&self, state: &mut State, id: SlotId, calls: i64, now: Tick) {
         // What this process wrote is in `stored` already, and nothing of it is on its way while others are read.
-        let uses = u32::try_from(calls.saturating_sub(state.entry(id).stored.counters.calls)).unwrap_or(0);
+        let uses = u32::try_from(calls.saturating_sub(state.entry(id).history.stored.calls)).unwrap_or(0);
         if uses > 0 {
             state.with_budget(id, |budget, _| budget.take_others(uses, now, || self.timeline.next_midnight(now)));
             state.place_sharing(id, now, &self.timeline);
@@ -239,12 +242,12 @@ impl Pool {
     fn merge_scope(&self, state: &mut State, id: SlotId, name: &str, record: &Record, wall: Wall, now: Tick) {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
         let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        if record.state.epoch < state.entry(id).stored.epoch || theirs.is_full(time) {
+        if record.state.epoch < state.entry(id).history.epoch || theirs.is_full(time) {
             return;
         }
         let Some(scope) = self.add_scope(state, name) else { return };
         let entry = state.entry_mut(id);
-        let weight = entry.main.health.weight;
+        let weight = entry.terms.weight;
         let is_new = entry.within(scope).is_none();
         let condition = &mut entry.within_or_new(scope).condition;
         condition.join_cooldown(record.state.health.cooldown_until, &theirs, serial);
@@ -260,7 +263,7 @@ impl Pool {
     fn keep_scope(&self, state: &mut State, id: SlotId, change: &Change) {
         let Some(scope) = change.scope.as_ref().and_then(|name| self.add_scope(state, name)) else { return };
         let entry = state.entry_mut(id);
-        if entry.stored.epoch == change.state.epoch {
+        if entry.history.epoch == change.state.epoch {
             entry.within_or_new(scope).dirty = true;
             entry.refresh_serene(&self.policy);
         }
@@ -273,11 +276,11 @@ impl Entry {
         let mut added = self.take_pending();
         added.successes += self.slot.take_successes();
         if added != Counters::default() {
-            self.stored.counters.add(&added);
+            self.history.stored.add(&added);
         }
         self.heal_store(wall);
         let (fingerprint, epoch, last_used) =
-            (self.slot.key.fingerprint(), self.stored.epoch, self.last_use.time(wall));
+            (self.slot.key.fingerprint(), self.history.epoch, self.last_use.time(wall));
         let change = |condition: &mut Condition, scope, is_news, added| {
             let health = condition.health.moved(|instant| wall.wall_of(instant));
             if is_news {
@@ -293,8 +296,10 @@ impl Entry {
                 usage: Vec::new(),
             }
         };
-        let is_news = std::mem::take(&mut self.changed);
-        changes.push(Change { usage, ..change(&mut self.main, None, is_news, added) });
+        let is_news = self.traits.is_changed();
+        self.traits.set_changed(false);
+        let main = self.change_main(|main| change(main, None, is_news, added));
+        changes.push(Change { usage, ..main });
         for scoped in self.scoped_mut().iter_mut().filter(|scoped| scoped.dirty) {
             scoped.dirty = false;
             let name = Some(Arc::clone(&lanes[scoped.scope as usize].name));
@@ -307,13 +312,14 @@ impl Entry {
     /// A cooldown that the store has and that is over here was stored by a clock that was ahead. As the later
     /// cooldown of two is kept, only a new epoch takes it away.
     fn heal_store(&mut self, wall: Wall) {
-        let ours = self.main.health.cooldown_until.map(|until| wall.wall_of(until));
+        let (health, stored_until) = (&self.main().health, self.main().rest.stored_until);
+        let ours = health.cooldown_until.map(|until| wall.wall_of(until));
         let present = wall.now();
         let is_beyond = |until: SystemTime| until > present && ours.is_none_or(|ours| until > ours + SLACK);
-        if self.main.rest.stored_until.is_some_and(is_beyond) {
-            self.stored.epoch += 1;
-            self.changed = true;
-            self.main.rest.stored_until = ours;
+        if stored_until.is_some_and(is_beyond) {
+            self.history.epoch += 1;
+            self.traits.set_changed(true);
+            self.change_main(|main| main.rest.stored_until = ours);
             for scoped in self.scoped_mut() {
                 scoped.dirty = true;
             }

@@ -25,19 +25,20 @@ mod checkout;
 mod condition;
 mod entry;
 mod held;
+mod history;
 mod home;
 mod index;
 mod journal;
 mod lanes;
 mod last_use;
 mod quota;
-mod rare;
 mod sessions;
 mod settle;
 mod slot;
 mod state;
 #[cfg(test)]
 mod tests;
+mod traits;
 mod weather;
 
 pub(crate) use added::Origin;

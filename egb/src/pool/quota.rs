@@ -22,6 +22,17 @@ use crate::schedule::SlotId;
 pub(super) struct GroupId(NonZeroU32);
 
 impl GroupId {
+    /// There are no higher numbers.
+    pub(super) const LAST: u32 = (1 << 30) - 1;
+
+    pub(super) fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    pub(super) fn number(self) -> u32 {
+        self.0.get()
+    }
+
     fn place(self) -> usize {
         self.0.get() as usize - 1
     }
@@ -137,7 +148,7 @@ impl Groups {
     #[inline]
     pub(super) fn quota<'a>(&'a self, entry: &'a Entry) -> Quota<'a> {
         let slot = &*entry.slot;
-        match entry.group {
+        match entry.traits.group() {
             Some(group) => {
                 let Group { limits, budget, ties, .. } = &self.list[group.place()];
                 Quota { limits: *limits, budget, slot, group: ties.gauge() }
@@ -148,7 +159,7 @@ impl Groups {
 
     /// The name under which a store keeps what a key used: its own, or that of its group.
     pub(super) fn holder(&self, entry: &Entry) -> Fingerprint {
-        match entry.group {
+        match entry.traits.group() {
             Some(group) => self.list[group.place()].holder,
             None => entry.slot.key.fingerprint(),
         }
@@ -156,7 +167,7 @@ impl Groups {
 
     #[inline]
     fn budget_mut<'a>(&'a mut self, entry: &'a mut Entry) -> (&'a mut Budget, &'a Limits) {
-        match entry.group {
+        match entry.traits.group() {
             Some(group) => {
                 let Group { limits, budget, .. } = &mut self.list[group.place()];
                 (budget, limits)
@@ -170,8 +181,8 @@ impl Groups {
         if let Some(&group) = self.index.get(name) {
             return group;
         }
-        let number = u32::try_from(self.list.len() + 1).ok().and_then(NonZeroU32::new);
-        let group = GroupId(number.expect("fewer than 2^32 groups"));
+        let number = u32::try_from(self.list.len() + 1).ok().filter(|number| *number <= GroupId::LAST);
+        let group = number.and_then(GroupId::new).expect("fewer than 2^30 groups");
         self.list.push(Group {
             holder: Fingerprint::of_group(name),
             members: Vec::new(),
@@ -212,7 +223,7 @@ impl State {
 
     /// The keys that share the quota of this one, itself included.
     pub(super) fn sharing(&self, id: SlotId) -> Vec<SlotId> {
-        match self.entry(id).group {
+        match self.entry(id).traits.group() {
             Some(group) => self.groups.list[group.place()].members.clone(),
             None => vec![id],
         }
@@ -276,7 +287,7 @@ impl State {
             let quota = self.quota(id);
             let watched =
                 quota.limits.concurrency.is_some() || self.quotas.limits_concurrency() || quota.budget.is_open(now);
-            self.entry_mut(id).watched = watched;
+            self.entry_mut(id).traits.set_watched(watched);
         }
     }
 
@@ -351,7 +362,7 @@ impl State {
         let Some(entry) = &self.entries[slot] else { return false };
         let quota = self.groups.quota(entry);
         quota.budget.may_probe(scope, now)
-            && !entry.main.health.disabled
+            && !entry.main().health.disabled
             && entry.ready_within(scope, timeline) <= now
             && !quota.is_busy(&self.quotas, scope)
             && !excluded.contains(&entry.slot.id)

@@ -60,7 +60,9 @@ impl Pool {
                 return Effect { last, ..Effect::default() };
             };
             let entry = state.entry_mut(id);
-            entry.main.end(serial);
+            if let Some(main) = entry.main_mut() {
+                main.end(serial);
+            }
             if let Some(scoped) = entry.within_mut(scope) {
                 scoped.condition.end(serial);
             }
@@ -69,7 +71,7 @@ impl Pool {
                 self.learn(state, id, scope, serial, &softened, now);
             }
             let effect = self.judge(state, id, scope, &softened, serial, now);
-            if state.entry(id).watched {
+            if state.entry(id).traits.is_watched() {
                 state.place_sharing(id, now, &self.timeline);
                 // What it is watched for may be over.
                 state.watch(&[id], now);
@@ -131,16 +133,18 @@ impl Pool {
         self.locked(|state| {
             let id = state.find(&fingerprint)?;
             let entry = state.entry_mut(id);
-            let fetch = entry.rare.known_mut().and_then(|rare| rare.auto.reported());
+            let fetch = entry.notes_mut().and_then(|notes| notes.auto.reported());
             // Without a fetch it is news of now, and never late.
             let serial = fetch.unwrap_or(u64::MAX);
-            entry.main.rest.end_probe();
+            if let Some(main) = entry.main_mut() {
+                main.rest.end_probe();
+            }
             entry.forget_fetches();
             if fetch.is_some() {
                 // The fetch was counted as a success.
-                entry.rare.pending.successes -= 1;
+                entry.history.notes.pending.successes -= 1;
             } else {
-                entry.count_checkout(true);
+                entry.count_fetch(true);
             }
             entry.count(verdict);
             self.learn(state, id, NO_SCOPE, serial, verdict, now);
@@ -202,15 +206,15 @@ impl Pool {
         let time = self.timeline.time_of(now);
         let latest = state.serial;
         let entry = state.entry_mut(id);
-        let was_disabled = entry.main.health.disabled;
-        let (before, before_within) = (entry.main.health.clone(), entry.health_within(scope));
+        let was_disabled = entry.main().health.disabled;
+        let (before, before_within) = (entry.main().health.clone(), entry.health_within(scope));
         entry.judge(&self.policy, scope, verdict, (serial, latest), time);
         if !self.home.journaled {
             entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = false);
             entry.forget_recovered(time);
             entry.refresh_serene(&self.policy);
         }
-        let disabled = entry.main.health.disabled && !was_disabled;
+        let disabled = entry.main().health.disabled && !was_disabled;
         state.disabled += usize::from(disabled);
         state.place(id, now, &self.timeline);
         let reason = if let Verdict::Failure(failure) = verdict { Some(failure.reason()) } else { None };
@@ -227,12 +231,13 @@ impl Pool {
     /// Keys of one group share a quota: when it is spent for one, it is for all.
     fn share_rest(&self, state: &mut State, id: SlotId, scope: ScopeId, reason: Reason, now: Tick) -> bool {
         let entry = state.entry(id);
-        if entry.group.is_none() || !matches!(reason, Reason::RateLimited | Reason::DailyQuota | Reason::Billing) {
+        if entry.traits.group().is_none()
+            || !matches!(reason, Reason::RateLimited | Reason::DailyQuota | Reason::Billing)
+        {
             return false;
         }
         let own = if is_of_the_key(reason) { NO_SCOPE } else { scope };
-        let condition = if own == NO_SCOPE { Some(&entry.main) } else { entry.within(own) };
-        let Some(until) = condition.and_then(|condition| condition.health.cooldown_until) else { return false };
+        let Some(until) = entry.health_within(own).cooldown_until else { return false };
         let latest = state.serial;
         let mut wake = false;
         for member in state.sharing(id) {

@@ -133,16 +133,24 @@ impl Slot {
 
     /// Goes on with calls that began before.
     pub(super) fn inherit(&self, running: u32) {
-        self.begun.store(self.begun.load(Ordering::Relaxed).wrapping_add(running), Ordering::Relaxed);
+        self.begun.store(self.begun().wrapping_add(running), Ordering::Relaxed);
     }
 
-    /// A call begins to hold it. Under the pool's lock.
+    /// A call begins to hold it. Under the pool's lock. Returns how many have begun so far.
     #[inline]
-    pub(super) fn begin(&self, scope: ScopeId) {
-        self.begun.store(self.begun.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    pub(super) fn begin(&self, scope: ScopeId) -> u32 {
+        let begun = self.begun().wrapping_add(1);
+        self.begun.store(begun, Ordering::Relaxed);
         if let Some(gauge) = self.gauge() {
             gauge.begin(scope);
         }
+        begun
+    }
+
+    /// How many calls have begun to hold it.
+    #[inline]
+    pub(super) fn begun(&self) -> u32 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// A call holds it no longer, if nothing has to be told; a quiet verdict is counted in the same stroke. Else it is
@@ -180,7 +188,7 @@ impl Slot {
 
     /// Calls that hold it.
     pub(super) fn running(&self) -> u32 {
-        self.begun.load(Ordering::Relaxed).wrapping_sub(ended(self.word.load(Ordering::SeqCst)))
+        self.begun().wrapping_sub(ended(self.word.load(Ordering::SeqCst)))
     }
 
     #[inline]
@@ -215,7 +223,13 @@ impl Slot {
         self.set(DEPARTED, false);
     }
 
-    /// The successes that were counted without the lock.
+    /// A success of a call that ended under the lock. Returns whether there are so many by now that they have to be taken.
+    pub(super) fn count_success(&self) -> bool {
+        let word = self.word.fetch_add(SUCCESS, Ordering::SeqCst).wrapping_add(SUCCESS);
+        word & SUCCESSES >= MANY_SUCCESSES * SUCCESS
+    }
+
+    /// The successes that it counted and that were not taken.
     pub(super) fn successes(&self) -> i64 {
         successes(self.word.load(Ordering::SeqCst))
     }

@@ -141,8 +141,10 @@ impl State {
             return None;
         };
         let entry = self.entry_mut(id);
-        if let Some(left) = entry.inherited.checked_sub(1) {
-            entry.inherited = left;
+        if let Some(notes) = entry.notes_mut()
+            && let Some(left) = notes.inherited.checked_sub(1)
+        {
+            notes.inherited = left;
             entry.slot.end_one();
         }
         Some(id)
@@ -169,7 +171,7 @@ impl State {
         let scope = ScopeId::try_from(self.lanes.len()).unwrap_or(NO_SCOPE);
         let mut lane = Lane::new(name, seed);
         let entries = self.entries.iter().flatten();
-        let turns = entries.map(|entry| (entry.slot.id, entry.main.health.effective, entry.last_use.stamp()));
+        let turns = entries.map(|entry| (entry.slot.id, entry.main().health.effective, entry.last_use.stamp()));
         let mut turns: Vec<_> = turns.collect();
         // In the order of memory, and so that not all lanes begin with the same key.
         let middle = lane.schedule.random_place(turns.len());
@@ -254,7 +256,9 @@ impl State {
         let entry = self.entry_mut(id);
         entry.last_use = LastUse::here(now);
         if !entry.slot.is_serene() {
-            entry.main.begin(serial, now, timeline);
+            if let Some(main) = entry.main_mut() {
+                main.begin(serial, now, timeline);
+            }
             if let Some(scoped) = entry.within_mut(scope) {
                 scoped.condition.begin(serial, now, timeline);
             }
@@ -265,14 +269,14 @@ impl State {
     /// Puts a key that was popped and used where it belongs now; its limits allow another use at `ready`.
     pub(super) fn settle_place(&mut self, id: SlotId, scope: ScopeId, ready: Tick, now: Tick, timeline: &Timeline) {
         let entry = self.entry(id);
-        let shares = entry.group.is_some();
+        let shares = entry.traits.group().is_some();
         // A serene key has no probe, and no limit on running calls.
         if entry.slot.is_serene() && !shares && ready <= now {
             self.lane_mut(scope).schedule.requeue(id);
             return;
         }
         let is_probed =
-            entry.main.rest.probe.is_some() || entry.within(scope).is_some_and(|within| within.rest.probe.is_some());
+            entry.main().rest.probe.is_some() || entry.within(scope).is_some_and(|within| within.rest.probe.is_some());
         let quota = self.groups.quota(entry);
         let is_spent = quota.is_busy(&self.quotas, scope) || ready > now;
         let schedule = &mut self.lane_mut(scope).schedule;
@@ -289,7 +293,7 @@ impl State {
 
     /// Puts all keys that share the quota of this one where that wants them.
     pub(super) fn place_sharing(&mut self, id: SlotId, now: Tick, timeline: &Timeline) {
-        match self.entry(id).group {
+        match self.entry(id).traits.group() {
             Some(group) => self.place_group(group, now, timeline),
             None => self.place(id, now, timeline),
         }
@@ -304,7 +308,7 @@ impl State {
         for (scope, lane) in (NO_SCOPE..).zip(lanes) {
             let ready = entry.ready_within(scope, timeline).max(quota.budget.ready_at(scope));
             lane.schedule.set_weight(id, entry.weight_within(scope));
-            if entry.main.health.disabled || !entry.slot.key.has_text() || quota.is_busy(quotas, scope) {
+            if entry.main().health.disabled || !entry.slot.key.has_text() || quota.is_busy(quotas, scope) {
                 lane.schedule.hold(id);
             } else if ready > now {
                 lane.schedule.park(id, ready);
@@ -335,7 +339,7 @@ impl State {
         let excluded = || wanted.excluded.iter();
         let is_tried = |id: &&SlotId| {
             let entry = self.entries.get(**id as usize).and_then(Option::as_ref);
-            entry.is_some_and(|entry| !entry.main.health.disabled)
+            entry.is_some_and(|entry| !entry.main().health.disabled)
         };
         let free = schedule.queued_len() - excluded().filter(|id| schedule.is_queued(**id)).count();
         let missing = wanted.count.saturating_sub(free);

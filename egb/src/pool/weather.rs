@@ -142,7 +142,11 @@ impl State {
                 scoped.condition.set_health(health);
                 scoped.dirty = true;
             }
-            None => entry.changed |= entry.main.set_health(health),
+            None => {
+                if entry.change_main(|main| main.set_health(health)) {
+                    entry.traits.set_changed(true);
+                }
+            }
         }
         Some(failed.id)
     }

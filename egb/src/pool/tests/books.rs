@@ -104,7 +104,7 @@ proptest! {
                     });
                     // What is stored of its counts is known here.
                     let state = bench.pool.state.0.lock();
-                    let known = state.find(&record.fingerprint).map(|id| state.entry(id).stored.counters);
+                    let known = state.find(&record.fingerprint).map(|id| state.entry(id).history.stored);
                     record.counters = known.unwrap_or_default();
                     drop(state);
                     if known.is_some() {
@@ -143,7 +143,7 @@ proptest! {
                 let (id, now) = (entry.slot.id, bench.pool.now());
                 for (scope, lane) in (NO_SCOPE..).zip(&state.lanes) {
                     if lane.schedule.is_queued(id) {
-                        prop_assert!(!entry.main.health.disabled && !quota.is_busy(&state.quotas, scope));
+                        prop_assert!(!entry.main().health.disabled && !quota.is_busy(&state.quotas, scope));
                         prop_assert!(entry.ready_within(scope, &bench.pool.timeline) <= now);
                         prop_assert!(quota.budget.ready_at(scope) <= now);
                     }

@@ -1,41 +1,52 @@
-//! What only some keys of a pool have: a past in the store, conditions of single scopes, counts of what went wrong, fetches
-//! of auto-success mode. Most keys of a large pool have none of it, and hold a pointer in its place.
+//! What only some keys of a pool have, in two steps: what most keys of a database have, or of a pool in which many calls
+//! fail; and what few keys have. One to which nothing happened but quiet calls holds a pointer in its place.
 
 use std::time::Duration;
 
-use super::condition::Scoped;
+use super::condition::{Condition, Scoped};
 use crate::clock::Tick;
-use crate::seldom::Blank;
+use crate::seldom::{Blank, Seldom};
 use crate::store::Counters;
 
-/// Of a key of which the store knows.
-#[derive(Default, PartialEq)]
-pub(super) struct Stored {
+/// What happened to a key.
+#[derive(Default)]
+pub(super) struct History {
     /// On disk, by all processes, or handed to the writer.
-    pub(super) counters: Counters,
+    pub(super) stored: Counters,
     /// See [`SharedState::epoch`](crate::store::SharedState::epoch).
     pub(super) epoch: u64,
+    /// The condition for all calls, if it is anything but that of a new key.
+    pub(super) main: Option<Box<Condition>>,
+    pub(super) notes: Seldom<Notes>,
+    /// The calls of the slot that are counted elsewhere by now: up to this number of them.
+    pub(super) counted: u32,
 }
 
-impl Blank for Stored {
-    const BLANK: &'static Self = &Self { counters: NOTHING, epoch: 0 };
+impl Blank for History {
+    const BLANK: &'static Self = &Self { stored: NOTHING, epoch: 0, main: None, notes: Seldom::BLANK, counted: 0 };
 }
 
 const NOTHING: Counters = Counters { calls: 0, begun: 0, successes: 0, failures: 0, throttled: 0 };
 
 #[derive(Default)]
-pub(super) struct Rare {
+pub(super) struct Notes {
     /// For the calls of some scopes, beside the condition for all.
     pub(super) scoped: Vec<Scoped>,
-    /// Not yet handed to the writer, beside the checkouts that [`Entry`](super::entry::Entry) counts.
+    /// Not yet handed to the writer, beside what the slot counts.
     pub(super) pending: Counters,
     /// Of a key that was fetched in auto-success mode.
     pub(super) auto: Auto,
+    /// Running calls that began before the key was removed and put back.
+    pub(super) inherited: u32,
 }
 
-impl Blank for Rare {
-    const BLANK: &'static Self =
-        &Self { scoped: Vec::new(), pending: NOTHING, auto: Auto { open: 0, last_fetch: 0, unjudged: None } };
+impl Blank for Notes {
+    const BLANK: &'static Self = &Self {
+        scoped: Vec::new(),
+        pending: NOTHING,
+        auto: Auto { open: 0, last_fetch: 0, unjudged: None },
+        inherited: 0,
+    };
 }
 
 /// An unreported fetch counts as a success once so much time has passed without a report of a failure: a
