@@ -24,13 +24,13 @@ use crate::seldom::Blank;
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyConfig {
     pub(crate) key: Key,
-    pub(crate) weight: f64,
     pub(crate) terms: SharedTerms,
 }
 
-/// All that is said of a key beside its weight.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// All that is said of a key.
+#[derive(Clone, Debug)]
 pub(crate) struct Terms {
+    pub(crate) weight: f64,
     pub(crate) limits: Limits,
     /// Boxed, as most keys of a large pool have none.
     names: Option<Box<Names>>,
@@ -46,10 +46,27 @@ struct Names {
 
 impl Blank for Terms {
     const BLANK: &'static Self =
-        &Self { limits: Limits { rpm: None, rpd: None, tpm: None, concurrency: None }, names: None };
+        &Self { weight: 1.0, limits: Limits { rpm: None, rpd: None, tpm: None, concurrency: None }, names: None };
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self::BLANK.clone()
+    }
+}
+
+impl PartialEq for Terms {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_said(other.weight, other.limits, other.names.as_deref())
+    }
 }
 
 impl Terms {
+    /// Whether it says this. A weight is compared to the bit: one that is no number is the same as itself, too.
+    fn is_said(&self, weight: f64, limits: Limits, names: Option<&Names>) -> bool {
+        self.weight.to_bits() == weight.to_bits() && self.limits == limits && self.names.as_deref() == names
+    }
+
     pub(crate) fn label(&self) -> Option<&str> {
         self.names.as_ref().and_then(|names| names.label.as_deref())
     }
@@ -95,7 +112,7 @@ impl SharedTerms {
 impl KeyConfig {
     /// A key with weight 1 and no limits.
     pub fn new(key: impl Into<Key>) -> Self {
-        Self { key: key.into(), weight: 1.0, terms: SharedTerms::default() }
+        Self { key: key.into(), terms: SharedTerms::default() }
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -118,7 +135,7 @@ impl KeyConfig {
     /// Takes limits where it sets none. Keys that are filled one after another share their terms, if those are the same.
     pub(crate) fn fill(&mut self, defaults: Limits, before: &mut SharedTerms) {
         let limits = self.limits().or(defaults);
-        if before.limits == limits && before.names == self.terms.names {
+        if before.is_said(self.terms.weight, limits, self.terms.names.as_deref()) {
             self.terms.clone_from(before);
             return;
         }
@@ -155,7 +172,9 @@ impl KeyConfig {
     /// [`build`](crate::BalancerBuilder::build) checks.
     #[must_use]
     pub fn weight(mut self, weight: f64) -> Self {
-        self.weight = weight;
+        if weight.to_bits() != self.terms.weight.to_bits() {
+            self.terms.weight = weight;
+        }
         self
     }
 
@@ -256,13 +275,33 @@ mod tests {
             KeyConfig::new("test-key-3").rpm(7),
             KeyConfig::new("test-key-4").rpm(7).label("work"),
             KeyConfig::new("test-key-5"),
+            KeyConfig::new("test-key-6").weight(1.0),
+            KeyConfig::new("test-key-7").weight(2.0),
+            KeyConfig::new("test-key-8").weight(2.0).rpm(10),
         ];
         KeyConfig::fill_all(&mut configs, Limits::default().with_rpm(10));
         let rpm = |config: &KeyConfig| config.limits().rpm.map(NonZeroU32::get);
-        assert_eq!(configs.each_ref().map(rpm), [10, 10, 10, 7, 7, 10].map(Some));
-        assert_eq!(configs.each_ref().map(KeyConfig::label_text), [None, None, None, None, Some("work"), None]);
+        assert_eq!(configs.each_ref().map(rpm), [10, 10, 10, 7, 7, 10, 10, 10, 10].map(Some));
+        let labelled = configs.iter().filter_map(KeyConfig::label_text).collect::<Vec<_>>();
+        assert_eq!((labelled, configs[4].label_text()), (vec!["work"], Some("work")));
+        assert_eq!(configs.each_ref().map(|config| config.terms.weight), [1., 1., 1., 1., 1., 1., 1., 2., 2.]);
         let shared: Vec<bool> = configs.windows(2).map(|pair| is_shared(&pair[0], &pair[1])).collect();
-        assert_eq!(shared, [true, true, false, false, false]);
+        assert_eq!(shared, [true, true, false, false, false, true, false, true]);
+    }
+
+    #[test]
+    fn keys_of_one_weight_share_it_even_if_it_is_no_number() {
+        assert_eq!(size_of::<KeyConfig>(), 2 * size_of::<usize>());
+        assert!(KeyConfig::new("test-key-0").weight(1.0).terms.0.is_none(), "weight 1 needs no terms");
+        let no_number = || KeyConfig::new("test-key-0").weight(f64::NAN);
+        assert_eq!(no_number(), no_number());
+        assert_ne!(no_number(), KeyConfig::new("test-key-0"));
+        let mut configs = [no_number(), no_number(), KeyConfig::new("test-key-1")];
+        KeyConfig::fill_all(&mut configs, Limits::default());
+        assert!(is_shared(&configs[0], &configs[1]) && !is_shared(&configs[1], &configs[2]));
+        let mut other = no_number();
+        other.terms.share(&configs[0].terms);
+        assert!(is_shared(&other, &configs[0]));
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub(crate) fn check(config: &KeyConfig) -> Result<(), Error> {
         None => format!("the key {} (a fingerprint; keys are never shown)", config.key.fingerprint()),
     };
     keyfile::check_key(config.key.expose_secret()).map_err(|problem| invalid(name(), problem))?;
-    if !(config.weight.is_finite() && config.weight > 0.0) {
+    if !(config.terms.weight.is_finite() && config.terms.weight > 0.0) {
         return Err(invalid(
             format!("the weight of {}", name()),
             "is not a finite number above 0; set one, or disable the key",

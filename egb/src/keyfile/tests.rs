@@ -16,7 +16,7 @@ fn parse_text(text: &str) -> Result<Vec<KeyConfig>, KeysFileError> {
 
 /// The keys with their weights.
 fn pairs(entries: &[KeyConfig]) -> Vec<(&str, f64)> {
-    entries.iter().map(|entry| (entry.key.expose_secret(), entry.weight)).collect()
+    entries.iter().map(|entry| (entry.key.expose_secret(), entry.terms.weight)).collect()
 }
 
 /// A file of many lines.

@@ -253,7 +253,7 @@ impl Pool {
             let fingerprint = config.key.fingerprint();
             let stranger = state.strangers.remove(&fingerprint);
             let records = stranger.as_deref().unwrap_or_else(|| stored(&fingerprint));
-            let (main, scoped) = self.recall(state, config.weight, records, wall, time);
+            let (main, scoped) = self.recall(state, config.terms.weight, records, wall, time);
             let id = state.vacant.pop().unwrap_or_else(|| {
                 state.entries.push(None);
                 SlotId::try_from(state.entries.len() - 1).expect("fewer than 2^32 keys")
@@ -378,9 +378,9 @@ impl Pool {
 
     fn reconfigure(&self, state: &mut State, id: SlotId, config: KeyConfig, now: Tick) {
         let entry = state.entry_mut(id);
-        entry.main.health.set_weight(config.weight);
+        entry.main.health.set_weight(config.terms.weight);
         for scoped in entry.scoped_mut() {
-            scoped.condition.health.set_weight(config.weight);
+            scoped.condition.health.set_weight(config.terms.weight);
         }
         let (old_group, is_same_group) = (entry.group, entry.terms.group() == config.group_name());
         entry.terms = config.terms;

@@ -255,16 +255,16 @@ impl Entry {
             changed: false,
             position,
             inherited,
+            main: Condition::new(Health::new(config.terms.weight)),
             terms: config.terms,
             stored: Seldom::default(),
-            main: Condition::new(Health::new(config.weight)),
             rare: Seldom::default(),
         }
     }
 
     /// Whether it has these settings.
     pub(super) fn is_configured_as(&self, config: &KeyConfig) -> bool {
-        self.main.health.weight.to_bits() == config.weight.to_bits() && self.terms == config.terms
+        self.terms == config.terms
     }
 
     /// Goes on with what the store knows.

@@ -151,7 +151,7 @@ pub(super) fn add(
         fingerprint.as_bytes(),
         &*Zeroizing::new(secret),
         sealer.is_some(),
-        config.weight,
+        config.terms.weight,
         config.label_text(),
         config.group_name(),
         number(rpm),

@@ -102,7 +102,7 @@ pub(super) fn take_over(
     configs: &[KeyConfig],
     now: SystemTime,
 ) -> rusqlite::Result<usize> {
-    let weights = &configs.iter().map(|config| (config.key.fingerprint(), config.weight)).collect();
+    let weights = &configs.iter().map(|config| (config.key.fingerprint(), config.terms.weight)).collect();
     let changes = read(transaction, weights, now)?;
     {
         let mut upsert = transaction.prepare_cached(UPSERT)?;

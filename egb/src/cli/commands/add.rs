@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         masked: key.masked(),
         label: config.label_text(),
         group: config.group_name(),
-        weight: config.weight,
+        weight: config.terms.weight,
     };
     let name = rows::named(key.fingerprint(), config.label_text());
     setup.output.result(&json, || format!("{outcome} {name}\n"))?;
@@ -105,7 +105,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
 impl Args {
     /// The settings that are given, and others as they were.
     fn applied_to(&self, mut config: KeyConfig) -> KeyConfig {
-        config.weight = self.weight.unwrap_or(config.weight);
+        config = self.weight.into_iter().fold(config, KeyConfig::weight);
         config = self.rpm.into_iter().fold(config, KeyConfig::rpm);
         config = self.rpd.into_iter().fold(config, KeyConfig::rpd);
         config = self.tpm.into_iter().fold(config, KeyConfig::tpm);

@@ -27,7 +27,7 @@ fn an_entry() -> impl Strategy<Value = KeyConfig> {
 fn write_entry(entry: &KeyConfig, style: usize) -> String {
     let colon = [":", " : ", "\t:", ": "][style % 4];
     let white = [" ", "\t", "  ", "\u{a0}"][style / 4 % 4];
-    let mut text = format!("{}{colon}{}", entry.key.expose_secret(), entry.weight);
+    let mut text = format!("{}{colon}{}", entry.key.expose_secret(), entry.terms.weight);
     let Limits { rpm, rpd, tpm, concurrency } = entry.limits();
     let limits = [("rpm", rpm), ("rpd", rpd), ("tpm", tpm), ("concurrency", concurrency)];
     let limits = limits.into_iter().filter_map(|(name, limit)| Some((name, limit?.to_string())));

@@ -103,7 +103,7 @@ fn an_import_counts_what_is_new_and_is_remembered() {
     clock.advance(Duration::from_secs(1));
     assert_eq!(import(&mut store, &[one.weight(2.0).label("a"), two, "test-key-3".into()], "second"), (1, 1, 1));
     let configs = store.added_keys().unwrap().unwrap();
-    assert_eq!(configs.iter().map(|config| config.weight).collect::<Vec<_>>(), [2.0, 1.0, 1.0]);
+    assert_eq!(configs.iter().map(|config| config.terms.weight).collect::<Vec<_>>(), [2.0, 1.0, 1.0]);
     let from = store.added_from().unwrap();
     let source = |key| from[&name(key)].source.as_deref();
     assert_eq!([source(1), source(2), source(3)], [Some("second"), Some("first"), Some("second")]);
