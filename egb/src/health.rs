@@ -168,6 +168,14 @@ impl Health {
         }
     }
 
+    /// The health of a key that an operator enables: usable now, with the share that it had.
+    pub(crate) fn enabled(&self) -> Self {
+        let mut enabled = Self { disabled: false, cooldown_until: None, ..self.clone() };
+        enabled.past.end_errors_in_a_row();
+        enabled.past.end_streaks(0);
+        enabled
+    }
+
     /// The same health with its instants translated to another reckoning of time.
     pub(crate) fn moved(&self, translate: impl Fn(SystemTime) -> SystemTime) -> Self {
         let mut moved = Self { cooldown_until: self.cooldown_until.map(&translate), ..self.clone() };

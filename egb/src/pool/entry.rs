@@ -8,19 +8,17 @@ use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
 use super::history::{History, Notes};
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::last_use::LastUse;
-use super::quota::{GroupId, Quota, Quotas};
+use super::quota::GroupId;
 use super::slot::Slot;
-use super::state::State;
 use super::traits::Traits;
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::{KeyConfig, SharedTerms};
 use crate::health::{Health, LastFailure};
-use crate::limits::{Budget, Limits};
+use crate::limits::Budget;
 use crate::outcome::{Failure, Verdict};
 use crate::policy::Policy;
 use crate::seldom::Seldom;
-use crate::stats::{KeyState, KeyStats, ScopeStats};
-use crate::store::{Counters, Record};
+use crate::store::Record;
 
 /// As small as can be, as a large pool is not in the processor's cache: what few keys have is in the history, and calls
 /// are counted in the slot.
@@ -50,9 +48,6 @@ impl Remains {
         runs || self.budget.is_used(now)
     }
 }
-
-/// Calls are taken from the slot, where their number goes round, whenever it is a multiple of this.
-const MANY_CALLS: u32 = 1 << 30;
 
 impl Entry {
     pub(super) fn refresh_serene(&self, policy: &Policy) {
@@ -232,83 +227,6 @@ impl Entry {
         is_news
     }
 
-    /// A call begins to hold the key, perhaps after others of its keys, or once more.
-    #[inline]
-    pub(super) fn begin(&mut self, scope: ScopeId, is_first: bool) {
-        let begun = self.slot.begin(scope);
-        if begun.is_multiple_of(MANY_CALLS) {
-            self.count_calls();
-        }
-        if !is_first {
-            self.history.notes.pending.begun -= 1;
-        }
-    }
-
-    /// A call that holds no slot.
-    pub(super) fn count_fetch(&mut self, is_first: bool) {
-        let pending = &mut self.history.notes.pending;
-        pending.calls += 1;
-        pending.begun += i64::from(is_first);
-    }
-
-    pub(super) fn count(&mut self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Success => {
-                if self.slot.count_success() {
-                    self.count_successes(self.slot.take_successes());
-                }
-            }
-            Verdict::Neutral => {}
-            Verdict::Failure(failure) => {
-                let pending = &mut self.history.notes.pending;
-                pending.failures += 1;
-                pending.throttled += i64::from(failure.status_code() == Some(429));
-            }
-        }
-    }
-
-    /// Books successes that were taken from a slot.
-    pub(super) fn count_successes(&mut self, successes: i64) {
-        if successes > 0 {
-            self.history.notes.pending.successes += successes;
-        }
-    }
-
-    /// The calls of the slot that are counted nowhere else.
-    fn calls(&self) -> u32 {
-        self.slot.begun().wrapping_sub(self.history.counted)
-    }
-
-    /// Books those.
-    #[cold]
-    fn count_calls(&mut self) {
-        let calls = i64::from(self.calls());
-        if calls > 0 {
-            self.history.counted = self.slot.begun();
-            self.history.notes.pending.add(&Counters { calls, begun: calls, ..Counters::default() });
-        }
-    }
-
-    /// What was counted and not yet handed to the writer, successes in the slot aside.
-    fn pending(&self) -> Counters {
-        let mut pending = self.history.notes.pending;
-        let calls = self.calls().into();
-        pending.add(&Counters { calls, begun: calls, ..Counters::default() });
-        pending
-    }
-
-    /// As [`pending`](Self::pending); it is no longer.
-    pub(super) fn take_pending(&mut self) -> Counters {
-        let pending = self.pending();
-        if self.calls() > 0 {
-            self.history.counted = self.slot.begun();
-        }
-        if let Some(notes) = self.notes_mut() {
-            notes.pending = Counters::default();
-        }
-        pending
-    }
-
     pub(super) fn new(slot: Slot, position: u32, config: KeyConfig, group: Option<GroupId>, remains: Remains) -> Self {
         let Remains { slot: earlier, budget } = remains;
         let mut traits = Traits::default();
@@ -353,13 +271,6 @@ impl Entry {
         self.last_use = LastUse::stored(record.state.last_used);
     }
 
-    /// What the store counts.
-    pub(super) fn set_stored(&mut self, counters: Counters) {
-        if counters != self.history.stored {
-            self.history.stored = counters;
-        }
-    }
-
     pub(super) fn set_epoch(&mut self, epoch: u64) {
         if epoch != self.history.epoch {
             self.history.epoch = epoch;
@@ -383,86 +294,6 @@ impl Entry {
         }
         self.count_successes(old.take_successes());
     }
-
-    pub(super) fn row(&self, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
-        let quota = state.groups.quota(self);
-        let used = quota.budget.used(now);
-        let mut counters = self.history.stored;
-        counters.add(&self.pending());
-        counters.successes = counters.successes.saturating_add(self.slot.successes());
-        KeyStats {
-            masked: self.slot.key.masked(),
-            fingerprint: self.slot.key.fingerprint(),
-            label: self.terms.label().map(str::to_owned),
-            group: self.terms.group().map(str::to_owned),
-            state: self.key_state(&quota, &state.quotas, timeline, wall, now),
-            health: self.main().health.moved(|instant| wall.wall_of(instant)),
-            scopes: self.scopes(&quota, state, timeline, wall, now),
-            limits: quota.limits,
-            learned_rpm: used.learned_rpm,
-            used_in_minute: used.in_minute,
-            peak_in_minute: used.peak,
-            used_today: used.today,
-            tokens_in_minute: used.tokens,
-            calls: unsigned(counters.calls),
-            begun: unsigned(counters.begun),
-            successes: unsigned(counters.successes),
-            failures: unsigned(counters.failures),
-            throttled: unsigned(counters.throttled),
-            in_flight: self.slot.running(),
-            last_used: self.last_use.time(wall),
-        }
-    }
-
-    /// The scopes in which the key is not in full health, or has limits of its own.
-    fn scopes(&self, quota: &Quota<'_>, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> Vec<ScopeStats> {
-        let (time, lanes, main) = (timeline.time_of(now), &state.lanes, self.main());
-        let allowance = state.quotas.allowance(quota.limits);
-        let row = |scope: ScopeId| {
-            let impaired = self.within(scope).map(|condition| &condition.health).filter(|health| !health.is_full(time));
-            let limited = quota.budget.scopes(allowance, now).find(|(of, ..)| *of == scope);
-            let limited =
-                limited.filter(|(_, limits, used)| *limits != Limits::default() || used.learned_rpm.is_some());
-            if impaired.is_none() && limited.is_none() {
-                return None;
-            }
-            let (_, limits, used) = limited.unwrap_or_default();
-            Some(ScopeStats {
-                scope: lanes[scope as usize].name.to_string(),
-                health: impaired.unwrap_or(&main.health).moved(|instant| wall.wall_of(instant)),
-                limits,
-                learned_rpm: used.learned_rpm,
-                used_in_minute: used.in_minute,
-                peak_in_minute: used.peak,
-                used_today: used.today,
-                tokens_in_minute: used.tokens,
-            })
-        };
-        (NO_SCOPE + 1..).take(lanes.len() - 1).filter_map(row).collect()
-    }
-
-    fn key_state(&self, quota: &Quota<'_>, quotas: &Quotas, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {
-        let time = timeline.time_of(now);
-        let health = &self.main().health;
-        let limited = quota.budget.ready_at(NO_SCOPE);
-        if health.disabled {
-            KeyState::Disabled
-        } else if health.is_cooling(time) {
-            KeyState::CoolingDown
-        } else if limited > now {
-            KeyState::Limited { until: wall.wall_of(timeline.time_of(limited)) }
-        } else if quota.is_busy(quotas, NO_SCOPE) {
-            KeyState::Busy
-        } else if health.is_half_open(time) {
-            KeyState::HalfOpen
-        } else {
-            KeyState::Available
-        }
-    }
-}
-
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -478,20 +309,6 @@ mod tests {
     #[cfg(target_pointer_width = "64")]
     fn an_entry_is_three_quarters_of_a_cache_line() {
         assert_eq!(size_of::<Option<Entry>>(), 48);
-    }
-
-    #[test]
-    fn calls_are_counted_beyond_what_a_slot_has_room_for() {
-        let slot = Slot::new(0, Key::from("test-key"), Arc::new(Ties::alone(Arc::new(Home::new(Weak::new(), false)))));
-        let mut entry = Entry::new(slot, 0, KeyConfig::new("test-key"), None, Remains::default());
-        for _ in 0..5 {
-            entry.slot.inherit(MANY_CALLS - 4);
-            [true, false, true, false].into_iter().for_each(|is_first| entry.begin(NO_SCOPE, is_first));
-        }
-        let calls = 5 * i64::from(MANY_CALLS);
-        let all = Counters { calls, begun: calls - 10, ..Counters::default() };
-        assert_eq!(entry.pending(), all);
-        assert_eq!((entry.take_pending(), entry.pending()), (all, Counters::default()));
     }
 
     #[test]

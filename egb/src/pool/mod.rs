@@ -23,6 +23,7 @@ mod admin;
 mod alone;
 mod checkout;
 mod condition;
+mod counts;
 mod entry;
 mod held;
 mod history;
@@ -31,10 +32,13 @@ mod index;
 mod journal;
 mod lanes;
 mod last_use;
+mod members;
 mod quota;
+mod row;
 mod sessions;
 mod settle;
 mod slot;
+mod start;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -42,14 +46,14 @@ mod traits;
 mod weather;
 
 pub(crate) use added::Origin;
-pub use admin::Reloaded;
-pub(crate) use admin::Settings;
 #[cfg(feature = "cli")]
 pub(crate) use alone::Alone;
 pub(crate) use checkout::{CheckedOut, Queued, Shortage, Wanted};
+pub use members::Reloaded;
 #[cfg(feature = "cli")]
 pub(crate) use sessions::capacity as session_capacity;
 pub(crate) use settle::{Effect, Lone};
+pub(crate) use start::Settings;
 
 /// All keys that one balancer knows.
 pub(crate) struct Pool {
