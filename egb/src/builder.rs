@@ -23,6 +23,7 @@ use crate::watch::{FirstLook, Watcher};
 
 #[cfg(feature = "cli")]
 mod access;
+mod given;
 #[cfg(feature = "cli")]
 mod picture;
 mod sources;

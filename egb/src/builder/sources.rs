@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 use std::env;
 use std::path::{Path, PathBuf};
 
+use super::given::Given;
 use super::invalid;
 use crate::config::{KeyConfig, SharedTerms};
 use crate::error::Error;
@@ -28,27 +29,24 @@ pub(super) enum Source {
     File(PathBuf),
     Environment(String),
     /// One after another.
-    Code(Vec<KeyConfig>),
+    Code(Given),
 }
 
 impl Sources {
-    pub(super) fn push(&mut self, mut config: KeyConfig) {
-        match self.list.last_mut() {
-            Some(Source::Code(configs)) => {
-                if let Some(before) = configs.last() {
-                    config.terms.share(&before.terms);
-                }
-                configs.push(config);
-            }
-            _ => self.list.push(Source::Code(vec![config])),
+    pub(super) fn push(&mut self, config: KeyConfig) {
+        if let Some(Source::Code(given)) = self.list.last_mut() {
+            return given.push(config);
         }
+        let mut given = Given::default();
+        given.push(config);
+        self.list.push(Source::Code(given));
     }
 
     pub(super) fn shrink_to_fit(&mut self) {
         self.list.shrink_to_fit();
         for source in &mut self.list {
-            if let Source::Code(configs) = source {
-                configs.shrink_to_fit();
+            if let Source::Code(given) = source {
+                given.shrink_to_fit();
             }
         }
     }
@@ -116,9 +114,10 @@ impl Source {
         let (configs, name) = match self {
             Self::File(path) => (keyfile::read(path)?, path.display().to_string()),
             Self::Environment(variable) => (read_variable(variable)?, format!("the environment variable {variable}")),
-            Self::Code(configs) => {
+            Self::Code(given) => {
+                let configs = given.configs();
                 configs.iter().try_for_each(check)?;
-                return Ok(configs.clone());
+                return Ok(configs);
             }
         };
         if configs.is_empty() {
