@@ -6,7 +6,7 @@ use super::day::{Daily, Day};
 use super::learned::{Learned, Refusal};
 use super::tally::{Group, Tally};
 use super::tokens::{Spent, Tokens};
-use super::{Limits, Used};
+use super::{ALL, Allowance, Limits, Used};
 use crate::clock::Tick;
 
 /// In the order in which it is used: what each use reads and writes lies together.
@@ -36,14 +36,48 @@ impl Rare {
 }
 
 impl Meter {
-    pub(super) fn new(limits: Limits, learns: bool) -> Self {
+    fn new(limits: Limits, learns: bool) -> Self {
         let mut meter = Self::default();
         meter.set_limits(limits, learns);
         meter
     }
 
+    /// What counts all calls, and those of scopes, before any was made.
+    pub(super) fn unused(allowance: Allowance<'_>) -> Self {
+        let mut meter = Self::of_all(allowance);
+        meter.change_scopes(|scopes| scopes.extend(Self::of_scopes(allowance)));
+        meter
+    }
+
+    /// As [`unused`](Self::unused), of all calls alone.
+    pub(super) fn of_all(allowance: Allowance<'_>) -> Self {
+        Self::new(allowance.all, allowance.learns(ALL))
+    }
+
+    /// As [`unused`](Self::unused), of the scopes that have limits.
+    pub(super) fn of_scopes(allowance: Allowance<'_>) -> impl Iterator<Item = (u32, Self)> {
+        let limited = allowance.scopes.iter().filter(|(_, limits)| limits.count_uses());
+        limited.map(move |&(scope, limits)| (scope, Self::new(limits, allowance.learns(scope))))
+    }
+
+    /// Changes the limits of all calls and those of scopes.
+    pub(super) fn come_under(&mut self, allowance: Allowance<'_>) {
+        self.set_limits(allowance.all, allowance.learns(ALL));
+        self.change_scopes(|scopes| {
+            for (scope, meter) in scopes.iter_mut() {
+                meter.set_limits(allowance.of_scope(*scope), allowance.learns(*scope));
+            }
+            for (scope, meter) in Self::of_scopes(allowance) {
+                if !scopes.iter().any(|(known, _)| *known == scope) {
+                    scopes.push((scope, meter));
+                }
+            }
+            scopes.retain(|(_, meter)| !meter.counts_nothing());
+        });
+    }
+
     /// What was used stays used, as far as a limit counted it.
-    pub(super) fn set_limits(&mut self, limits: Limits, learns: bool) {
+    fn set_limits(&mut self, limits: Limits, learns: bool) {
         let learns = learns && limits.rpm.is_none();
         self.change_rare(|rare| {
             rare.learned = rare.learned.take().filter(|_| learns);
@@ -75,12 +109,61 @@ impl Meter {
     }
 
     #[inline]
-    pub(super) fn scopes_mut(&mut self) -> &mut [(u32, Self)] {
+    fn scopes_mut(&mut self) -> &mut [(u32, Self)] {
         self.rare.as_mut().map_or(&mut [], |rare| &mut rare.scopes)
     }
 
-    pub(super) fn change_scopes(&mut self, change: impl FnOnce(&mut Vec<(u32, Self)>)) {
-        self.change_rare(|rare| change(&mut rare.scopes));
+    fn change_scopes(&mut self, change: impl FnOnce(&mut Vec<(u32, Self)>)) {
+        self.change_rare(|rare| {
+            change(&mut rare.scopes);
+            // Few keys are called in more scopes than the first that is seen: no more room than that takes.
+            rare.scopes.shrink_to_fit();
+        });
+    }
+
+    /// What counts the calls of this scope, and for those of `ALL` all.
+    #[inline]
+    pub(super) fn of(&self, scope: u32) -> Option<&Self> {
+        if scope == ALL {
+            return Some(self);
+        }
+        self.scopes().iter().find(|(of, _)| *of == scope).map(|(_, meter)| meter)
+    }
+
+    #[inline]
+    pub(super) fn of_mut(&mut self, scope: u32) -> Option<&mut Self> {
+        if scope == ALL {
+            return Some(self);
+        }
+        self.scopes_mut().iter_mut().find(|(of, _)| *of == scope).map(|(_, meter)| meter)
+    }
+
+    /// As [`of_mut`](Self::of_mut), made if there is none.
+    pub(super) fn made_of(&mut self, allowance: Allowance<'_>, scope: u32) -> &mut Self {
+        if scope == ALL {
+            return self;
+        }
+        let place = self.place_of(scope).unwrap_or_else(|| self.begin(allowance, scope));
+        &mut self.scopes_mut()[place].1
+    }
+
+    #[inline]
+    fn place_of(&self, scope: u32) -> Option<usize> {
+        self.scopes().iter().position(|(of, _)| *of == scope)
+    }
+
+    /// Makes what counts the calls of a scope. Returns its place.
+    #[cold]
+    #[inline(never)]
+    fn begin(&mut self, allowance: Allowance<'_>, scope: u32) -> usize {
+        let meter = Self::new(allowance.of_scope(scope), allowance.learns(scope));
+        self.change_scopes(|scopes| scopes.push((scope, meter)));
+        self.scopes().len() - 1
+    }
+
+    /// This, and what counts the calls of some scopes alone.
+    pub(super) fn each(&self) -> impl Iterator<Item = (u32, &Self)> {
+        std::iter::once((ALL, self)).chain(self.scopes().iter().map(|(scope, meter)| (*scope, meter)))
     }
 
     #[inline]
@@ -114,6 +197,24 @@ impl Meter {
             ready = ready.max(tokens.charge(serial, now));
         }
         ready
+    }
+
+    /// As [`take`](Self::take), of what counts the calls of a scope alone.
+    #[inline(never)]
+    pub(super) fn take_within<'a>(
+        &mut self,
+        allowance: impl Fn() -> Allowance<'a>,
+        scope: u32,
+        serial: u64,
+        now: Tick,
+        day_end: impl FnOnce() -> Tick,
+    ) -> Tick {
+        let place = match self.place_of(scope) {
+            Some(place) => place,
+            None if self.learns() && allowance().learns(scope) => self.begin(allowance(), scope),
+            None => return Tick::ZERO,
+        };
+        self.scopes_mut()[place].1.take(serial, now, day_end)
     }
 
     /// Uses that were made by other processes.

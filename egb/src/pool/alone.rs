@@ -43,7 +43,6 @@ impl Alone {
             entry.restore(record, &pool.policy, *wall, pool.timeline.time_of(*now));
         }
         let allowance = state.quotas.allowance(config.limits());
-        entry.budget.set_limits(allowance);
         for used in used {
             entry.budget.remember(allowance, NO_SCOPE, &pool.memory_of(used.clone(), *wall, *now));
         }

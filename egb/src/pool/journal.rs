@@ -182,7 +182,8 @@ impl Pool {
         // What this process wrote is in `stored` already, and nothing of it is on its way while others are read.
         let uses = u32::try_from(calls.saturating_sub(state.entry(id).history.stored.calls)).unwrap_or(0);
         if uses > 0 {
-            state.with_budget(id, |budget, _| budget.take_others(uses, now, || self.timeline.next_midnight(now)));
+            let day_end = || self.timeline.next_midnight(now);
+            state.with_budget(id, |budget, allowance| budget.take_others(allowance, uses, now, day_end));
             state.place_sharing(id, now, &self.timeline);
         }
     }

@@ -11,7 +11,7 @@ use crate::stats::{KeyState, KeyStats, ScopeStats};
 impl Entry {
     pub(super) fn row(&self, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> KeyStats {
         let quota = state.groups.quota(self);
-        let used = quota.budget.used(now);
+        let used = quota.budget.used(state.quotas.allowance(quota.limits), now);
         let mut counters = self.history.stored;
         counters.add(&self.pending());
         counters.successes = counters.successes.saturating_add(self.slot.successes());

@@ -14,7 +14,7 @@ use super::state::State;
 use super::weather::Kind;
 use crate::clock::Tick;
 use crate::key::Fingerprint;
-use crate::limits::Budget;
+use crate::limits::{Allowance, Budget};
 use crate::outcome::{Failure, Reason, Verdict};
 use crate::schedule::SlotId;
 
@@ -105,22 +105,22 @@ impl Pool {
 
     /// A call says how many tokens it spent of one key. Returns whether the writer has to be woken.
     pub(crate) fn spent(&self, slot: &Slot, serial: u64, scope: ScopeId, tokens: u64) -> bool {
-        self.book_tokens(slot.key.fingerprint(), |budget, _| budget.spent(scope, serial, tokens))
+        self.book_tokens(slot.key.fingerprint(), |budget, allowance, _| budget.spent(allowance, scope, serial, tokens))
     }
 
     /// As [`spent`](Self::spent), of the key's last call that has not said so.
     pub(crate) fn spent_last(&self, fingerprint: Fingerprint, tokens: u64) -> bool {
         let now = self.now();
-        self.book_tokens(fingerprint, |budget, latest| budget.spent_last(latest, tokens, now))
+        self.book_tokens(fingerprint, |budget, allowance, latest| budget.spent_last(allowance, latest, tokens, now))
     }
 
     /// By the key's name: one that was put back has the budget that it left with.
-    fn book_tokens(&self, fingerprint: Fingerprint, book: impl FnOnce(&mut Budget, u64)) -> bool {
+    fn book_tokens(&self, fingerprint: Fingerprint, book: impl FnOnce(&mut Budget, Allowance<'_>, u64)) -> bool {
         let now = self.now();
         self.locked(|state| {
             let Some(id) = state.find(&fingerprint) else { return false };
             let latest = state.serial;
-            state.with_budget(id, |budget, _| book(budget, latest));
+            state.with_budget(id, |budget, allowance| book(budget, allowance, latest));
             state.place_sharing(id, now, &self.timeline);
             self.home.journaled && state.mark_dirty(id)
         })

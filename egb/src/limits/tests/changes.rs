@@ -1,0 +1,83 @@
+//! Limits that change, and what is remembered.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn new_limits_keep_what_was_used() {
+    let mut budget = Bench::new(per_minute(10).with_rpd(50));
+    for millis in 0..8 {
+        budget.take(at(millis), || at(DAY_MILLIS));
+    }
+    budget.set_limits(per_minute(5));
+    assert_eq!(budget.ready_at(at(10)), at(3 + WINDOW_MILLIS), "the fifth last");
+    assert_eq!(budget.used_today(at(10)), None);
+    budget.set_limits(per_minute(9).with_rpd(5));
+    assert_eq!(use_up(&mut budget, at(10), 9), 1, "eight of nine are used");
+    assert_eq!(budget.used_today(at(10)), Some(1));
+    budget.set_limits(per_day(1));
+    assert_eq!(budget.ready_at(at(10)), at(DAY_MILLIS));
+    budget.set_limits(Limits::default());
+    assert!(budget.budget.0.is_none());
+}
+
+#[test]
+fn new_limits_regroup_what_was_used() {
+    let mut budget = Bench::new(per_minute(3_000));
+    for millis in 0..2_500 {
+        budget.take(at(millis), || at(0));
+    }
+    budget.set_limits(per_minute(1_001));
+    // 1,001 uses ago it was 1499, and the group of three that it was in ended by 1501.
+    let ready = budget.ready_at(at(3_000));
+    assert!((at(1_499 + WINDOW_MILLIS)..=at(1_501 + WINDOW_MILLIS)).contains(&ready), "{ready:?}");
+}
+
+#[test]
+fn what_was_used_and_learned_is_remembered() {
+    let mut bench = Bench::learning();
+    for call in 0..4 {
+        bench.take_in(1, at(call * 1_000), || at(0));
+    }
+    bench.budget.refused(1, Refusal { serial: 4, latest: 4, running: 0, retry_after: None }, at(3_500));
+    let memories = bench.budget.memories(at(4_000));
+    let mut after = Bench::learning();
+    for (scope, memory) in &memories {
+        let allowance = Allowance { all: after.all, scopes: &[], learn: true };
+        after.budget.remember(allowance, *scope, memory);
+    }
+    assert_eq!(after.budget.ready_at(1), bench.budget.ready_at(1));
+    assert_eq!(after.used_of_scopes(at(4_000)).next().unwrap().2.learned_rpm, Some(3));
+
+    let mut given = Bench::new(per_minute(3).with_rpd(5));
+    for call in 0..3 {
+        given.take(at(call), || at(DAY_MILLIS));
+    }
+    let mut after = Bench::new(per_minute(3).with_rpd(5));
+    for (scope, memory) in given.budget.memories(at(10)) {
+        after.budget.remember(Allowance { all: after.all, scopes: &[], learn: false }, scope, &memory);
+    }
+    assert_eq!(after.ready_at(at(10)), at(WINDOW_MILLIS));
+    assert_eq!(after.used_today(at(10)), Some(3));
+}
+
+proptest! {
+    #[test]
+    fn a_limit_that_is_raised_lets_no_more_through_than_its_last_value(
+        mut rpms in vec((1_u32..3_000, 0_u64..20_000, 1_u32..900), 1..30),
+    ) {
+        rpms.sort_unstable();
+        let mut budget = Bench::new(Limits::default());
+        let (mut now, mut uses) = (at(0), Vec::new());
+        for (rpm, pause, calls) in rpms {
+            budget.set_limits(per_minute(rpm));
+            now = now.plus(Duration::from_millis(pause));
+            uses.extend((0..use_up(&mut budget, now, calls)).map(|_| now));
+            for (first, next) in uses.iter().zip(uses.iter().skip(rpm as usize)) {
+                prop_assert!(next.since(*first) >= WINDOW);
+            }
+        }
+    }
+}
