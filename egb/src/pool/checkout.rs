@@ -317,8 +317,12 @@ impl State {
         let serial = *serial;
         entry.last_use = LastUse::here(now);
         entry.begin(scope, true);
-        let allowance = || quotas.allowance(entry.terms.limits);
-        let ready = entry.budget.take(allowance, scope, serial, now, || timeline.next_midnight(now));
+        let ready = if entry.traits.is_counted() {
+            let allowance = || quotas.allowance(entry.terms.limits);
+            entry.budget.take(allowance, scope, serial, now, || timeline.next_midnight(now))
+        } else {
+            Tick::ZERO
+        };
         let slot = Arc::clone(&entry.slot);
         let mut wake = false;
         if journaled && !slot.is_dirty() {

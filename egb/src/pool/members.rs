@@ -195,7 +195,11 @@ impl Pool {
                     state.join_group(id, group);
                     groups.insert(group);
                 }
-                None => state.with_budget(id, Budget::set_limits),
+                None => {
+                    state.with_budget(id, Budget::set_limits);
+                    let counted = state.with_budget(id, |_, allowance| allowance.counts_anything());
+                    state.entry_mut(id).traits.set_counted(counted);
+                }
             }
         }
         let alone = ids.iter().copied().filter(|&id| state.entry(id).traits.group().is_none()).collect();

@@ -23,7 +23,7 @@ pub(super) struct GroupId(NonZeroU32);
 
 impl GroupId {
     /// There are no higher numbers.
-    pub(super) const LAST: u32 = (1 << 30) - 1;
+    pub(super) const LAST: u32 = (1 << 29) - 1;
 
     pub(super) fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
@@ -182,7 +182,7 @@ impl Groups {
             return group;
         }
         let number = u32::try_from(self.list.len() + 1).ok().filter(|number| *number <= GroupId::LAST);
-        let group = number.and_then(GroupId::new).expect("fewer than 2^30 groups");
+        let group = number.and_then(GroupId::new).expect("fewer than 2^29 groups");
         self.list.push(Group {
             holder: Fingerprint::of_group(name),
             members: Vec::new(),
