@@ -19,7 +19,7 @@ fn main() {
 }
 
 fn keys(keys: usize) -> BalancerBuilder {
-    let texts = (0..keys).map(|n| format!("AIzaSyFAKE_benchmark_{n:07}_012345678901"));
+    let texts = (0..keys).map(|n| format!("AIzaSyFAKE_benchmark_{n:07}_0123456789"));
     Balancer::builder().keys(texts).seed(7)
 }
 

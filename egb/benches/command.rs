@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// A keys file, and a database that knows all of its keys; some failed, and some are disabled.
 fn fill(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let keys: Vec<String> = (0..KEYS).map(|n| format!("AIzaSyFAKE_benchmark_{n:07}_01234567890")).collect();
+    let keys: Vec<String> = (0..KEYS).map(|n| format!("AIzaSyFAKE_benchmark_{n:07}_0123456789")).collect();
     fs::write(folder.join("keys.txt"), keys.join("\n"))?;
     let balancer = Balancer::builder().keys_file(folder.join("keys.txt")).db(folder.join("keys.db")).build()?;
     for _ in 0..KEYS {

@@ -21,7 +21,7 @@ fn main() {
 
 fn with_keys_file() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let lines: Vec<String> = (0..KEYS).map(|n| format!("AIzaSyFAKE_benchmark_{n:07}_012345678901:2  rpm=10")).collect();
+    let lines: Vec<String> = (0..KEYS).map(|n| format!("AIzaSyFAKE_benchmark_{n:07}_0123456789:2  rpm=10")).collect();
     fs::write(folder.path().join("keys.txt"), lines.join("\n")).expect("a file");
     folder
 }

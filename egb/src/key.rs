@@ -3,11 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use text::Text;
+use triomphe::{Arc, UniqueArc};
 use zeroize::Zeroizing;
+
+mod text;
 
 /// Shorter keys are masked whole: eight shown characters would give too much of them away.
 const MASK_WHOLE_BELOW: usize = 16;
@@ -28,31 +31,35 @@ const SHOWN_AT_EACH_END: usize = 4;
 #[derive(Clone)]
 pub struct Key(Arc<Secret>);
 
+/// With the count of its clones it takes 72 bytes, and is all there is of a key of usual length.
 struct Secret {
-    text: Zeroizing<Box<str>>,
     fingerprint: Fingerprint,
+    text: Text,
 }
 
 impl Key {
     fn new(text: &str) -> Self {
         let fingerprint = Fingerprint::of(text);
-        Self(Arc::new(Secret { text: Zeroizing::new(text.into()), fingerprint }))
+        // The text is written where it stays: a secret that is moved leaves copies on the stack.
+        let mut secret = UniqueArc::new(Secret { fingerprint, text: Text::default() });
+        secret.text.fill(text);
+        Self(secret.shareable())
     }
 
     /// A key of which only the name is known. It is masked whole, and no call gets it.
     #[cfg(feature = "cli")]
     pub(crate) fn without_text(fingerprint: Fingerprint) -> Self {
-        Self(Arc::new(Secret { text: Zeroizing::default(), fingerprint }))
+        Self(Arc::new(Secret { fingerprint, text: Text::default() }))
     }
 
     /// Whether it can be used: all keys have a text but those [`without_text`](Self::without_text).
     pub(crate) fn has_text(&self) -> bool {
-        !self.0.text.is_empty()
+        !self.0.text.as_str().is_empty()
     }
 
     /// The key itself, to be handed to the API and to nothing else.
     pub fn expose_secret(&self) -> &str {
-        &self.0.text
+        self.0.text.as_str()
     }
 
     /// A stable name for the key that does not reveal it.
@@ -228,6 +235,8 @@ impl fmt::Debug for Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::BuildHasher;
+
     use super::*;
 
     #[test]
@@ -261,6 +270,26 @@ mod tests {
         assert_ne!(of("a"), of("b"));
         assert_ne!(of("a"), Key::from("a"));
         assert!(!of("a").has_text() && of("a").masked() == "…");
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_itself() {
+        let texts = ["", "a", "ключ", &"x".repeat(39), &"y".repeat(40), &"y".repeat(41), &"ж🔑".repeat(200)];
+        let hash = |key: &Key| BuildHasherDefault::<std::hash::DefaultHasher>::default().hash_one(key);
+        for (at, text) in texts.into_iter().enumerate() {
+            let key = Key::from(text);
+            assert_eq!((key.expose_secret(), key.has_text()), (text, !text.is_empty()));
+            assert_eq!(key.fingerprint(), Fingerprint::of(text));
+            for (other_at, other) in texts.map(Key::from).iter().enumerate() {
+                assert_eq!((key == *other, hash(&key) == hash(other)), (at == other_at, at == other_at));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_takes_a_pointer_and_a_secret_of_64_bytes() {
+        assert_eq!((size_of::<Key>(), size_of::<Option<Key>>()), (size_of::<usize>(), size_of::<usize>()));
+        assert_eq!(size_of::<Secret>(), 64);
     }
 
     #[test]

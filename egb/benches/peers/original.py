@@ -12,7 +12,7 @@ class Key:
     __slots__ = ("text", "weight", "available", "errors")
 
     def __init__(self, number):
-        self.text = f"AIzaSyFAKE_benchmark_{number:07}_012345678901"
+        self.text = f"AIzaSyFAKE_benchmark_{number:07}_0123456789"
         self.weight = random.uniform(0.5, 2.0)
         self.available = True
         self.errors = 0

@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn keys_of_the_same_terms_take_eight_bytes_each() {
         const KEYS: usize = 1000;
-        assert_eq!(size_of::<Key>(), 8);
+        assert!(size_of::<Key>() <= 8);
         for terms in [0, 1, 2, 5] {
             // Each comes with terms of its own.
             let mut given = given((0..KEYS).map(|_| config(0, terms)));
