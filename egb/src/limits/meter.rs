@@ -336,7 +336,13 @@ impl Meter {
     /// What a restart has to know.
     pub(super) fn memory(&self, now: Tick) -> Memory {
         let counted = self.tally.limit().map(|_| self.tally.recent(now));
-        let mut groups: Vec<Group> = counted.into_iter().flatten().collect();
+        let mut groups: Vec<Group> = Vec::new();
+        for group in counted.into_iter().flatten() {
+            match groups.last_mut() {
+                Some(later) if later.at == group.at => later.uses += group.uses,
+                _ => groups.push(group),
+            }
+        }
         groups.reverse();
         Memory {
             groups,

@@ -5,6 +5,7 @@
 pub(super) struct Packed {
     /// When it was, in short; see [`Tally`](super::tally::Tally).
     pub(super) at: u32,
+    /// One, where uses are [not counted](Ring::counts_uses).
     pub(super) uses: u32,
     /// The last checkout; 0 if that is not known, or [not kept](Ring::keeps_checkouts).
     pub(super) serial: u32,
@@ -12,12 +13,12 @@ pub(super) struct Packed {
 
 /// Oldest first.
 ///
-/// What a small limit allows has room from the start, so that no call with such a key ever allocates under the pool's
-/// lock. Of a large limit most keys use a small part: there the room doubles whenever it is full, at most six times in
-/// the life of a key. More than 1,024 groups are never kept: neighbours become one.
-#[derive(Debug, Default)]
+/// Room is made for the first group, and doubled whenever it is full: a few times in the life of a key, so that now and
+/// then a call allocates under the pool's lock, and none once the key has seen its busiest minute. Small limits take
+/// no more than their uses do. More than 1,024 groups are never kept: neighbours become one.
+#[derive(Debug)]
 pub(super) struct Ring {
-    /// Two of each group, and a third for its checkout where that is kept.
+    /// So many of each group as `width` says.
     words: Box<[u32]>,
     /// Where the oldest begins.
     first: u16,
@@ -25,52 +26,80 @@ pub(super) struct Ring {
     len: u16,
     /// A group that is begun now takes 2 to the power of this many uses.
     scale: u8,
-    keeps_checkouts: bool,
+    /// One word of a group is when it was, a second how many uses it has, a third what checkout was its last.
+    width: u8,
+}
+
+const SINGLE: u8 = 1;
+const COUNTED: u8 = 2;
+const WITH_CHECKOUTS: u8 = 3;
+
+impl Default for Ring {
+    fn default() -> Self {
+        Self { words: Box::default(), first: 0, len: 0, scale: 0, width: SINGLE }
+    }
 }
 
 impl Ring {
     /// Groups that it holds at most.
     const MOST: usize = 1024;
 
-    /// Groups that there is room for from the start, at most.
-    const FIRST_ROOM: usize = 16;
+    /// Words that room is made for at first, at most.
+    const FIRST_WORDS: usize = 8;
 
-    /// The least room that is made.
-    const LEAST_ROOM: usize = 2;
-
-    /// With room for so many groups, if they are few.
-    pub(super) fn with_room(groups: usize, keeps_checkouts: bool) -> Self {
-        let mut ring = Self { keeps_checkouts, ..Self::default() };
-        ring.words = vec![0; groups.min(Self::FIRST_ROOM) * ring.width()].into();
-        ring
-    }
-
-    /// The same groups, where there is at least as much room as [`with_room`](Self::with_room) makes.
-    pub(super) fn fitted(self, groups: usize, keeps_checkouts: bool) -> Self {
-        let fits = self.words.len() >= groups.min(Self::FIRST_ROOM) * self.width();
-        if fits && self.keeps_checkouts == keeps_checkouts {
-            return self;
+    /// Keeps checkouts from now on, or gives them up. Uses stay.
+    pub(super) fn keep_checkouts(&mut self, keeps: bool) {
+        if keeps {
+            self.lay_out(WITH_CHECKOUTS);
+        } else if self.keeps_checkouts() {
+            let is_single = self.is_fine() && self.iter().all(|group| group.uses == 1);
+            self.lay_out(if is_single { SINGLE } else { COUNTED });
         }
-        let mut fitted = Self { scale: self.scale, ..Self::with_room(groups, keeps_checkouts) };
-        for group in self.iter() {
-            if fitted.is_full() {
-                fitted.make_room();
-            }
-            fitted.push(group);
-        }
-        fitted
     }
 
     /// Whether it is known which checkouts its uses were.
     #[inline]
     pub(super) fn keeps_checkouts(&self) -> bool {
-        self.keeps_checkouts
+        self.width == WITH_CHECKOUTS
+    }
+
+    /// Lets groups have more than one use, from now on.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn count_uses(&mut self) {
+        self.lay_out(self.width.max(COUNTED));
+    }
+
+    /// Whether groups may have more than one use: until one has to, several uses of one instant are several groups.
+    #[inline]
+    pub(super) fn counts_uses(&self) -> bool {
+        self.width > SINGLE
+    }
+
+    /// Gives each group so many words. Where uses are counted, those of one instant become one group.
+    fn lay_out(&mut self, width: u8) {
+        if width == self.width {
+            return;
+        }
+        let words = vec![0; self.groups() * usize::from(width)];
+        let mut other = Self { words: words.into(), first: 0, len: 0, scale: self.scale, width };
+        for group in self.iter() {
+            match other.newest() {
+                Some(newest) if other.counts_uses() && newest.at == group.at => {
+                    other.replace_newest(Packed { uses: newest.uses + group.uses, ..group });
+                }
+                _ => other.push(group),
+            }
+        }
+        let mut words = other.words.into_vec();
+        words.truncate(other.len.into());
+        *self = Self { words: words.into(), ..other };
     }
 
     /// Words of a group.
     #[inline]
     fn width(&self) -> usize {
-        2 + usize::from(self.keeps_checkouts)
+        self.width.into()
     }
 
     fn groups(&self) -> usize {
@@ -96,16 +125,20 @@ impl Ring {
 
     #[inline]
     fn read(&self, place: usize) -> Packed {
-        let serial = if self.keeps_checkouts { self.words[place + 2] } else { 0 };
-        Packed { at: self.words[place], uses: self.words[place + 1], serial }
+        let uses = if self.counts_uses() { self.words[place + 1] } else { 1 };
+        let serial = if self.keeps_checkouts() { self.words[place + 2] } else { 0 };
+        Packed { at: self.words[place], uses, serial }
     }
 
     #[inline]
     fn write(&mut self, place: usize, Packed { at, uses, serial }: Packed) {
-        let words = &mut self.words[place..];
-        words[..2].copy_from_slice(&[at, uses]);
-        if self.keeps_checkouts {
-            words[2] = serial;
+        debug_assert!(self.counts_uses() || uses == 1, "there is no room for a count");
+        self.words[place] = at;
+        if self.counts_uses() {
+            self.words[place + 1] = uses;
+            if self.keeps_checkouts() {
+                self.words[place + 2] = serial;
+            }
         }
     }
 
@@ -134,7 +167,7 @@ impl Ring {
     #[inline]
     pub(super) fn push(&mut self, group: Packed) {
         let place = self.place(self.len.into());
-        self.len += 2 + u16::from(self.keeps_checkouts);
+        self.len += u16::from(self.width);
         self.write(place, group);
     }
 
@@ -144,17 +177,24 @@ impl Ring {
         self.write(place, group);
     }
 
-    /// Makes room for another: doubles what there is, or makes one of each two neighbours.
+    /// Makes room for another: doubles what there is, or makes one of each two neighbours. So many groups there will
+    /// be at most, unless there are as many already.
     #[cold]
     #[inline(never)]
-    pub(super) fn make_room(&mut self) {
+    pub(super) fn make_room(&mut self, most: usize) {
         debug_assert!(self.is_full(), "so that all words are those of groups");
-        let most = Self::MOST * self.width();
-        if self.words.len() == most {
+        if self.groups() == Self::MOST {
+            // They may be uses of few instants.
+            self.count_uses();
+        }
+        let groups = self.groups();
+        if groups == Self::MOST {
             self.halve();
             return;
         }
-        let room = (2 * self.words.len()).clamp(Self::LEAST_ROOM * self.width(), most);
+        let least = Self::FIRST_WORDS / self.width();
+        let most = if groups < most { most.min(Self::MOST) } else { Self::MOST };
+        let room = (2 * groups).max(least).min(most) * self.width();
         let mut words = Vec::with_capacity(room);
         let (newer, older) = self.words.split_at(self.first.into());
         words.extend_from_slice(older);
@@ -192,13 +232,13 @@ impl Ring {
         if !self.is_empty() {
             let width = self.width();
             self.first = u16::try_from(self.place(width)).expect("at most 1,024 groups of three words");
-            self.len -= 2 + u16::from(self.keeps_checkouts);
+            self.len -= u16::from(self.width);
         }
     }
 
     /// Forgets the newest.
     pub(super) fn drop_newest(&mut self) {
-        self.len = self.len.saturating_sub(2 + u16::from(self.keeps_checkouts));
+        self.len = self.len.saturating_sub(self.width.into());
     }
 
     /// The group that so many others come before.
@@ -221,9 +261,13 @@ mod tests {
     use super::*;
 
     impl Ring {
-        fn add(&mut self, group: Packed) {
+        fn of_width(width: u8) -> Self {
+            Self { width, ..Self::default() }
+        }
+
+        fn add(&mut self, group: Packed, most: usize) {
             if self.is_full() {
-                self.make_room();
+                self.make_room(most);
             }
             self.push(group);
         }
@@ -231,20 +275,33 @@ mod tests {
         fn room(&self) -> usize {
             self.words.len() / self.width()
         }
+
+        /// Holds groups of these numbers, and had some before.
+        fn filled(width: u8, dropped: usize, len: u32) -> Self {
+            let mut ring = Self::of_width(width);
+            for _ in 0..dropped {
+                ring.add(numbered(0, width), 9);
+                ring.drop_oldest();
+            }
+            (1..=len).for_each(|n| ring.add(numbered(n, width), 9));
+            ring
+        }
     }
 
-    fn numbered(n: u32, keeps_checkouts: bool) -> Packed {
-        Packed { at: n, uses: n % 3 + 1, serial: if keeps_checkouts { n } else { 0 } }
+    /// What a ring of this width keeps of a group.
+    fn numbered(n: u32, width: u8) -> Packed {
+        let uses = if width == SINGLE { 1 } else { n % 3 + 1 };
+        Packed { at: n, uses, serial: if width == WITH_CHECKOUTS { n } else { 0 } }
     }
 
     proptest! {
         #[test]
         fn it_holds_what_a_queue_holds(
-            room in 0_usize..20,
-            keeps in any::<bool>(),
+            most in 0_usize..20,
+            width in SINGLE..=WITH_CHECKOUTS,
             steps in vec(0_u8..12, 1..1_500),
         ) {
-            let (mut ring, mut queue) = (Ring::with_room(room, keeps), VecDeque::new());
+            let (mut ring, mut queue) = (Ring::of_width(width), VecDeque::new());
             let mut growing = true;
             for (n, step) in (1..).zip(steps) {
                 match step {
@@ -255,12 +312,12 @@ mod tests {
                         queue.pop_back();
                     }
                     2..4 => if let Some(newest) = queue.back_mut() {
-                        *newest = numbered(n, keeps);
+                        *newest = numbered(n, width);
                         ring.replace_newest(*newest);
                     }
                     4..10 if growing && queue.len() < Ring::MOST => {
-                        ring.add(numbered(n, keeps));
-                        queue.push_back(numbered(n, keeps));
+                        ring.add(numbered(n, width), most);
+                        queue.push_back(numbered(n, width));
                     }
                     _ => {
                         ring.drop_oldest();
@@ -277,13 +334,8 @@ mod tests {
         }
 
         #[test]
-        fn halving_loses_no_use(dropped in 0_usize..30, len in 0_u32..=1024, keeps in any::<bool>()) {
-            let mut ring = Ring::with_room(9, keeps);
-            for _ in 0..dropped {
-                ring.add(numbered(0, keeps));
-                ring.drop_oldest();
-            }
-            (1..=len).for_each(|n| ring.add(numbered(n, keeps)));
+        fn halving_loses_no_use(dropped in 0_usize..30, len in 0_u32..=1024, width in COUNTED..=WITH_CHECKOUTS) {
+            let mut ring = Ring::filled(width, dropped, len);
             let before = ring.iter().collect::<Vec<_>>();
             ring.halve();
             let pairs = before.chunks(2).map(|pair| Packed {
@@ -294,46 +346,67 @@ mod tests {
         }
 
         #[test]
-        fn what_is_fitted_holds_the_same_but_for_checkouts(
+        fn what_is_laid_out_anew_holds_the_same(
             dropped in 0_usize..30,
             len in 0_u32..40,
-            room in 0_usize..20,
-            kept in any::<bool>(),
+            before in SINGLE..=WITH_CHECKOUTS,
             keeps in any::<bool>(),
         ) {
-            let mut ring = Ring::with_room(9, kept);
-            for _ in 0..dropped {
-                ring.add(numbered(0, kept));
-                ring.drop_oldest();
+            let mut ring = Ring::filled(before, dropped, len);
+            ring.keep_checkouts(keeps);
+            let kept = before == WITH_CHECKOUTS && keeps;
+            let group = |n| Packed { serial: if kept { n } else { 0 }, ..numbered(n, before) };
+            prop_assert!(ring.iter().eq((1..=len).map(group)));
+            prop_assert_eq!(ring.keeps_checkouts(), keeps);
+        }
+
+        #[test]
+        fn uses_of_one_instant_become_one_group_when_they_are_counted(instants in vec(1_u32..6, 0..30)) {
+            let mut ring = Ring::default();
+            for (at, uses) in (1..).zip(&instants) {
+                (0..*uses).for_each(|_| ring.add(Packed { at, uses: 1, serial: 0 }, 7));
             }
-            (1..=len).for_each(|n| ring.add(numbered(n, kept)));
-            let fitted = ring.fitted(room, keeps);
-            prop_assert!(fitted.iter().eq((1..=len).map(|n| numbered(n, kept && keeps))));
-            prop_assert!(fitted.room() >= room.min(16));
-            prop_assert_eq!(fitted.keeps_checkouts(), keeps);
+            ring.count_uses();
+            let groups = (1..).zip(&instants).map(|(at, &uses)| Packed { at, uses, serial: 0 });
+            prop_assert!(ring.iter().eq(groups));
         }
     }
 
     #[test]
-    fn a_group_takes_eight_bytes_and_twelve_with_its_checkout() {
-        let bytes = |keeps| size_of_val(&*Ring::with_room(10, keeps).words);
-        assert_eq!((bytes(false), bytes(true)), (80, 120));
+    fn a_use_takes_four_bytes_and_twelve_with_its_checkout() {
+        let bytes = |width| size_of_val(&*Ring::filled(width, 0, 8).words);
+        assert_eq!([SINGLE, COUNTED, WITH_CHECKOUTS].map(bytes), [32, 64, 96]);
+        assert_eq!(size_of::<Ring>(), 24);
     }
 
     #[test]
-    fn a_small_room_is_never_made_larger_and_a_large_one_at_most_six_times() {
-        let fill = |mut ring: Ring, groups| {
+    fn room_doubles_up_to_the_limit_and_beyond_it_if_need_be() {
+        let rooms = |width, most, groups| {
+            let mut ring = Ring::of_width(width);
             let mut rooms = vec![ring.room()];
-            for _ in 0..groups {
-                ring.add(numbered(1, false));
+            for n in 0..groups {
+                ring.add(numbered(n, width), most);
                 rooms.push(ring.room());
             }
             rooms.dedup();
             rooms
         };
-        assert_eq!(fill(Ring::with_room(10, false), 10), [10]);
-        assert_eq!(fill(Ring::with_room(16, true), 16), [16]);
-        assert_eq!(fill(Ring::with_room(1_000, false), 1_025), [16, 32, 64, 128, 256, 512, 1_024]);
-        assert_eq!(fill(Ring::default(), 5), [0, 2, 4, 8]);
+        assert_eq!(rooms(SINGLE, 3, 3), [0, 3]);
+        assert_eq!(rooms(SINGLE, 10, 11), [0, 8, 10, 20]);
+        assert_eq!(rooms(SINGLE, 5_000, 1_024), [0, 8, 16, 32, 64, 128, 256, 512, 1_024]);
+        assert_eq!(rooms(WITH_CHECKOUTS, usize::MAX, 5), [0, 2, 4, 8]);
+    }
+
+    #[test]
+    fn a_full_ring_first_makes_one_group_of_the_uses_of_an_instant() {
+        let fill = |instants: u32| {
+            let mut ring = Ring::default();
+            (0..1_024).for_each(|n| ring.add(Packed { at: n * instants / 1_024, uses: 1, serial: 0 }, 5_000));
+            ring.make_room(5_000);
+            let uses: u32 = ring.iter().map(|group| group.uses).sum();
+            (ring.groups(), ring.room(), ring.is_fine(), uses)
+        };
+        assert_eq!(fill(1_024), (512, 1_024, false, 1_024));
+        assert_eq!(fill(8), (8, 16, true, 1_024), "these are no longer too many");
     }
 }

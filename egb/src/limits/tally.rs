@@ -9,8 +9,9 @@ use crate::clock::Tick;
 /// The uses of the last minute, and how many there may be. That is exact, where counters per fixed minute let up to
 /// twice a limit through.
 ///
-/// Uses of the same instant are one group. Of more than 1,024 groups several are made one, which counts until its last
-/// use has left the window: never more than a limit passes, and all of it if uses come at once.
+/// A group is a use, as long as all come singly; then uses of the same instant are one group. Of more than 1,024 groups
+/// several are made one, which counts until its last use has left the window: never more than a limit passes, and all
+/// of it if uses come at once.
 ///
 /// All groups lie within a window. That is why of their instants the low halves are enough, in units of 16 nanoseconds:
 /// each is so far before the newest, of which all is known. Instants are rounded up, so that no use counts for shorter
@@ -85,9 +86,7 @@ impl Tally {
             *self = Self::default();
             return;
         }
-        // What is learned may be of any size, and most of it is never used.
-        let room = if learns { 0 } else { limit.map_or(0, NonZeroU32::get) };
-        self.ring = std::mem::take(&mut self.ring).fitted(room as usize, learns);
+        self.ring.keep_checkouts(learns);
         self.limit = limit;
     }
 
@@ -152,12 +151,21 @@ impl Tally {
 
     /// Nothing may be left that has left the window by then.
     fn book(&mut self, at: Tick, uses: u32, serial: u32) {
-        let at = rounded_up(at);
+        /// More uses that come as one are worth a count for each group.
+        const FEW: u32 = 4;
+        // A thread that read the clock earlier may get here later.
+        let at = rounded_up(at).max(self.newest);
+        if uses > FEW {
+            self.ring.count_uses();
+        }
+        if !self.ring.counts_uses() {
+            (0..uses).for_each(|_| self.begin(at, 1, serial));
+            return;
+        }
         match self.ring.newest() {
-            // A thread that read the clock earlier may get here later.
-            Some(newest) if at <= self.newest || self.ring.is_open() => {
-                self.newest = self.newest.max(at);
-                self.ring.replace_newest(Packed { at: short(self.newest), uses: newest.uses + uses, serial });
+            Some(newest) if at == self.newest || self.ring.is_open() => {
+                self.newest = at;
+                self.ring.replace_newest(Packed { at: short(at), uses: newest.uses + uses, serial });
                 self.total += uses;
                 self.note_oldest();
             }
@@ -183,7 +191,7 @@ impl Tally {
     #[cold]
     #[inline(never)]
     fn make_room(&mut self) {
-        self.ring.make_room();
+        self.ring.make_room(self.limit.map_or(usize::MAX, |limit| limit.get() as usize));
         self.note_oldest();
     }
 
@@ -352,8 +360,8 @@ mod tests {
             // The low halves of instants go round every 69 seconds.
             start in 3_600_000_000_000_u64..3_700_000_000_000,
             limit in 1_u32..40,
-            learns in any::<bool>(),
-            steps in vec((0_u8..14, 0_u64..20_000), 1..300),
+            mut learns in any::<bool>(),
+            steps in vec((0_u8..16, 0_u64..20_000), 1..300),
         ) {
             let (mut tally, mut plain) = (tally(limit, learns), Plain::default());
             let (mut now, mut serial, mut most) = (Tick(start), first, 0);
@@ -370,14 +378,21 @@ mod tests {
                         serial += 2 + millis % 3;
                         tally.record(serial, at);
                         plain.forget(at);
-                        plain.add(Some(serial), at);
+                        plain.add(learns.then_some(serial), at);
                         most = most.max(plain.0.len());
                     }
-                    9 => {
-                        let others = u32::try_from(millis % 4).unwrap();
+                    // Many at a time now and then, which the groups have to have counts for.
+                    9 | 14 => {
+                        let most = if step == 14 && millis % 4 == 0 { 20 } else { 4 };
+                        let others = u32::try_from(millis % most).unwrap();
                         tally.add(Group { at: now, uses: others, serial: 0 });
                         plain.forget(now);
                         (0..others).for_each(|_| plain.add(None, now));
+                    }
+                    15 => if millis % 4 == 0 {
+                        learns = !learns;
+                        tally.set_limit(NonZeroU32::new(limit), learns);
+                        plain.0.iter_mut().for_each(|(_, serial)| *serial = serial.filter(|_| learns));
                     }
                     _ => {
                         tally.take_back();
@@ -409,6 +424,18 @@ mod tests {
                 now = ready;
             }
         }
+    }
+
+    #[test]
+    fn many_uses_of_few_instants_are_counted_exactly() {
+        let (mut tally, mut plain) = (tally(2_500, false), Plain::default());
+        for uses in 1..=3_000 {
+            let at = Tick(u64::from(uses / 700) * UNIT);
+            tally.record(uses.into(), at);
+            plain.add(None, at);
+            assert_eq!((tally.in_minute(at), tally.ready_at()), (uses, plain.ready_at(2_500)));
+        }
+        assert!(tally.ring.is_fine());
     }
 
     #[test]
