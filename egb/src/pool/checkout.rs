@@ -5,7 +5,6 @@
     reason = "the steps of a checkout are one function to the processor: a third less to do"
 )]
 
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use super::Pool;
 use super::held::{Held, Several};
 use super::lanes::{NO_SCOPE, ScopeId, Ticket};
 use super::last_use::LastUse;
-use super::slot::Slot;
+use super::slot::SharedSlot;
 use super::state::State;
 use crate::clock::{Tick, Timeline};
 use crate::key::Key;
@@ -191,7 +190,7 @@ impl Pool {
         wanted: &Wanted<'_>,
         now: Tick,
         popped: &mut Several<SlotId>,
-        slots: &mut Several<Arc<Slot>>,
+        slots: &mut Several<SharedSlot>,
     ) -> Option<Taken> {
         if wanted.count == 1 {
             let CheckedOut { keys, serial, wake } = self.take_one(state, wanted, now)?;
@@ -218,12 +217,12 @@ impl Pool {
         wanted: &Wanted<'_>,
         is_first: bool,
         now: Tick,
-    ) -> (Arc<Slot>, bool) {
+    ) -> (SharedSlot, bool) {
         let ready = state.use_key(id, wanted.scope, serial, now, &self.timeline);
         state.entry_mut(id).begin(wanted.scope, is_first && !wanted.is_retry);
         let wake = self.home.journaled && state.mark_dirty(id);
         state.settle_place(id, wanted.scope, ready, now, &self.timeline);
-        (Arc::clone(&state.entry(id).slot), wake)
+        (SharedSlot::clone(&state.entry(id).slot), wake)
     }
 
     /// Auto-success mode: the key alone, with no lease to end. The fetch counts as a success; its
@@ -323,7 +322,7 @@ impl State {
         } else {
             Tick::ZERO
         };
-        let slot = Arc::clone(&entry.slot);
+        let slot = SharedSlot::clone(&entry.slot);
         let mut wake = false;
         if journaled && !slot.is_dirty() {
             wake = dirty.is_empty();
@@ -350,7 +349,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn checked_out(self, several: Several<Arc<Slot>>) -> CheckedOut<Held> {
+    fn checked_out(self, several: Several<SharedSlot>) -> CheckedOut<Held> {
         let keys = self.one.unwrap_or_else(|| Held::many(several));
         CheckedOut { keys, serial: self.serial, wake: self.wake }
     }

@@ -1,7 +1,6 @@
 //! One key in the pool: all that is known of it, behind the pool's lock.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
@@ -9,7 +8,7 @@ use super::history::{History, Notes};
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::last_use::LastUse;
 use super::quota::GroupId;
-use super::slot::Slot;
+use super::slot::{SharedSlot, Slot};
 use super::traits::Traits;
 use crate::clock::{Tick, Timeline, Wall};
 use crate::config::{KeyConfig, SharedTerms};
@@ -23,7 +22,7 @@ use crate::store::Record;
 /// As small as can be, as a large pool is not in the processor's cache: what few keys have is in the history, and calls
 /// are counted in the slot.
 pub(super) struct Entry {
-    pub(super) slot: Arc<Slot>,
+    pub(super) slot: SharedSlot,
     /// What it used of its limits, if it is in no group.
     pub(super) budget: Budget,
     pub(super) last_use: LastUse,
@@ -37,7 +36,7 @@ pub(super) struct Entry {
 /// What stays of a key that was removed: its running calls, and what it used of its limits.
 #[derive(Default)]
 pub(super) struct Remains {
-    pub(super) slot: Option<Arc<Slot>>,
+    pub(super) slot: Option<SharedSlot>,
     pub(super) budget: Budget,
 }
 
@@ -232,7 +231,7 @@ impl Entry {
         let mut traits = Traits::default();
         traits.set_group(group);
         let mut entry = Self {
-            slot: Arc::new(slot),
+            slot: SharedSlot::new(slot),
             budget,
             last_use: LastUse::default(),
             terms: config.terms,
@@ -286,7 +285,7 @@ impl Entry {
     /// with its heir.
     pub(super) fn move_to(&mut self, slot: Slot) {
         self.count_calls();
-        let old = std::mem::replace(&mut self.slot, Arc::new(slot));
+        let old = std::mem::replace(&mut self.slot, SharedSlot::new(slot));
         old.depart();
         self.inherit(old.running());
         if old.is_dirty() {
@@ -298,7 +297,7 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Weak;
+    use std::sync::{Arc, Weak};
 
     use super::*;
     use crate::key::Key;

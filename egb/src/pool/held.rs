@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::slice;
-use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::Home;
-use super::slot::Slot;
+use super::slot::{SharedSlot, Slot};
 use crate::key::Key;
 use crate::schedule::SlotId;
 
@@ -17,7 +16,7 @@ pub(super) type Several<T> = SmallVec<[T; 8]>;
 /// Several keys, or those of another attempt.
 pub(super) struct Company {
     keys: Several<Key>,
-    slots: Several<Arc<Slot>>,
+    slots: Several<SharedSlot>,
     tried: Tried,
 }
 
@@ -32,26 +31,26 @@ pub(crate) struct Tried {
 
 /// The keys of one call. One pointer, because it is part of every balanced future; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Held(Arc<Slot>);
+pub(crate) struct Held(SharedSlot);
 
 impl Held {
     #[inline]
-    pub(super) fn one(slot: Arc<Slot>) -> Self {
+    pub(super) fn one(slot: SharedSlot) -> Self {
         Self(slot)
     }
 
     /// At least one.
-    pub(super) fn many(slots: Several<Arc<Slot>>) -> Self {
+    pub(super) fn many(slots: Several<SharedSlot>) -> Self {
         match &slots[..] {
-            [one] => Self(Arc::clone(one)),
+            [one] => Self(SharedSlot::clone(one)),
             _ => Self::in_company(slots, Tried::default()),
         }
     }
 
-    fn in_company(slots: Several<Arc<Slot>>, tried: Tried) -> Self {
+    fn in_company(slots: Several<SharedSlot>, tried: Tried) -> Self {
         let keys = slots.iter().map(|slot| slot.key.clone()).collect();
-        let first = Arc::clone(&slots[0]);
-        Self(Arc::new(Slot::standing_for(&first, Company { keys, slots, tried })))
+        let first = SharedSlot::clone(&slots[0]);
+        Self(SharedSlot::new(Slot::standing_for(&first, Company { keys, slots, tried })))
     }
 
     /// The same keys, for another attempt of a call.
@@ -83,11 +82,11 @@ impl Held {
 
     /// The slot of the only key.
     #[inline]
-    pub(crate) fn lone(&self) -> Option<&Arc<Slot>> {
+    pub(crate) fn lone(&self) -> Option<&SharedSlot> {
         self.company().is_none().then_some(&self.0)
     }
 
-    pub(crate) fn slots(&self) -> &[Arc<Slot>] {
+    pub(crate) fn slots(&self) -> &[SharedSlot] {
         self.company().map_or(slice::from_ref(&self.0), |company| &company.slots)
     }
 

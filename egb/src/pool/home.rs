@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::Pool;
 use super::lanes::ScopeId;
 use super::settle::{Effect, Lone};
-use super::slot::{Afterwards, Ended, Quiet, Slot};
+use super::slot::{Afterwards, Ended, Quiet, SharedSlot};
 use crate::outcome::Verdict;
 use crate::store::Bell;
 use crate::sync::Mutex;
@@ -81,7 +81,7 @@ impl Home {
     #[inline]
     pub(crate) fn settle(
         &self,
-        slot: &Arc<Slot>,
+        slot: &SharedSlot,
         serial: u64,
         scope: ScopeId,
         verdict: &Verdict,
@@ -101,19 +101,19 @@ impl Home {
     }
 
     #[cold]
-    fn mark_dirty(&self, slot: &Arc<Slot>) -> Effect {
+    fn mark_dirty(&self, slot: &SharedSlot) -> Effect {
         let wake = self.pool().is_some_and(|pool| pool.mark_dirty(slot));
         Effect { wake, ..Effect::default() }
     }
 
     #[cold]
-    fn collect(&self, slot: &Arc<Slot>) -> Effect {
+    fn collect(&self, slot: &SharedSlot) -> Effect {
         let wake = self.pool().is_some_and(|pool| pool.collect(slot));
         Effect { wake, ..Effect::default() }
     }
 
     #[inline(never)]
-    fn settle_loudly(&self, slot: &Arc<Slot>, serial: u64, scope: ScopeId, verdict: &Verdict, lone: Lone) -> Effect {
+    fn settle_loudly(&self, slot: &SharedSlot, serial: u64, scope: ScopeId, verdict: &Verdict, lone: Lone) -> Effect {
         // A pool is there as long as a call runs: the last of its handles left it to the calls.
         let pool = self.pool();
         pool.map(|pool| pool.settle_loudly(slot, serial, scope, verdict, lone)).unwrap_or_default()

@@ -2,14 +2,13 @@
 //! the pool's lock, by a count in the key's slot.
 
 use crate::sync::atomic::Ordering;
-use std::sync::Arc;
 
 use super::Pool;
 use super::condition::is_of_the_key;
 use super::home::Legacy;
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::quota::Lesson;
-use super::slot::Slot;
+use super::slot::{SharedSlot, Slot};
 use super::state::State;
 use super::weather::Kind;
 use crate::clock::Tick;
@@ -40,7 +39,7 @@ impl Pool {
     /// Ends a checkout whose verdict may change more than a count.
     pub(super) fn settle_loudly(
         &self,
-        slot: &Arc<Slot>,
+        slot: &SharedSlot,
         serial: u64,
         scope: ScopeId,
         verdict: &Verdict,
@@ -260,12 +259,12 @@ impl Pool {
     }
 
     /// The first change of a key since the writer collected.
-    pub(super) fn mark_dirty(&self, slot: &Arc<Slot>) -> bool {
+    pub(super) fn mark_dirty(&self, slot: &SharedSlot) -> bool {
         self.locked(|state| state.id_of(slot).is_some_and(|id| state.mark_dirty(id)))
     }
 
     /// Books the successes that were counted without the lock. A store collects them all the time; without one nobody does.
-    pub(super) fn collect(&self, slot: &Arc<Slot>) -> bool {
+    pub(super) fn collect(&self, slot: &SharedSlot) -> bool {
         self.locked(|state| {
             let Some(id) = state.id_of(slot) else { return false };
             state.entry_mut(id).count_successes(slot.take_successes());

@@ -11,6 +11,9 @@ use super::quota::Gauge;
 use crate::key::Key;
 use crate::schedule::SlotId;
 
+/// Without a count of weak references, which nobody has.
+pub(crate) type SharedSlot = triomphe::Arc<Slot>;
+
 /// One key of the pool.
 #[repr(C)]
 pub(crate) struct Slot {

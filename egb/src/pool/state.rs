@@ -13,7 +13,7 @@ use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::last_use::LastUse;
 use super::quota::{Groups, Quotas};
 use super::sessions::{Sessions, Stuck};
-use super::slot::Slot;
+use super::slot::SharedSlot;
 use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline};
 use crate::events::{Event, EventKind};
@@ -72,7 +72,7 @@ impl State {
     }
 
     /// Those of all keys, in the order of memory.
-    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
+    pub(super) fn slots(&self) -> impl Iterator<Item = &SharedSlot> {
         self.entries.iter().flatten().map(|entry| &entry.slot)
     }
 
@@ -123,19 +123,19 @@ impl State {
     }
 
     /// The id of a slot that is still in the pool; it may have been removed while a call held it.
-    pub(super) fn id_of(&self, slot: &Arc<Slot>) -> Option<SlotId> {
+    pub(super) fn id_of(&self, slot: &SharedSlot) -> Option<SlotId> {
         let entry = self.entries.get(slot.id as usize)?.as_ref()?;
-        Arc::ptr_eq(&entry.slot, slot).then_some(slot.id)
+        SharedSlot::ptr_eq(&entry.slot, slot).then_some(slot.id)
     }
 
     /// The key of a slot that is no longer in the pool, if it was put back: the end of a call that holds the
     /// old slot is about it all the same.
-    pub(super) fn heir_of(&mut self, slot: &Arc<Slot>) -> Option<SlotId> {
+    pub(super) fn heir_of(&mut self, slot: &SharedSlot) -> Option<SlotId> {
         let fingerprint = slot.key.fingerprint();
         let Some(id) = self.find(&fingerprint) else {
             // Removed once more: the later slot counted the call as well.
             let later = self.remains.get(&fingerprint).and_then(|remains| remains.slot.as_ref());
-            if let Some(later) = later.filter(|later| !Arc::ptr_eq(later, slot)) {
+            if let Some(later) = later.filter(|later| !SharedSlot::ptr_eq(later, slot)) {
                 later.end_one();
             }
             return None;

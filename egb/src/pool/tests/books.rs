@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::outcome::Reason;
+use crate::pool::slot::SharedSlot;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -69,7 +70,7 @@ proptest! {
             }
         };
         let bench = Bench::learning((0..4).map(config));
-        let mut open: Vec<(Arc<Slot>, u64, ScopeId, Lone)> = Vec::new();
+        let mut open: Vec<(SharedSlot, u64, ScopeId, Lone)> = Vec::new();
         let scopes = [NO_SCOPE, bench.pool.scope("model-a"), bench.pool.scope("model-b")];
         for op in ops {
             match op {
