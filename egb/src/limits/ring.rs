@@ -49,12 +49,15 @@ impl Ring {
 
     /// Keeps checkouts from now on, or gives them up. Uses stay.
     pub(super) fn keep_checkouts(&mut self, keeps: bool) {
-        if keeps {
-            self.lay_out(WITH_CHECKOUTS);
-        } else if self.keeps_checkouts() {
-            let is_single = self.is_fine() && self.iter().all(|group| group.uses == 1);
-            self.lay_out(if is_single { SINGLE } else { COUNTED });
+        if keeps == self.keeps_checkouts() {
+            return;
         }
+        let is_single = self.is_fine() && self.iter().all(|group| group.uses == 1);
+        self.lay_out(match keeps {
+            true => WITH_CHECKOUTS,
+            false if is_single => SINGLE,
+            false => COUNTED,
+        });
     }
 
     /// Whether it is known which checkouts its uses were.
@@ -64,10 +67,10 @@ impl Ring {
     }
 
     /// Lets groups have more than one use, from now on.
-    #[cold]
-    #[inline(never)]
     pub(super) fn count_uses(&mut self) {
-        self.lay_out(self.width.max(COUNTED));
+        if !self.counts_uses() {
+            self.lay_out(COUNTED);
+        }
     }
 
     /// Whether groups may have more than one use: until one has to, several uses of one instant are several groups.
@@ -77,10 +80,8 @@ impl Ring {
     }
 
     /// Gives each group so many words. Where uses are counted, those of one instant become one group.
+    #[inline(never)]
     fn lay_out(&mut self, width: u8) {
-        if width == self.width {
-            return;
-        }
         let words = vec![0; self.groups() * usize::from(width)];
         let mut other = Self { words: words.into(), first: 0, len: 0, scale: self.scale, width };
         for group in self.iter() {
@@ -125,20 +126,22 @@ impl Ring {
 
     #[inline]
     fn read(&self, place: usize) -> Packed {
-        let uses = if self.counts_uses() { self.words[place + 1] } else { 1 };
-        let serial = if self.keeps_checkouts() { self.words[place + 2] } else { 0 };
-        Packed { at: self.words[place], uses, serial }
+        let words = &self.words[place..place + self.width()];
+        let uses = if words.len() > 1 { words[1] } else { 1 };
+        let serial = if words.len() > 2 { words[2] } else { 0 };
+        Packed { at: words[0], uses, serial }
     }
 
     #[inline]
     fn write(&mut self, place: usize, Packed { at, uses, serial }: Packed) {
         debug_assert!(self.counts_uses() || uses == 1, "there is no room for a count");
-        self.words[place] = at;
-        if self.counts_uses() {
-            self.words[place + 1] = uses;
-            if self.keeps_checkouts() {
-                self.words[place + 2] = serial;
-            }
+        let words = &mut self.words[place..place + usize::from(self.width)];
+        words[0] = at;
+        if words.len() > 1 {
+            words[1] = uses;
+        }
+        if words.len() > 2 {
+            words[2] = serial;
         }
     }
 
@@ -183,18 +186,19 @@ impl Ring {
     #[inline(never)]
     pub(super) fn make_room(&mut self, most: usize) {
         debug_assert!(self.is_full(), "so that all words are those of groups");
-        if self.groups() == Self::MOST {
+        let mut groups = self.groups();
+        if groups == Self::MOST {
             // They may be uses of few instants.
             self.count_uses();
+            groups = self.groups();
         }
-        let groups = self.groups();
         if groups == Self::MOST {
             self.halve();
             return;
         }
-        let least = Self::FIRST_WORDS / self.width();
         let most = if groups < most { most.min(Self::MOST) } else { Self::MOST };
-        let room = (2 * groups).max(least).min(most) * self.width();
+        let wanted = if groups == 0 { Self::FIRST_WORDS / self.width() } else { 2 * groups };
+        let room = wanted.min(most) * self.width();
         let mut words = Vec::with_capacity(room);
         let (newer, older) = self.words.split_at(self.first.into());
         words.extend_from_slice(older);
@@ -205,6 +209,7 @@ impl Ring {
 
     /// Makes one of each two neighbours, which counts as the later of them. Groups that are begun from now on take
     /// more uses.
+    #[inline(never)]
     fn halve(&mut self) {
         let groups = self.groups();
         for pair in 0..groups.div_ceil(2) {
