@@ -76,7 +76,7 @@ impl Ring {
         }
     }
 
-    /// Whether groups may have more than one use: until one has to, several uses of one instant are several groups.
+    /// Whether groups may have more than one use: as long as that is rare, several uses of one instant are several groups.
     #[inline]
     pub(super) fn counts_uses(&self) -> bool {
         self.width > SINGLE
@@ -108,6 +108,12 @@ impl Ring {
 
     fn groups(&self) -> usize {
         usize::from(self.len) / self.width()
+    }
+
+    /// Instants at which there were uses.
+    fn instants(&self) -> usize {
+        let mut last = None;
+        self.iter().filter(|group| last.replace(group.at) != Some(group.at)).count()
     }
 
     #[inline]
@@ -190,8 +196,8 @@ impl Ring {
     pub(super) fn make_room(&mut self, most: usize) {
         debug_assert!(self.is_full(), "so that all words are those of groups");
         let mut groups = self.groups();
-        if groups == Self::MOST {
-            // They may be uses of few instants.
+        // Uses of few instants take less room with a count.
+        if !self.counts_uses() && (groups == Self::MOST || 2 * self.instants() < groups) {
             self.count_uses();
             groups = self.groups();
         }

@@ -12,7 +12,7 @@ mod tests;
 /// The uses of the last minute, and how many there may be. That is exact, where counters per fixed minute let up to
 /// twice a limit through.
 ///
-/// A group is a use, as long as all come singly; then uses of the same instant are one group. Of more than 1,024 groups
+/// A group is a use, as long as most come singly; then uses of one instant are one group. Of more than 1,024 groups
 /// several are made one, which counts until its last use has left the window: never more than a limit passes, and all
 /// of it if uses come at once.
 ///

@@ -109,9 +109,9 @@ proptest! {
 
     #[test]
     fn uses_of_one_instant_become_one_group_when_they_are_counted(instants in vec(1_u32..6, 0..30)) {
-        let mut ring = Ring::default();
+        let mut ring = Ring { words: vec![0; 200].into(), ..Ring::default() };
         for (at, uses) in (1..).zip(&instants) {
-            (0..*uses).for_each(|_| ring.add(Packed { at, uses: 1, serial: 0 }, 7));
+            (0..*uses).for_each(|_| ring.push(Packed { at, uses: 1, serial: 0 }));
         }
         ring.count_uses();
         let groups = (1..).zip(&instants).map(|(at, &uses)| Packed { at, uses, serial: 0 });
@@ -145,14 +145,17 @@ fn room_doubles_up_to_the_limit_and_beyond_it_if_need_be() {
 }
 
 #[test]
-fn a_full_ring_first_makes_one_group_of_the_uses_of_an_instant() {
-    let fill = |instants: u32| {
+fn uses_of_few_instants_are_counted_before_they_take_much_room() {
+    let fill = |uses: u32, instants: u32| {
         let mut ring = Ring::default();
-        (0..1_024).for_each(|n| ring.add(Packed { at: n * instants / 1_024, uses: 1, serial: 0 }, 5_000));
+        (0..uses).for_each(|n| ring.add(Packed { at: n * instants / uses, uses: 1, serial: 0 }, 5_000));
         ring.make_room(5_000);
-        let uses: u32 = ring.iter().map(|group| group.uses).sum();
-        (ring.groups(), ring.room(), ring.is_fine(), uses)
+        let kept: u32 = ring.iter().map(|group| group.uses).sum();
+        assert_eq!(kept, uses);
+        (ring.groups(), ring.room(), ring.is_fine())
     };
-    assert_eq!(fill(1_024), (512, 1_024, false, 1_024));
-    assert_eq!(fill(8), (8, 16, true, 1_024), "these are no longer too many");
+    assert_eq!(fill(8, 4), (8, 16, true));
+    assert_eq!(fill(8, 3), (3, 6, true));
+    assert_eq!(fill(1_024, 600), (600, 1_024, true), "no more are kept singly");
+    assert_eq!(fill(1_024, 1_024), (512, 1_024, false));
 }
