@@ -218,6 +218,28 @@ fn calls_of_another_process_count_against_the_limits() {
 }
 
 #[test]
+fn a_key_that_was_never_used_has_used_nothing_of_its_limits() {
+    let ground = Ground::new();
+    let limits = Limits::default().with_rpm(2).with_tpm(50);
+    let keys = || [KeyConfig::new("test-key-1"), KeyConfig::new("test-key-2").group("project")];
+    let balancer = ground.open(|builder| {
+        let builder = builder.key(KeyConfig::new("test-key-3").rpm(7)).rpd(100).tpm(1000);
+        keys().into_iter().fold(builder, BalancerBuilder::key).scope_limits("model", limits)
+    });
+    let rows = balancer.stats().keys;
+    for (row, in_minute) in rows.iter().zip([Some(0), None, None]) {
+        assert_eq!((row.used_in_minute, row.peak_in_minute), (in_minute, in_minute));
+        assert_eq!((row.used_today, row.tokens_in_minute), (Some(0), Some(0)));
+        let [model] = &row.scopes[..] else { panic!("one scope has limits: {:?}", row.scopes) };
+        assert_eq!((model.used_in_minute, model.used_today, model.tokens_in_minute), (Some(0), None, Some(0)));
+    }
+    // Tokens count before the first checkout.
+    balancer.spent(&egb::Key::from("test-key-2"), 1000);
+    let tokens: Vec<_> = balancer.stats().keys.iter().map(|key| key.tokens_in_minute).collect();
+    assert_eq!(tokens, [Some(0), Some(0), Some(1000)]);
+}
+
+#[test]
 fn limits_that_make_no_sense_are_refused() {
     for limit in ["tpm", "rpm"] {
         let config = KeyConfig::new("test-key-1");

@@ -8,9 +8,9 @@ use super::{ALL, Allowance, Limits, Used};
 use crate::clock::Tick;
 
 /// What one key, or one group of keys, used of its limits. Whatever these are, one that was not used since the start
-/// costs a pointer: what counts is made at the first use, and says until then what an unused one would say.
+/// costs a pointer: what counts is made at the first use.
 ///
-/// What counts all calls has what counts those of some scopes alone with its rare things.
+/// The meter is that of all calls; it has those of some scopes' calls with its rare things.
 #[derive(Debug, Default)]
 pub(crate) struct Budget(pub(super) Option<Box<Meter>>);
 

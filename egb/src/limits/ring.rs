@@ -1,5 +1,8 @@
 //! The groups of uses: they come in at the back and leave at the front. Knows nothing of time.
 
+#[cfg(test)]
+mod tests;
+
 /// A group as it is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Packed {
@@ -49,12 +52,15 @@ impl Ring {
 
     /// Keeps checkouts from now on, or gives them up. Uses stay.
     pub(super) fn keep_checkouts(&mut self, keeps: bool) {
-        if keeps {
-            self.lay_out(WITH_CHECKOUTS);
-        } else if self.keeps_checkouts() {
-            let is_single = self.is_fine() && self.iter().all(|group| group.uses == 1);
-            self.lay_out(if is_single { SINGLE } else { COUNTED });
+        if keeps == self.keeps_checkouts() {
+            return;
         }
+        let is_single = self.is_fine() && self.iter().all(|group| group.uses == 1);
+        self.lay_out(match keeps {
+            true => WITH_CHECKOUTS,
+            false if is_single => SINGLE,
+            false => COUNTED,
+        });
     }
 
     /// Whether it is known which checkouts its uses were.
@@ -64,23 +70,21 @@ impl Ring {
     }
 
     /// Lets groups have more than one use, from now on.
-    #[cold]
-    #[inline(never)]
     pub(super) fn count_uses(&mut self) {
-        self.lay_out(self.width.max(COUNTED));
+        if !self.counts_uses() {
+            self.lay_out(COUNTED);
+        }
     }
 
-    /// Whether groups may have more than one use: until one has to, several uses of one instant are several groups.
+    /// Whether groups may have more than one use: as long as that is rare, several uses of one instant are several groups.
     #[inline]
     pub(super) fn counts_uses(&self) -> bool {
         self.width > SINGLE
     }
 
     /// Gives each group so many words. Where uses are counted, those of one instant become one group.
+    #[inline(never)]
     fn lay_out(&mut self, width: u8) {
-        if width == self.width {
-            return;
-        }
         let words = vec![0; self.groups() * usize::from(width)];
         let mut other = Self { words: words.into(), first: 0, len: 0, scale: self.scale, width };
         for group in self.iter() {
@@ -106,6 +110,12 @@ impl Ring {
         usize::from(self.len) / self.width()
     }
 
+    /// Instants at which there were uses.
+    fn instants(&self) -> usize {
+        let mut last = None;
+        self.iter().filter(|group| last.replace(group.at) != Some(group.at)).count()
+    }
+
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
@@ -125,20 +135,22 @@ impl Ring {
 
     #[inline]
     fn read(&self, place: usize) -> Packed {
-        let uses = if self.counts_uses() { self.words[place + 1] } else { 1 };
-        let serial = if self.keeps_checkouts() { self.words[place + 2] } else { 0 };
-        Packed { at: self.words[place], uses, serial }
+        let words = &self.words[place..place + self.width()];
+        let uses = if words.len() > 1 { words[1] } else { 1 };
+        let serial = if words.len() > 2 { words[2] } else { 0 };
+        Packed { at: words[0], uses, serial }
     }
 
     #[inline]
     fn write(&mut self, place: usize, Packed { at, uses, serial }: Packed) {
         debug_assert!(self.counts_uses() || uses == 1, "there is no room for a count");
-        self.words[place] = at;
-        if self.counts_uses() {
-            self.words[place + 1] = uses;
-            if self.keeps_checkouts() {
-                self.words[place + 2] = serial;
-            }
+        let words = &mut self.words[place..place + usize::from(self.width)];
+        words[0] = at;
+        if words.len() > 1 {
+            words[1] = uses;
+        }
+        if words.len() > 2 {
+            words[2] = serial;
         }
     }
 
@@ -183,18 +195,19 @@ impl Ring {
     #[inline(never)]
     pub(super) fn make_room(&mut self, most: usize) {
         debug_assert!(self.is_full(), "so that all words are those of groups");
-        if self.groups() == Self::MOST {
-            // They may be uses of few instants.
+        let mut groups = self.groups();
+        // Uses of few instants take less room with a count.
+        if !self.counts_uses() && (groups == Self::MOST || 2 * self.instants() < groups) {
             self.count_uses();
+            groups = self.groups();
         }
-        let groups = self.groups();
         if groups == Self::MOST {
             self.halve();
             return;
         }
-        let least = Self::FIRST_WORDS / self.width();
         let most = if groups < most { most.min(Self::MOST) } else { Self::MOST };
-        let room = (2 * groups).max(least).min(most) * self.width();
+        let wanted = if groups == 0 { Self::FIRST_WORDS / self.width() } else { 2 * groups };
+        let room = wanted.min(most) * self.width();
         let mut words = Vec::with_capacity(room);
         let (newer, older) = self.words.split_at(self.first.into());
         words.extend_from_slice(older);
@@ -205,6 +218,7 @@ impl Ring {
 
     /// Makes one of each two neighbours, which counts as the later of them. Groups that are begun from now on take
     /// more uses.
+    #[inline(never)]
     fn halve(&mut self) {
         let groups = self.groups();
         for pair in 0..groups.div_ceil(2) {
@@ -248,165 +262,5 @@ impl Ring {
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = Packed> {
         (0..self.groups()).map(|before| self.group(before))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    impl Ring {
-        fn of_width(width: u8) -> Self {
-            Self { width, ..Self::default() }
-        }
-
-        fn add(&mut self, group: Packed, most: usize) {
-            if self.is_full() {
-                self.make_room(most);
-            }
-            self.push(group);
-        }
-
-        fn room(&self) -> usize {
-            self.words.len() / self.width()
-        }
-
-        /// Holds groups of these numbers, and had some before.
-        fn filled(width: u8, dropped: usize, len: u32) -> Self {
-            let mut ring = Self::of_width(width);
-            for _ in 0..dropped {
-                ring.add(numbered(0, width), 9);
-                ring.drop_oldest();
-            }
-            (1..=len).for_each(|n| ring.add(numbered(n, width), 9));
-            ring
-        }
-    }
-
-    /// What a ring of this width keeps of a group.
-    fn numbered(n: u32, width: u8) -> Packed {
-        let uses = if width == SINGLE { 1 } else { n % 3 + 1 };
-        Packed { at: n, uses, serial: if width == WITH_CHECKOUTS { n } else { 0 } }
-    }
-
-    proptest! {
-        #[test]
-        fn it_holds_what_a_queue_holds(
-            most in 0_usize..20,
-            width in SINGLE..=WITH_CHECKOUTS,
-            steps in vec(0_u8..12, 1..1_500),
-        ) {
-            let (mut ring, mut queue) = (Ring::of_width(width), VecDeque::new());
-            let mut growing = true;
-            for (n, step) in (1..).zip(steps) {
-                match step {
-                    // It is filled and emptied by turns.
-                    0 => growing = !growing,
-                    1 => {
-                        ring.drop_newest();
-                        queue.pop_back();
-                    }
-                    2..4 => if let Some(newest) = queue.back_mut() {
-                        *newest = numbered(n, width);
-                        ring.replace_newest(*newest);
-                    }
-                    4..10 if growing && queue.len() < Ring::MOST => {
-                        ring.add(numbered(n, width), most);
-                        queue.push_back(numbered(n, width));
-                    }
-                    _ => {
-                        ring.drop_oldest();
-                        queue.pop_front();
-                    }
-                }
-                prop_assert_eq!(ring.oldest(), queue.front().copied());
-                prop_assert_eq!(ring.newest(), queue.back().copied());
-                prop_assert_eq!(ring.groups(), queue.len());
-                prop_assert_eq!(ring.is_empty(), queue.is_empty());
-                prop_assert!(ring.iter().eq(queue.iter().copied()));
-                prop_assert!(ring.iter().rev().eq(queue.iter().rev().copied()));
-            }
-        }
-
-        #[test]
-        fn halving_loses_no_use(dropped in 0_usize..30, len in 0_u32..=1024, width in COUNTED..=WITH_CHECKOUTS) {
-            let mut ring = Ring::filled(width, dropped, len);
-            let before = ring.iter().collect::<Vec<_>>();
-            ring.halve();
-            let pairs = before.chunks(2).map(|pair| Packed {
-                uses: pair.iter().map(|group| group.uses).sum(),
-                ..pair[pair.len() - 1]
-            });
-            prop_assert!(ring.iter().eq(pairs));
-        }
-
-        #[test]
-        fn what_is_laid_out_anew_holds_the_same(
-            dropped in 0_usize..30,
-            len in 0_u32..40,
-            before in SINGLE..=WITH_CHECKOUTS,
-            keeps in any::<bool>(),
-        ) {
-            let mut ring = Ring::filled(before, dropped, len);
-            ring.keep_checkouts(keeps);
-            let kept = before == WITH_CHECKOUTS && keeps;
-            let group = |n| Packed { serial: if kept { n } else { 0 }, ..numbered(n, before) };
-            prop_assert!(ring.iter().eq((1..=len).map(group)));
-            prop_assert_eq!(ring.keeps_checkouts(), keeps);
-        }
-
-        #[test]
-        fn uses_of_one_instant_become_one_group_when_they_are_counted(instants in vec(1_u32..6, 0..30)) {
-            let mut ring = Ring::default();
-            for (at, uses) in (1..).zip(&instants) {
-                (0..*uses).for_each(|_| ring.add(Packed { at, uses: 1, serial: 0 }, 7));
-            }
-            ring.count_uses();
-            let groups = (1..).zip(&instants).map(|(at, &uses)| Packed { at, uses, serial: 0 });
-            prop_assert!(ring.iter().eq(groups));
-        }
-    }
-
-    #[test]
-    fn a_use_takes_four_bytes_and_twelve_with_its_checkout() {
-        let bytes = |width| size_of_val(&*Ring::filled(width, 0, 8).words);
-        assert_eq!([SINGLE, COUNTED, WITH_CHECKOUTS].map(bytes), [32, 64, 96]);
-        assert_eq!(size_of::<Ring>(), 24);
-    }
-
-    #[test]
-    fn room_doubles_up_to_the_limit_and_beyond_it_if_need_be() {
-        let rooms = |width, most, groups| {
-            let mut ring = Ring::of_width(width);
-            let mut rooms = vec![ring.room()];
-            for n in 0..groups {
-                ring.add(numbered(n, width), most);
-                rooms.push(ring.room());
-            }
-            rooms.dedup();
-            rooms
-        };
-        assert_eq!(rooms(SINGLE, 3, 3), [0, 3]);
-        assert_eq!(rooms(SINGLE, 10, 11), [0, 8, 10, 20]);
-        assert_eq!(rooms(SINGLE, 5_000, 1_024), [0, 8, 16, 32, 64, 128, 256, 512, 1_024]);
-        assert_eq!(rooms(WITH_CHECKOUTS, usize::MAX, 5), [0, 2, 4, 8]);
-    }
-
-    #[test]
-    fn a_full_ring_first_makes_one_group_of_the_uses_of_an_instant() {
-        let fill = |instants: u32| {
-            let mut ring = Ring::default();
-            (0..1_024).for_each(|n| ring.add(Packed { at: n * instants / 1_024, uses: 1, serial: 0 }, 5_000));
-            ring.make_room(5_000);
-            let uses: u32 = ring.iter().map(|group| group.uses).sum();
-            (ring.groups(), ring.room(), ring.is_fine(), uses)
-        };
-        assert_eq!(fill(1_024), (512, 1_024, false, 1_024));
-        assert_eq!(fill(8), (8, 16, true, 1_024), "these are no longer too many");
     }
 }

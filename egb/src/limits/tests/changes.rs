@@ -63,6 +63,16 @@ fn what_was_used_and_learned_is_remembered() {
     assert_eq!(after.used_today(at(10)), Some(3));
 }
 
+#[test]
+fn uses_of_one_instant_are_remembered_as_one_group() {
+    let mut bench = Bench::new(per_minute(10));
+    for millis in [4, 5, 5, 5] {
+        bench.take(at(millis), || at(0));
+    }
+    let group = |millis, uses| Group { at: at(millis), uses, serial: 0 };
+    assert_eq!(bench.budget.memories(at(6))[0].1.groups, [group(4, 1), group(5, 3)]);
+}
+
 proptest! {
     #[test]
     fn a_limit_that_is_raised_lets_no_more_through_than_its_last_value(
