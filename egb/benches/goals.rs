@@ -103,7 +103,7 @@ fn by_size() {
 
 /// Calls per microsecond of so many threads together, for a while.
 fn work(threads: usize, call: &(impl Fn() + Sync)) -> f64 {
-    const WHILE: Duration = Duration::from_millis(25);
+    const WHILE: Duration = Duration::from_millis(100);
     let (arrived, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     // By their own clocks: this thread may get no processor as long as they have both.
     let (calls, took) = thread::scope(|scope| {
@@ -133,7 +133,7 @@ fn work(threads: usize, call: &(impl Fn() + Sync)) -> f64 {
 fn threads() {
     let compare = |what: &str, goal: &str, call: &(dyn Fn() + Sync)| {
         // In turns, as the machine is faster at some times than at others.
-        let rounds = (0..50).map(|_| (work(1, &call), work(2, &call)));
+        let rounds = (0..20).map(|_| (work(1, &call), work(2, &call)));
         let mut rounds: Vec<(f64, f64)> = rounds.map(|(one, two)| (two / one, one)).collect();
         rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (ratio, one) = rounds[rounds.len() / 2];

@@ -18,16 +18,30 @@ mod model;
 #[cfg(not(egb_shuttle))]
 mod patience;
 
-/// Something that many threads write, on cache lines of its own: who reads what lies beside it is not disturbed.
+/// What many threads lock, each for less than a microsecond at a time. It has cache lines of its own: who reads what lies
+/// beside it is not disturbed.
 #[derive(Debug)]
-#[repr(align(128))]
-pub(crate) struct Apart<T>(pub(crate) T);
-
-/// Locks what is held for less than a microsecond at a time.
-#[inline]
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+#[repr(C, align(128))]
+pub(crate) struct Brief<T> {
+    mutex: Mutex<T>,
     #[cfg(not(egb_shuttle))]
-    return mutex.try_lock().unwrap_or_else(|| patience::lock_held(mutex));
-    #[cfg(egb_shuttle)]
-    return mutex.lock();
+    patience: patience::Patience,
+}
+
+impl<T> Brief<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self {
+            mutex: Mutex::new(value),
+            #[cfg(not(egb_shuttle))]
+            patience: patience::Patience::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        #[cfg(not(egb_shuttle))]
+        return self.mutex.try_lock().unwrap_or_else(|| self.patience.lock_held(&self.mutex));
+        #[cfg(egb_shuttle)]
+        return self.mutex.lock();
+    }
 }

@@ -91,7 +91,7 @@ impl Pool {
         let now = self.now();
         let mut keys = Vec::new();
         for start in (0..).step_by(ROWS_AT_ONCE) {
-            let state = self.state.0.lock();
+            let state = self.state.lock();
             let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
             keys.extend(rows.map(|entry| (entry.position, entry.row(&state, &self.timeline, wall, now))));
             if start + ROWS_AT_ONCE >= state.entries.len() {
@@ -100,7 +100,7 @@ impl Pool {
         }
         // Slots are used again; the order of the keys is that in which they were given.
         keys.sort_by_key(|&(position, _)| position);
-        let sessions = self.state.0.lock().sessions.stats();
+        let sessions = self.state.lock().sessions.stats();
         Stats { keys: keys.into_iter().map(|(_, row)| row).collect(), sessions }
     }
 }

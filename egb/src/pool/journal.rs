@@ -22,7 +22,7 @@ impl Journal for Pool {
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
         let wall = self.timeline.wall();
         let time = self.timeline.time_of(self.now());
-        let mut state = self.state.0.lock();
+        let mut state = self.state.lock();
         let state = &mut *state;
         let farewells = state.farewells.len().min(max);
         batch.extend(state.farewells.drain(..farewells));
@@ -71,7 +71,7 @@ impl Journal for Pool {
     fn rewrite(&self) {
         let mut first = 0;
         loop {
-            let mut state = self.state.0.lock();
+            let mut state = self.state.lock();
             let slots = state.entries.len();
             for slot in first..slots.min(first + AT_ONCE) {
                 let Some(entry) = state.entries[slot].as_mut() else { continue };

@@ -78,7 +78,7 @@ impl Pool {
 
     /// Where the key of that name comes from.
     pub(crate) fn origin(&self, fingerprint: Fingerprint) -> Option<Origin> {
-        let state = self.state.0.lock();
+        let state = self.state.lock();
         state.find(&fingerprint)?;
         Some(if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
     }
@@ -86,7 +86,7 @@ impl Pool {
     /// The key of that name.
     #[cfg(feature = "cli")]
     pub(crate) fn key(&self, fingerprint: Fingerprint) -> Option<Key> {
-        let state = self.state.0.lock();
+        let state = self.state.lock();
         let id = state.find(&fingerprint)?;
         Some(state.entry(id).slot.key.clone())
     }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::sync::{Apart, Mutex, MutexGuard, RwLock, lock};
+use crate::sync::{Brief, MutexGuard, RwLock};
 
 pub(crate) use self::held::{Held, Tried};
 pub(crate) use self::home::{Estate, Home, Owner};
@@ -70,7 +70,7 @@ pub(crate) struct Pool {
     scopes: RwLock<HashMap<Arc<str>, ScopeId>>,
     has_too_many_scopes: AtomicBool,
     bus: Bus,
-    state: Apart<Mutex<State>>,
+    state: Brief<State>,
 }
 
 /// So many scopes have a lane; a scope is a model or an endpoint, not a user.
@@ -94,7 +94,7 @@ impl Pool {
     /// Works on the state, and tells and wakes whom that concerns once the lock is free again.
     #[inline]
     fn locked<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = lock(&self.state.0);
+        let mut state = self.state.lock();
         let result = work(&mut state);
         if state.woken.is_empty() && state.events.is_empty() {
             return result;

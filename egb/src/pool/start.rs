@@ -3,7 +3,7 @@
 use crate::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
-use crate::sync::{Apart, Mutex, RwLock};
+use crate::sync::{Brief, RwLock};
 
 use super::added::Added;
 use super::index::Index;
@@ -92,7 +92,7 @@ impl Pool {
                 scopes: RwLock::default(),
                 has_too_many_scopes: AtomicBool::new(false),
                 bus: Bus::default(),
-                state: Apart(Mutex::new(state)),
+                state: Brief::new(state),
             }
         });
         pool.locked(|state| {

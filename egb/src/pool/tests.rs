@@ -84,7 +84,7 @@ impl Bench {
 
     /// Where a key stands among those given.
     fn position(&self, id: SlotId) -> u32 {
-        self.pool.state.0.lock().entry(id).position
+        self.pool.state.lock().entry(id).position
     }
 
     fn state(&self, position: usize) -> KeyState {
@@ -514,7 +514,7 @@ fn room_for_what_changes_is_made_at_the_start_and_where_there_is_a_store_alone()
         bench.call(&throttled(30));
         drop(bench.pool.fetch());
         let _ = bench.pool.reset();
-        bench.pool.state.0.lock().dirty.capacity()
+        bench.pool.state.lock().dirty.capacity()
     };
     assert_eq!(room(&Bench::new(keys(100))), 100);
     assert_eq!(room(&Bench::without_store(keys(100))), 0);

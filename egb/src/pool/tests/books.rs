@@ -104,7 +104,7 @@ proptest! {
                         state.health.disabled = epoch % 3 == 2;
                     });
                     // What is stored of its counts is known here.
-                    let state = bench.pool.state.0.lock();
+                    let state = bench.pool.state.lock();
                     let known = state.find(&record.fingerprint).map(|id| state.entry(id).history.stored);
                     record.counters = known.unwrap_or_default();
                     drop(state);
@@ -119,7 +119,7 @@ proptest! {
                 }
             }
             let stats = bench.pool.stats();
-            let state = bench.pool.state.0.lock();
+            let state = bench.pool.state.lock();
             prop_assert_eq!(state.disabled, stats.disabled());
             prop_assert_eq!(state.index.len(), stats.total());
             prop_assert!(state.slots().all(|slot| state.find(&slot.key.fingerprint()) == Some(slot.id)));

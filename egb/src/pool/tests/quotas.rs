@@ -258,12 +258,12 @@ fn a_key_is_watched_no_longer_than_there_is_something_to_hear() {
     let bench = Bench::learning(keys(1));
     let taken: Vec<_> = (0..3).map(|_| bench.take()).collect();
     bench.end(&taken[2], &throttled(60));
-    assert!(bench.pool.state.0.lock().entry(0).traits.is_watched(), "two calls are running");
+    assert!(bench.pool.state.lock().entry(0).traits.is_watched(), "two calls are running");
     // They are never heard of.
     bench.clock.advance(Duration::from_secs(600));
     let taken = bench.take();
     bench.end(&taken, &Verdict::Success);
-    assert!(!bench.pool.state.0.lock().entry(0).traits.is_watched());
+    assert!(!bench.pool.state.lock().entry(0).traits.is_watched());
 }
 
 /// Keys whose learned limit of one call is used up, and could be probed.
