@@ -293,6 +293,12 @@ mod tests {
     }
 
     #[test]
+    fn a_key_goes_wherever_a_text_may_go() {
+        fn goes_anywhere<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+        goes_anywhere::<Key>();
+    }
+
+    #[test]
     fn the_fingerprint_never_changes() {
         // Databases in the field know keys by this value.
         assert_eq!(
