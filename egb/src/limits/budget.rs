@@ -151,12 +151,12 @@ impl Budget {
         }
     }
 
-    /// The scopes that have limits of their own, given or learned, and what was used of them.
-    pub(crate) fn scopes(&self, allowance: Allowance<'_>, now: Tick) -> impl Iterator<Item = (u32, Limits, Used)> {
-        let used = self.0.iter().flat_map(|all| all.scopes()).map(move |(scope, meter)| (*scope, meter.used(now)));
-        let unused = Meter::of_scopes(allowance).filter(|_| self.0.is_none());
-        let all = used.chain(unused.map(move |(scope, meter)| (scope, meter.used(now))));
-        all.map(move |(scope, used)| (scope, allowance.of_scope(scope), used))
+    /// The limits of a scope's own, and what was used of them and of what was learned.
+    pub(crate) fn within(&self, allowance: Allowance<'_>, scope: u32, now: Tick) -> (Limits, Used) {
+        let limits = allowance.of_scope(scope);
+        let known = self.0.as_ref().and_then(|all| all.of(scope));
+        let used = known.map_or_else(|| Meter::new(limits, allowance.learns(scope)).used(now), |meter| meter.used(now));
+        (limits, used)
     }
 
     /// What a restart has to know, by scope.

@@ -36,7 +36,7 @@ impl Rare {
 }
 
 impl Meter {
-    fn new(limits: Limits, learns: bool) -> Self {
+    pub(super) fn new(limits: Limits, learns: bool) -> Self {
         let mut meter = Self::default();
         meter.set_limits(limits, learns);
         meter

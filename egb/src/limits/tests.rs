@@ -110,7 +110,11 @@ impl Bench {
     }
 
     fn used_of_scopes(&self, now: Tick) -> impl Iterator<Item = (u32, Limits, Used)> {
-        self.budget.scopes(self.allowance(), now)
+        let within = move |scope| (scope, self.budget.within(self.allowance(), scope, now));
+        let known = (ALL + 1..40)
+            .map(within)
+            .filter(|(_, (limits, used))| *limits != Limits::default() || *used != Used::default());
+        known.map(|(scope, (limits, used))| (scope, limits, used))
     }
 
     fn learned(&self, now: Tick) -> Option<u32> {

@@ -1,5 +1,5 @@
 //! Keys that have nothing to do with other keys, as a pool would show them: they need not be in it, which is most of the
-//! work. What a row says is `entry.rs`'s business, here as there.
+//! work. What a row says is `row.rs`'s business, here as there.
 
 use std::sync::Arc;
 

@@ -62,7 +62,7 @@ impl Entry {
     pub(super) fn count_calls(&mut self) {
         let calls = i64::from(self.calls());
         if calls > 0 {
-            self.history.counted = self.slot.begun();
+            self.forget_calls();
             self.history.notes.pending.add(&Counters { calls, begun: calls, ..Counters::default() });
         }
     }
@@ -78,13 +78,18 @@ impl Entry {
     /// As [`pending`](Self::pending); it is no longer.
     pub(super) fn take_pending(&mut self) -> Counters {
         let pending = self.pending();
-        if self.calls() > 0 {
-            self.history.counted = self.slot.begun();
-        }
+        self.forget_calls();
         if let Some(notes) = self.notes_mut() {
             notes.pending = Counters::default();
         }
         pending
+    }
+
+    /// The calls of the slot are counted elsewhere.
+    fn forget_calls(&mut self) {
+        if self.calls() > 0 {
+            self.history.counted = self.slot.begun();
+        }
     }
 
     /// What the store counts.
@@ -119,5 +124,16 @@ mod tests {
         let all = Counters { calls, begun: calls - 10, ..Counters::default() };
         assert_eq!(entry.pending(), all);
         assert_eq!((entry.take_pending(), entry.pending()), (all, Counters::default()));
+    }
+
+    #[test]
+    fn successes_are_counted_beyond_what_a_slot_has_room_for() {
+        let slot = Slot::new(0, Key::from("test-key"), Arc::new(Ties::alone(Arc::new(Home::new(Weak::new(), false)))));
+        let mut entry = Entry::new(slot, 0, KeyConfig::new("test-key"), None, Remains::default());
+        entry.slot.count_nearly_too_many_successes();
+        let before = entry.slot.successes();
+        (0..3).for_each(|_| entry.count(&Verdict::Success));
+        assert_eq!(entry.history.notes.pending.successes, before + 1, "they are booked when there are too many");
+        assert_eq!((entry.slot.successes(), entry.slot.running()), (2, 0));
     }
 }

@@ -73,12 +73,12 @@ impl Entry {
     }
 
     /// The condition for all calls, for a change that would be none in that of a new key.
-    pub(super) fn main_mut(&mut self) -> Option<&mut Condition> {
+    pub(super) fn known_main_mut(&mut self) -> Option<&mut Condition> {
         self.history.known_mut().and_then(|history| history.main.as_deref_mut())
     }
 
     pub(super) fn set_main(&mut self, condition: Condition) {
-        if let Some(main) = self.main_mut() {
+        if let Some(main) = self.known_main_mut() {
             *main = condition;
         } else if condition != Condition::new(self.new_health()) {
             self.history.main = Some(Box::new(condition));
@@ -87,7 +87,7 @@ impl Entry {
 
     /// Changes the condition for all calls.
     pub(super) fn change_main<R>(&mut self, change: impl FnOnce(&mut Condition) -> R) -> R {
-        if let Some(main) = self.main_mut() {
+        if let Some(main) = self.known_main_mut() {
             return change(main);
         }
         let mut main = Condition::new(self.new_health());
@@ -328,6 +328,6 @@ mod tests {
             (1, 1),
             SystemTime::UNIX_EPOCH,
         );
-        assert!(entry.main_mut().is_some() && entry.traits.is_changed());
+        assert!(entry.known_main_mut().is_some() && entry.traits.is_changed());
     }
 }

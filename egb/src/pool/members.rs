@@ -288,7 +288,7 @@ impl Pool {
     fn reconfigure(&self, state: &mut State, id: SlotId, config: KeyConfig, now: Tick) {
         let entry = state.entry_mut(id);
         let weight = config.terms.weight;
-        if let Some(main) = entry.main_mut() {
+        if let Some(main) = entry.known_main_mut() {
             main.health.set_weight(weight);
         }
         for scoped in entry.scoped_mut() {

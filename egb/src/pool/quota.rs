@@ -26,7 +26,7 @@ impl GroupId {
     pub(super) const LAST: u32 = (1 << 29) - 1;
 
     pub(super) fn new(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
+        NonZeroU32::new(number).filter(|number| number.get() <= Self::LAST).map(Self)
     }
 
     pub(super) fn number(self) -> u32 {
@@ -181,7 +181,7 @@ impl Groups {
         if let Some(&group) = self.index.get(name) {
             return group;
         }
-        let number = u32::try_from(self.list.len() + 1).ok().filter(|number| *number <= GroupId::LAST);
+        let number = u32::try_from(self.list.len() + 1).ok();
         let group = number.and_then(GroupId::new).expect("fewer than 2^29 groups");
         self.list.push(Group {
             holder: Fingerprint::of_group(name),

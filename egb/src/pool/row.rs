@@ -5,7 +5,7 @@ use super::lanes::{NO_SCOPE, ScopeId};
 use super::quota::{Quota, Quotas};
 use super::state::State;
 use crate::clock::{Tick, Timeline, Wall};
-use crate::limits::Limits;
+use crate::limits::{Limits, Used};
 use crate::stats::{KeyState, KeyStats, ScopeStats};
 
 impl Entry {
@@ -45,13 +45,12 @@ impl Entry {
         let allowance = state.quotas.allowance(quota.limits);
         let row = |scope: ScopeId| {
             let impaired = self.within(scope).map(|condition| &condition.health).filter(|health| !health.is_full(time));
-            let limited = quota.budget.scopes(allowance, now).find(|(of, ..)| *of == scope);
-            let limited =
-                limited.filter(|(_, limits, used)| *limits != Limits::default() || used.learned_rpm.is_some());
-            if impaired.is_none() && limited.is_none() {
+            let (limits, used) = quota.budget.within(allowance, scope, now);
+            let is_limited = limits != Limits::default() || used.learned_rpm.is_some();
+            if impaired.is_none() && !is_limited {
                 return None;
             }
-            let (_, limits, used) = limited.unwrap_or_default();
+            let used = if is_limited { used } else { Used::default() };
             Some(ScopeStats {
                 scope: lanes[scope as usize].name.to_string(),
                 health: impaired.unwrap_or(&main.health).moved(|instant| wall.wall_of(instant)),

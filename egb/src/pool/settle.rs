@@ -59,7 +59,7 @@ impl Pool {
                 return Effect { last, ..Effect::default() };
             };
             let entry = state.entry_mut(id);
-            if let Some(main) = entry.main_mut() {
+            if let Some(main) = entry.known_main_mut() {
                 main.end(serial);
             }
             if let Some(scoped) = entry.within_mut(scope) {
@@ -135,7 +135,7 @@ impl Pool {
             let fetch = entry.notes_mut().and_then(|notes| notes.auto.reported());
             // Without a fetch it is news of now, and never late.
             let serial = fetch.unwrap_or(u64::MAX);
-            if let Some(main) = entry.main_mut() {
+            if let Some(main) = entry.known_main_mut() {
                 main.rest.end_probe();
             }
             entry.forget_fetches();
@@ -263,7 +263,7 @@ impl Pool {
         self.locked(|state| state.id_of(slot).is_some_and(|id| state.mark_dirty(id)))
     }
 
-    /// Books the successes that were counted without the lock. A store collects them all the time; without one nobody does.
+    /// Books the successes that the slot counted. A store collects them all the time; without one nobody does.
     pub(super) fn collect(&self, slot: &SharedSlot) -> bool {
         self.locked(|state| {
             let Some(id) = state.id_of(slot) else { return false };

@@ -60,8 +60,8 @@ impl Ties {
     }
 }
 
-// The word: three marks, set and cleared under the pool's lock alone; the successes that were counted without it and
-// not yet collected; and calls that have ended, which go round.
+// The word: three marks, set and cleared under the pool's lock alone; the successes that were counted and not yet
+// collected; and calls that have ended, which go round.
 /// A success changes nothing but the count: it needs no lock.
 const SERENE: u64 = 1;
 /// The writer has the key on its list.
@@ -242,6 +242,12 @@ impl Slot {
         successes(self.word.fetch_and(!(SUCCESSES | DIRTY), Ordering::SeqCst))
     }
 
+    /// The next success is one too many.
+    #[cfg(test)]
+    pub(super) fn count_nearly_too_many_successes(&self) {
+        self.word.fetch_add((MANY_SUCCESSES - 1) * SUCCESS, Ordering::SeqCst);
+    }
+
     #[inline]
     fn has(&self, mark: u64) -> bool {
         self.word.load(Ordering::SeqCst) & mark != 0
@@ -321,7 +327,7 @@ mod tests {
         slot.inherit(3);
         slot.end(0, Some(Quiet::Success));
         assert_eq!((slot.take_successes(), slot.is_dirty(), slot.take_successes()), (1, false, 0));
-        slot.word.fetch_add((MANY_SUCCESSES - 1) * SUCCESS, Ordering::Relaxed);
+        slot.count_nearly_too_many_successes();
         assert_eq!(slot.end(0, Some(Quiet::Success)), Ended::Quietly(Afterwards::Collect));
     }
 }

@@ -256,7 +256,7 @@ impl State {
         let entry = self.entry_mut(id);
         entry.last_use = LastUse::here(now);
         if !entry.slot.is_serene() {
-            if let Some(main) = entry.main_mut() {
+            if let Some(main) = entry.known_main_mut() {
                 main.begin(serial, now, timeline);
             }
             if let Some(scoped) = entry.within_mut(scope) {

@@ -8,6 +8,7 @@ pub(super) struct Traits(u32);
 const WATCHED: u32 = 1 << 31;
 const CHANGED: u32 = 1 << 30;
 const COUNTED: u32 = 1 << 29;
+const _: () = assert!(GroupId::LAST & (WATCHED | CHANGED | COUNTED) == 0);
 
 impl Traits {
     #[inline]

@@ -170,3 +170,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn another_attempt_is_a_use_and_no_call_that_began() {
+    let bench = Bench::new(keys(1));
+    bench.call(&Verdict::Neutral);
+    let again = bench.pool.checkout(&Wanted { is_retry: true, ..Wanted::plain(1) }).unwrap();
+    bench.end(&again, &Verdict::Success);
+    let row = bench.pool.stats().keys.remove(0);
+    assert_eq!((row.calls, row.begun, row.successes), (2, 1, 1));
+    let added = bench.drain().remove(0).added;
+    assert_eq!((added.calls, added.begun, added.successes), (2, 1, 1));
+}
+
+#[test]
+fn successes_are_taken_from_a_slot_before_it_is_full() {
+    for bench in [Bench::new(keys(1)), Bench::without_store(keys(1))] {
+        let checkout = bench.take();
+        let slot = &checkout.keys.slots()[0];
+        slot.count_nearly_too_many_successes();
+        let before = slot.successes();
+        bench.end(&checkout, &Verdict::Success);
+        assert_eq!(slot.successes(), 0);
+        assert_eq!(bench.pool.stats().successes(), u64::try_from(before + 1).unwrap());
+    }
+}

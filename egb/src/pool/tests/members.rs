@@ -131,3 +131,43 @@ fn a_call_that_ends_while_its_key_is_removed_and_put_back_is_ended_once() {
     bench.end(&third, &Verdict::Success);
     assert_eq!(bench.pool.stats().keys[0].in_flight, 0);
 }
+
+#[test]
+fn a_reload_gives_keys_that_were_used_other_limits() {
+    for group in [None, Some("project")] {
+        let keys = |rpm| keys(1).map(move |key| group.into_iter().fold(key.rpm(rpm), KeyConfig::group));
+        let bench = Bench::new(keys(2));
+        (0..2).for_each(|_| {
+            bench.call(&Verdict::Success);
+        });
+        bench.shortage();
+        bench.pool.reload(keys(3).collect());
+        bench.call(&Verdict::Success);
+        bench.shortage();
+    }
+}
+
+#[test]
+fn a_reload_changes_the_share_within_a_scope_too() {
+    let bench = Bench::new(keys(2));
+    let scope = bench.pool.scope("model");
+    let wanted = Wanted { scope, ..Wanted::plain(1) };
+    let checkout = bench.pool.checkout(&wanted).unwrap();
+    bench.end_in(scope, &checkout, &Verdict::status(403));
+    let shares = || bench.pool.stats().keys.into_iter().flat_map(|key| key.scopes).map(|scope| scope.health);
+    let before = shares().next().unwrap();
+    bench.pool.reload(keys(2).map(|key| key.weight(4.0)).collect());
+    let after = shares().next().unwrap();
+    assert_eq!((after.weight(), after.effective_weight()), (4.0, 4.0 * before.effective_weight()));
+}
+
+#[test]
+fn successes_counted_without_the_lock_go_along_to_another_group() {
+    let bench = Bench::new(keys(1));
+    (0..3).for_each(|_| {
+        bench.call(&Verdict::Success);
+    });
+    bench.pool.reload(keys(1).map(|key| key.group("project")).collect());
+    let row = bench.pool.stats().keys.remove(0);
+    assert_eq!((row.calls, row.successes), (3, 3));
+}

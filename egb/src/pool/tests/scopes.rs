@@ -1,6 +1,7 @@
 //! What a scope keeps apart, and what it does not.
 
 use super::*;
+use crate::limits::Limits;
 use crate::outcome::Reason;
 
 impl Bench {
@@ -189,4 +190,17 @@ fn too_many_scopes_are_taken_for_none() {
 fn stored(change: &Change) -> Record {
     let Change { fingerprint, scope, state, added, .. } = change.clone();
     Record { fingerprint, scope, state, counters: added }
+}
+
+#[test]
+fn a_scope_shows_its_limits_from_the_start() {
+    for learn in [false, true] {
+        let limits = Limits::default().with_concurrency(1);
+        let settings = Settings { learn, scope_limits: vec![("model".to_owned(), limits)], ..settings() };
+        let bench = Bench::with(keys(1), Vec::new(), settings);
+        let shown = || bench.pool.stats().keys.remove(0).scopes.into_iter().map(|row| (row.scope, row.limits));
+        assert_eq!(shown().collect::<Vec<_>>(), [("model".to_owned(), limits)]);
+        bench.call(&Verdict::Success);
+        assert_eq!(shown().collect::<Vec<_>>(), [("model".to_owned(), limits)]);
+    }
 }

@@ -1,6 +1,7 @@
 //! What is handed to a store, and what comes from it.
 
 use super::*;
+use crate::pool::slot::Quiet;
 
 #[test]
 fn a_restart_remembers_when_a_key_was_used_last() {
@@ -164,4 +165,27 @@ fn a_wall_clock_that_was_set_back_blocks_no_key_for_ever() {
     assert_eq!(bench.state(0), KeyState::CoolingDown);
     bench.clock.advance(61 * SECOND);
     assert_eq!(bench.state(0), KeyState::Available);
+}
+
+#[test]
+fn what_happened_here_is_kept_when_another_process_resets_what_it_knows() {
+    let bench = Bench::new(keys(1).map(|key| key.weight(3.0)));
+    bench.call(&throttled(60));
+    let before = bench.pool.stats().keys.remove(0).health;
+    bench.pool.merge(&[record("test-key-0", |state| state.epoch = 1)]);
+    let after = bench.pool.stats().keys.remove(0).health;
+    assert_eq!(after.cooldown_until(), before.cooldown_until());
+    assert!(after.last_failure().is_some() && after.last_failure() == before.last_failure());
+    assert_eq!((after.weight(), after.effective_weight()), (3.0, 3.0), "of theirs, the share; of ours, the weight");
+}
+
+#[test]
+fn what_the_last_calls_counted_is_written_when_their_balancer_is_closed() {
+    let bench = Bench::new(keys(1));
+    let checkouts = [bench.take(), bench.take()];
+    bench.drain();
+    // As by a thread that ends a call and has not told the writer yet.
+    checkouts[0].keys.slots()[0].end(NO_SCOPE, Some(Quiet::Success));
+    assert!(bench.pool.close(Box::new(())).is_none(), "a call runs");
+    assert_eq!(bench.drain().iter().map(|change| change.added.successes).sum::<i64>(), 1);
 }
