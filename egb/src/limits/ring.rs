@@ -190,16 +190,17 @@ impl Ring {
     }
 
     /// Makes room for another: doubles what there is, or makes one of each two neighbours. So many groups there will
-    /// be at most, unless there are as many already.
+    /// be at most, unless there are as many already. It may take two calls, as the first lets groups have more than one use,
+    /// and then there may be no need for room.
     #[cold]
     #[inline(never)]
     pub(super) fn make_room(&mut self, most: usize) {
         debug_assert!(self.is_full(), "so that all words are those of groups");
-        let mut groups = self.groups();
+        let groups = self.groups();
         // Uses of few instants take less room with a count.
         if !self.counts_uses() && (groups == Self::MOST || 2 * self.instants() < groups) {
             self.count_uses();
-            groups = self.groups();
+            return;
         }
         if groups == Self::MOST {
             self.halve();

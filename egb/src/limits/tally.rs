@@ -161,8 +161,17 @@ impl Tally {
         if uses > FEW {
             self.ring.count_uses();
         }
-        if !self.ring.counts_uses() {
-            (0..uses).for_each(|_| self.begin(at, 1, serial));
+        let mut uses = uses;
+        while uses > 0 && !self.ring.counts_uses() {
+            // Which may begin to count.
+            if self.ring.is_full() {
+                self.make_room();
+            } else {
+                self.begin(at, 1, serial);
+                uses -= 1;
+            }
+        }
+        if uses == 0 {
             return;
         }
         match self.ring.newest() {
@@ -180,7 +189,7 @@ impl Tally {
     #[expect(clippy::inline_always, reason = "less to do than in a function of its own, at every use")]
     #[inline(always)]
     fn begin(&mut self, at: Tick, uses: u32, serial: u32) {
-        if self.ring.is_full() {
+        while self.ring.is_full() {
             self.make_room();
         }
         if self.total == 0 {

@@ -136,7 +136,9 @@ impl State {
         }
         let Past { error_count, last_failure, .. } = *failed.after.past;
         let past = Past { error_count, last_failure, ..(*failed.before.past).clone() };
-        let health = Health { past: past.into(), ..failed.before.clone() };
+        let mut health = Health { past: past.into(), ..failed.before.clone() };
+        // It may be another by now.
+        health.set_weight(entry.terms.weight);
         match entry.within_mut(scope).filter(|_| scope != NO_SCOPE) {
             Some(scoped) => {
                 scoped.condition.set_health(health);

@@ -139,3 +139,11 @@ fn uses_of_one_instant_are_one_group() {
     (0..2).for_each(|_| tally.take_back());
     assert_eq!(tally.groups().last(), Some(Group { at: Tick(4 * UNIT), uses: 999, serial: 4_999 }));
 }
+
+#[test]
+fn the_use_at_which_uses_begin_to_be_counted_joins_those_of_its_instant() {
+    let mut tally = tally(2_000, false);
+    (1..=1_024).for_each(|at| tally.record(at, Tick(at * UNIT)));
+    tally.record(1_025, Tick(1_024 * UNIT));
+    assert_eq!(tally.groups().map(|group| group.uses).collect::<Vec<_>>()[1_022..], [1, 2]);
+}

@@ -189,3 +189,18 @@ fn an_outage_of_a_scope_that_is_used_no_more_is_over_after_a_while() {
     bench.call(&Verdict::Success);
     assert!(!bench.pool.home.is_failing.load(Ordering::SeqCst), "ends of calls need no lock any more");
 }
+
+#[test]
+fn who_gets_back_what_a_failure_took_keeps_the_weight_that_was_set_since() {
+    let with = |weight| keys(2).zip([weight, 1.0]).map(|(key, weight)| key.weight(weight));
+    let settings = Settings { policy: Policy::passive(), ..settings() };
+    let bench = Bench::with(with(7.0), Vec::new(), settings);
+    let first = fail(&bench, &Verdict::status(403));
+    assert_eq!(first, Key::from("test-key-0"));
+    bench.pool.reload(with(5.0).collect());
+    for _ in 0..9 {
+        fail(&bench, &Verdict::status(403));
+    }
+    let health = bench.pool.stats().keys.remove(0).health;
+    assert_eq!((health.weight(), health.factor()), (5.0, 1.0));
+}
