@@ -254,7 +254,9 @@ fn balanced_call() {
             - fastest(1_000, 1_000, || {
                 black_box(bare()).expect("no error");
             });
-        let allocations = allocation_counter::measure(|| (0..1_000).for_each(|_| call())).count_total;
+        // Now and then all keys need more room for the uses of a minute, until they have all that they will need.
+        let thousand = || allocation_counter::measure(|| (0..1_000).for_each(|_| call())).count_total;
+        let allocations = (0..3).map(|_| thousand()).min().expect("three");
         row(what, &format!("{added:.0} ns"), &format!("{goal} ({allocations} allocations in 1000 calls)"));
     };
     let text = black_box("text");
