@@ -190,16 +190,13 @@ impl Pool {
     fn enter_groups(&self, state: &mut State, ids: &[SlotId], now: Tick) {
         let mut groups = HashSet::new();
         for &id in ids {
-            match state.entry(id).traits.group() {
-                Some(group) => {
-                    state.join_group(id, group);
-                    groups.insert(group);
-                }
-                None => {
-                    state.with_budget(id, Budget::set_limits);
-                    let counted = state.with_budget(id, |_, allowance| allowance.counts_anything());
-                    state.entry_mut(id).traits.set_counted(counted);
-                }
+            if let Some(group) = state.entry(id).traits.group() {
+                state.join_group(id, group);
+                groups.insert(group);
+            } else {
+                state.with_budget(id, Budget::set_limits);
+                let counted = state.with_budget(id, |_, allowance| allowance.counts_anything());
+                state.entry_mut(id).traits.set_counted(counted);
             }
         }
         let alone = ids.iter().copied().filter(|&id| state.entry(id).traits.group().is_none()).collect();
