@@ -190,3 +190,26 @@ fn a_future_grows_by_less_than_64_bytes() {
         assert!(balanced < bare + 64, "{name}: {balanced} bytes, {bare} without the attribute");
     }
 }
+
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_key_that_was_not_used_takes_less_than_200_bytes_whatever_its_limits() {
+    // So many fill the index that names the keys, whose size is a power of two.
+    const KEYS: u32 = 14_000;
+    for (rpm, rpd) in [(None, None), (Some(10), Some(1_000))] {
+        let mut pool = None;
+        let build = || {
+            let keys = (0..KEYS).map(|n| format!("AIzaSyFAKE_cost_{n:08}_01234567890123"));
+            let pool_of = keys.fold(Balancer::builder(), |builder, key| {
+                assert_eq!(key.len(), 39, "as many as Gemini's keys have");
+                builder.key(key)
+            });
+            let limited = rpm.into_iter().fold(pool_of, egb::BalancerBuilder::rpm);
+            pool = Some(rpd.into_iter().fold(limited, egb::BalancerBuilder::rpd).build().unwrap());
+        };
+        let bytes = allocation_counter::measure(build).bytes_current / i64::from(KEYS);
+        println!("a key with its text takes {bytes} bytes");
+        assert!((1..200).contains(&bytes), "{bytes} bytes");
+        drop(pool);
+    }
+}

@@ -60,17 +60,12 @@ impl Meter {
         limited.map(move |&(scope, limits)| (scope, Self::new(limits, allowance.learns(scope))))
     }
 
-    /// Changes the limits of all calls and those of scopes.
+    /// Changes the limits of all calls and those of scopes. The scopes that have limits are ever the same.
     pub(super) fn come_under(&mut self, allowance: Allowance<'_>) {
         self.set_limits(allowance.all, allowance.learns(ALL));
         self.change_scopes(|scopes| {
             for (scope, meter) in scopes.iter_mut() {
                 meter.set_limits(allowance.of_scope(*scope), allowance.learns(*scope));
-            }
-            for (scope, meter) in Self::of_scopes(allowance) {
-                if !scopes.iter().any(|(known, _)| *known == scope) {
-                    scopes.push((scope, meter));
-                }
             }
             scopes.retain(|(_, meter)| !meter.counts_nothing());
         });

@@ -18,7 +18,6 @@ use crate::events::EventKind;
 #[cfg(feature = "cli")]
 use crate::key::Key;
 use crate::key::{ByFingerprint, Fingerprint};
-use crate::limits::Budget;
 use crate::schedule::SlotId;
 use crate::seldom::Seldom;
 use crate::store::{Change, Counters, Edit, Record};
@@ -194,8 +193,10 @@ impl Pool {
                 state.join_group(id, group);
                 groups.insert(group);
             } else {
-                state.with_budget(id, Budget::set_limits);
-                let counted = state.with_budget(id, |_, allowance| allowance.counts_anything());
+                let counted = state.with_budget(id, |budget, allowance| {
+                    budget.set_limits(allowance);
+                    allowance.counts_anything()
+                });
                 state.entry_mut(id).traits.set_counted(counted);
             }
         }

@@ -305,10 +305,11 @@ impl State {
         let Self { lanes, entries, groups, quotas, woken, .. } = self;
         let entry = entries[id as usize].as_ref().expect(OCCUPIED);
         let quota = groups.quota(entry);
+        let is_out = entry.main().health.disabled || !entry.slot.key.has_text();
         for (scope, lane) in (NO_SCOPE..).zip(lanes) {
             let ready = entry.ready_within(scope, timeline).max(quota.budget.ready_at(scope));
             lane.schedule.set_weight(id, entry.weight_within(scope));
-            if entry.main().health.disabled || !entry.slot.key.has_text() || quota.is_busy(quotas, scope) {
+            if is_out || quota.is_busy(quotas, scope) {
                 lane.schedule.hold(id);
             } else if ready > now {
                 lane.schedule.park(id, ready);

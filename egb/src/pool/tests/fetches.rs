@@ -14,18 +14,19 @@ fn fetching_counts_as_success_until_a_report_contradicts_it() {
     assert_eq!(key.state, KeyState::CoolingDown);
 }
 
+/// Fetches the only key, reports a 429, and sits out the wait that it brings. Returns its seconds.
+fn throttled_wait(bench: &Bench) -> u64 {
+    let fetched = bench.pool.fetch().ok().unwrap();
+    bench.pool.report(fetched.keys.fingerprint(), &Verdict::status(429)).unwrap();
+    let wait = bench.pool.fetch().err().unwrap().next_due.unwrap();
+    bench.clock.advance(wait);
+    wait.as_secs()
+}
+
 #[test]
 fn waits_double_in_auto_success_mode_too() {
     let bench = Bench::new(keys(1));
-    let mut waits = Vec::new();
-    for _ in 0..3 {
-        let fetched = bench.pool.fetch().ok().unwrap();
-        bench.pool.report(fetched.keys.fingerprint(), &Verdict::status(429)).unwrap();
-        let wait = bench.pool.fetch().err().unwrap().next_due.unwrap();
-        waits.push(wait.as_secs());
-        bench.clock.advance(wait);
-    }
-    assert_eq!(waits, [1, 2, 4]);
+    assert_eq!([(); 3].map(|()| throttled_wait(&bench)), [1, 2, 4]);
     bench.pool.fetch().ok().unwrap();
     bench.clock.advance(10 * SECOND);
     bench.pool.fetch().ok().unwrap();
@@ -38,15 +39,7 @@ fn waits_double_after_many_fetches_that_nobody_reported() {
     for _ in 0..50 {
         bench.pool.fetch().ok().unwrap();
     }
-    let mut waits = Vec::new();
-    for _ in 0..3 {
-        let fetched = bench.pool.fetch().ok().unwrap();
-        bench.pool.report(fetched.keys.fingerprint(), &Verdict::status(429)).unwrap();
-        let wait = bench.pool.fetch().err().unwrap().next_due.unwrap();
-        waits.push(wait.as_secs());
-        bench.clock.advance(wait);
-    }
-    assert_eq!(waits, [1, 2, 4]);
+    assert_eq!([(); 3].map(|()| throttled_wait(&bench)), [1, 2, 4]);
 }
 
 /// Two workers who fetch a key at once, call with it, and report what happened.
