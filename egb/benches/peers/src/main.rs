@@ -2,8 +2,12 @@
 //! people write by hand. Most of them do less: the last column says what.
 //!
 //! `cargo run --release --manifest-path egb/benches/peers/Cargo.toml`
+//!
+//! With `PYTHON_ORIGINAL=DIRECTORY` it measures the Python original itself too: the directory `src` in the repository of
+//! easy-gemini-balance, at version 0.3.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::future::Future;
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -163,17 +167,17 @@ fn weighted_tree(keys: usize) -> f64 {
     })
 }
 
-/// Nanoseconds a pick of the same in Python, by a script of our own.
-fn in_python(keys: usize) -> f64 {
+/// Nanoseconds of a pick and its end in Python: of the original itself, if it is in a directory, or of its steps.
+fn in_python(keys: usize, directory: Option<&OsStr>) -> f64 {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/original.py");
-    let output = Command::new("python3").arg(script).arg(keys.to_string()).output();
+    let output = Command::new("python3").arg(script).arg(keys.to_string()).args(directory).output();
     let said = output.ok().filter(|output| output.status.success()).map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&said).trim().parse().unwrap_or(f64::NAN)
 }
 
 fn main() {
     type Measure = Box<dyn Fn(usize) -> f64>;
-    let rows: [(&str, Measure, &str); 14] = [
+    let mut rows: Vec<(&str, Measure, &str)> = vec![
         ("egb, checkout + success", Box::new(egb), "everything: order by weight and use, health, two limits, counts"),
         ("omnillm, acquire + drop", Box::new(omnillm), "a lease with a token limit; at random, no weights"),
         ("load-balancer, round robin", Box::new(balancer_cursor), "a cursor"),
@@ -184,11 +188,22 @@ fn main() {
         ("rand, weighted index rebuilt", Box::new(weighted_index), "at random by weight"),
         ("rand, weighted tree", Box::new(weighted_tree), "at random by weight"),
         ("the Python original, in Rust", Box::new(original::time), "its algorithm: at random by weight, health"),
-        ("the Python original, without its sleep", Box::new(in_python), "the same in Python"),
+        (
+            "the Python original's steps, in Python",
+            Box::new(|keys| in_python(keys, None)),
+            "the same, each as often as there",
+        ),
+    ];
+    if let Some(directory) = std::env::var_os("PYTHON_ORIGINAL") {
+        let measure = move |keys| in_python(keys, Some(&directory));
+        rows.push(("the Python original, without its sleep", Box::new(measure), "the tool itself"));
+    }
+    let hard: [(&str, Measure, &str); 3] = [
         ("egb, only the last key free", Box::new(egb_last), ""),
         ("load-balancer, only the last key ready", Box::new(|keys| fault_tolerant(keys, true)), ""),
         ("api-key-pool, only the last key ready", Box::new(|keys| api_key_pool(keys, true)), ""),
     ];
+    rows.extend(hard);
     println!("ns of a checkout and its end, and times that of egb");
     println!("{:<40} {:>18} {:>18} {:>18}   it is", "", "10 keys", "1000 keys", "100000 keys");
     let mut own: Option<[f64; 3]> = None;
