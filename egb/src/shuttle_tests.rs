@@ -71,6 +71,42 @@ fn each_call_is_counted_once_whatever_operators_do_meanwhile() {
     });
 }
 
+/// A thread of a model finds the lock hard to get now and then, and has some keys to itself.
+#[test]
+fn keys_that_threads_have_to_themselves_are_counted_and_judged_as_ever() {
+    explore(|| {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let balancer = balancer(names.map(|name| KeyConfig::new(name).rpm(4)));
+        // What counts uses is made.
+        (0..6).for_each(|_| balancer.lease().unwrap().success());
+        let callers = (0..3).map(|caller| {
+            let balancer = balancer.clone();
+            boxed(move || {
+                for call in 0..4 {
+                    let lease = balancer.lease().unwrap();
+                    match (call + caller) % 4 {
+                        3 => lease.end(503),
+                        _ => lease.success(),
+                    }
+                }
+            })
+        });
+        let operator = balancer.clone();
+        let operator = boxed(move || {
+            let stats = operator.stats();
+            assert!(stats.keys.len() == 6 && stats.keys.iter().all(|key| key.used_in_minute <= Some(4)));
+            operator.disable(&"a".into()).unwrap();
+            operator.add("g").unwrap();
+            operator.enable(&"a".into()).unwrap();
+        });
+        together(callers.chain([operator]).collect());
+        let stats = balancer.stats();
+        assert_eq!((stats.calls(), stats.failures()), (18, 3));
+        assert_eq!(stats.successes(), 15);
+        assert!(stats.keys.iter().all(|key| key.in_flight == 0 && key.used_in_minute <= Some(4)));
+    });
+}
+
 #[test]
 fn counts_add_up() {
     explore(|| {

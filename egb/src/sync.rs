@@ -18,7 +18,7 @@ mod model;
 #[cfg(not(egb_shuttle))]
 mod patience;
 
-/// What many threads lock, each for less than a microsecond at a time. It has cache lines of its own: who reads what lies
+/// What many threads lock, nearly always for less than a microsecond at a time. It has cache lines of its own: who reads what lies
 /// beside it is not disturbed.
 #[derive(Debug)]
 #[repr(C, align(128))]
@@ -39,9 +39,15 @@ impl<T> Brief<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.lock_watched().0
+    }
+
+    /// As [`lock`](Self::lock), and says whether it is hard to get: whether threads do little else than to ask for it.
+    #[inline]
+    pub(crate) fn lock_watched(&self) -> (MutexGuard<'_, T>, bool) {
         #[cfg(not(egb_shuttle))]
-        return self.mutex.try_lock().unwrap_or_else(|| self.patience.lock_held(&self.mutex));
+        return self.mutex.try_lock().map_or_else(|| self.patience.lock_held(&self.mutex), |guard| (guard, false));
         #[cfg(egb_shuttle)]
-        return self.mutex.lock();
+        return (self.mutex.lock(), model::perhaps());
     }
 }

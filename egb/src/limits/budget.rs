@@ -38,6 +38,17 @@ impl Budget {
         if scope == ALL { ready } else { ready.max(meter.take_within(allowance, scope, serial, now, day_end)) }
     }
 
+    /// Whether anything was counted, so that it is known what counts.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// As [`take`](Self::take) of a call without a scope, once it [is begun](Self::is_begun).
+    #[inline]
+    pub(crate) fn take_more(&mut self, serial: u64, now: Tick, day_end: impl FnOnce() -> Tick) -> Tick {
+        self.0.as_mut().map_or(Tick::ZERO, |meter| meter.take(serial, now, day_end))
+    }
+
     /// Makes what counts, if anything is to be counted.
     #[cold]
     #[inline(never)]

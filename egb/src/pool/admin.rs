@@ -91,16 +91,18 @@ impl Pool {
         let now = self.now();
         let mut keys = Vec::new();
         for start in (0..).step_by(ROWS_AT_ONCE) {
-            let state = self.state.lock();
-            let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
-            keys.extend(rows.map(|entry| (entry.position, entry.row(&state, &self.timeline, wall, now))));
-            if start + ROWS_AT_ONCE >= state.entries.len() {
+            let slots = self.locked(|state| {
+                let rows = state.entries.iter().skip(start).take(ROWS_AT_ONCE).flatten();
+                keys.extend(rows.map(|entry| (entry.position, entry.row(state, &self.timeline, wall, now))));
+                state.entries.len()
+            });
+            if start + ROWS_AT_ONCE >= slots {
                 break;
             }
         }
         // Slots are used again; the order of the keys is that in which they were given.
         keys.sort_by_key(|&(position, _)| position);
-        let sessions = self.state.lock().sessions.stats();
+        let sessions = self.locked(|state| state.sessions.stats());
         Stats { keys: keys.into_iter().map(|(_, row)| row).collect(), sessions }
     }
 }

@@ -8,12 +8,12 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use super::Pool;
 use super::held::{Held, Several};
 use super::lanes::{NO_SCOPE, ScopeId, Ticket};
 use super::last_use::LastUse;
 use super::slot::SharedSlot;
 use super::state::State;
+use super::{Pool, parts};
 use crate::clock::{Tick, Timeline};
 use crate::key::Key;
 use crate::outcome::Verdict;
@@ -123,7 +123,17 @@ impl Pool {
     #[inline(never)]
     fn checkout_at_hand(&self, scope: ScopeId) -> Option<CheckedOut<Held>> {
         let lately = self.timeline.lately();
-        self.locked(|state| state.take_at_hand(scope, lately, self.home.journaled, &self.timeline))
+        if scope != NO_SCOPE {
+            return self.locked(|state| state.take_at_hand(scope, lately, self.home.journaled, &self.timeline));
+        }
+        if self.parts.are_out() {
+            return self.checkout_from_part(parts::number(), lately);
+        }
+        let (state, is_hard_to_get) = self.state.lock_watched();
+        if is_hard_to_get {
+            return self.checkout_beside_parts(parts::number(), state, lately, true);
+        }
+        self.work(state, |state| state.take_at_hand(scope, lately, self.home.journaled, &self.timeline))
     }
 
     #[inline(never)]
@@ -300,7 +310,7 @@ impl Pool {
 impl State {
     /// Pops and books, by a reading of the clock that may be late.
     #[inline(always)]
-    fn take_at_hand(
+    pub(super) fn take_at_hand(
         &mut self,
         scope: ScopeId,
         lately: Tick,

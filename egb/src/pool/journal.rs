@@ -22,23 +22,23 @@ impl Journal for Pool {
     fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
         let wall = self.timeline.wall();
         let time = self.timeline.time_of(self.now());
-        let mut state = self.state.lock();
-        let state = &mut *state;
-        let farewells = state.farewells.len().min(max);
-        batch.extend(state.farewells.drain(..farewells));
-        for _ in farewells..max {
-            let Some(id) = state.dirty.pop() else { break };
-            // The key may have been removed since, and its slot be another's.
-            let Some(entry) = state.entries[id as usize].as_ref() else { continue };
-            if entry.slot.is_dirty() {
-                let usage = self.usage(state, entry, wall);
-                let entry = state.entries[id as usize].as_mut().expect(OCCUPIED);
-                entry.take_changes(&state.lanes, wall, usage, batch);
-                entry.forget_recovered(time);
-                entry.refresh_serene(&self.policy);
+        self.locked(|state| {
+            let farewells = state.farewells.len().min(max);
+            batch.extend(state.farewells.drain(..farewells));
+            for _ in farewells..max {
+                let Some(id) = state.dirty.pop() else { break };
+                // The key may have been removed since, and its slot be another's.
+                let Some(entry) = state.entries[id as usize].as_ref() else { continue };
+                if entry.slot.is_dirty() {
+                    let usage = self.usage(state, entry, wall);
+                    let entry = state.entries[id as usize].as_mut().expect(OCCUPIED);
+                    entry.take_changes(&state.lanes, wall, usage, batch);
+                    entry.forget_recovered(time);
+                    entry.refresh_serene(&self.policy);
+                }
             }
-        }
-        !state.dirty.is_empty() || !state.farewells.is_empty()
+            !state.dirty.is_empty() || !state.farewells.is_empty()
+        })
     }
 
     /// What was handed over is counted as stored already.
@@ -69,19 +69,18 @@ impl Journal for Pool {
     }
 
     fn rewrite(&self) {
-        let mut first = 0;
-        loop {
-            let mut state = self.state.lock();
-            let slots = state.entries.len();
-            for slot in first..slots.min(first + AT_ONCE) {
-                let Some(entry) = state.entries[slot].as_mut() else { continue };
-                entry.traits.set_changed(true);
-                entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = true);
-                let id = entry.slot.id;
-                state.mark_dirty(id);
-            }
-            first += AT_ONCE;
-            if first >= slots {
+        for first in (0..).step_by(AT_ONCE) {
+            let slots = self.locked(|state| {
+                for slot in first..state.entries.len().min(first + AT_ONCE) {
+                    let Some(entry) = state.entries[slot].as_mut() else { continue };
+                    entry.traits.set_changed(true);
+                    entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = true);
+                    let id = entry.slot.id;
+                    state.mark_dirty(id);
+                }
+                state.entries.len()
+            });
+            if first + AT_ONCE >= slots {
                 return;
             }
         }

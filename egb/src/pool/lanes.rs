@@ -145,6 +145,11 @@ impl Queue {
         self.wanted > 0
     }
 
+    /// Whether anybody waits.
+    pub(super) fn has_anybody(&self) -> bool {
+        !self.in_line.is_empty() || !self.choosy.is_empty()
+    }
+
     /// Whether it is the one that has to look when the next key comes back.
     pub(super) fn is_first(&self, ticket: Ticket) -> bool {
         self.side(ticket.choosy).first_key_value().is_some_and(|(&first, _)| first == ticket.number)

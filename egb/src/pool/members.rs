@@ -77,17 +77,16 @@ impl Pool {
 
     /// Where the key of that name comes from.
     pub(crate) fn origin(&self, fingerprint: Fingerprint) -> Option<Origin> {
-        let state = self.state.lock();
-        state.find(&fingerprint)?;
-        Some(if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
+        self.locked(|state| {
+            state.find(&fingerprint)?;
+            Some(if state.added.is_alone(&fingerprint) { Origin::Added } else { Origin::Given })
+        })
     }
 
     /// The key of that name.
     #[cfg(feature = "cli")]
     pub(crate) fn key(&self, fingerprint: Fingerprint) -> Option<Key> {
-        let state = self.state.lock();
-        let id = state.find(&fingerprint)?;
-        Some(state.entry(id).slot.key.clone())
+        self.locked(|state| state.find(&fingerprint).map(|id| state.entry(id).slot.key.clone()))
     }
 
     /// Removes the keys of some slots, and adds keys or gives them other settings.

@@ -11,6 +11,7 @@ use crate::sync::{Brief, MutexGuard, RwLock};
 pub(crate) use self::held::{Held, Tried};
 pub(crate) use self::home::{Estate, Home, Owner};
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
+use self::parts::Parts;
 use self::slot::Ties;
 use self::state::State;
 use crate::clock::{Sleep, Tick, Timeline};
@@ -33,6 +34,7 @@ mod journal;
 mod lanes;
 mod last_use;
 mod members;
+mod parts;
 mod quota;
 mod row;
 mod sessions;
@@ -70,6 +72,7 @@ pub(crate) struct Pool {
     scopes: RwLock<HashMap<Arc<str>, ScopeId>>,
     has_too_many_scopes: AtomicBool,
     bus: Bus,
+    parts: Parts,
     state: Brief<State>,
 }
 
@@ -94,7 +97,17 @@ impl Pool {
     /// Works on the state, and tells and wakes whom that concerns once the lock is free again.
     #[inline]
     fn locked<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.state.lock();
+        self.work(self.state.lock(), |state| {
+            if self.parts.are_out() {
+                self.recall_parts(state);
+            }
+            work(state)
+        })
+    }
+
+    /// As [`locked`](Self::locked), with the keys missing that threads have to themselves.
+    #[inline]
+    fn work<R>(&self, mut state: MutexGuard<'_, State>, work: impl FnOnce(&mut State) -> R) -> R {
         let result = work(&mut state);
         if state.woken.is_empty() && state.events.is_empty() {
             return result;

@@ -8,6 +8,7 @@ use crate::sync::{Brief, RwLock};
 use super::added::Added;
 use super::index::Index;
 use super::lanes::{Lane, NO_SCOPE};
+use super::parts::Parts;
 use super::quota::{Groups, Quotas};
 use super::sessions::Sessions;
 use super::slot::Ties;
@@ -69,6 +70,7 @@ impl Pool {
             sessions: Sessions::new(cache_size),
             serial: 0,
             latest: Tick::ZERO,
+            recalled: Tick::ZERO,
             disabled: 0,
             dirty: Vec::with_capacity(if journaled { configs.len() } else { 0 }),
             farewells: Vec::new(),
@@ -92,6 +94,7 @@ impl Pool {
                 scopes: RwLock::default(),
                 has_too_many_scopes: AtomicBool::new(false),
                 bus: Bus::default(),
+                parts: Parts::default(),
                 state: Brief::new(state),
             }
         });

@@ -31,6 +31,8 @@ pub(super) struct State {
     /// The latest instant by which a key came back. A coarse reading may be before it, and counts as this then: else a
     /// key would be used before it was free.
     pub(super) latest: Tick,
+    /// When no thread had keys to itself, for sure.
+    pub(super) recalled: Tick,
     /// By scope; there is always that of calls without one.
     pub(super) lanes: Vec<Lane>,
     /// By slot; `None` is vacant.

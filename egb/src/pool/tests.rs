@@ -61,6 +61,20 @@ impl Bench {
         self.pool.checkout(&Wanted::plain(1)).expect("a key is free")
     }
 
+    /// As a thread of this number does, which may find the lock hard to get.
+    fn take_of(&self, thread: usize, is_hard: bool) -> Option<CheckedOut<Held>> {
+        let lately = self.pool.timeline.lately();
+        let taken = if self.pool.parts.are_out() && !is_hard {
+            self.pool.checkout_from_part(thread, lately)
+        } else {
+            self.pool.checkout_beside_parts(thread, self.pool.state.lock(), lately, is_hard)
+        };
+        taken.or_else(|| {
+            self.pool.locked(|_| ());
+            self.pool.checkout(&Wanted::plain(1)).ok()
+        })
+    }
+
     fn end(&self, checkout: &CheckedOut<Held>, verdict: &Verdict) -> Effect {
         self.end_in(NO_SCOPE, checkout, verdict)
     }
@@ -130,6 +144,7 @@ mod circuits;
 mod fetches;
 mod lagging;
 mod members;
+mod parts;
 mod quotas;
 mod scopes;
 mod sessions;

@@ -9,6 +9,11 @@ pub(crate) use shuttle::sync::atomic;
 pub(crate) use shuttle::{thread, thread_local};
 
 const FOR_EVER: Duration = Duration::from_secs(3600);
+/// Whatever may be so or not.
+pub(crate) fn perhaps() -> bool {
+    shuttle::rand::thread_rng().gen_bool(0.3)
+}
+
 const NO_POISON: &str = "a thread of a model that panics ends the model";
 
 #[derive(Debug, Default)]
@@ -87,7 +92,7 @@ impl Condvar {
             return self.wait_while(guard, condition);
         }
         while condition(guard) {
-            if shuttle::rand::thread_rng().gen_bool(0.3) {
+            if perhaps() {
                 return;
             }
             MutexGuard::unlocked(guard, thread::yield_now);

@@ -1,4 +1,4 @@
-//! How a thread waits for a lock that is held for less than a microsecond at a time.
+//! How a thread waits for a lock that is nearly always held for less than a microsecond at a time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -22,6 +22,9 @@ const AWAY: Duration = Duration::from_micros(50);
 /// all that the lock guards has to come from the other processor.
 const LONGEST_AWAY: Duration = Duration::from_millis(2);
 
+/// Who has to stay away for so long may well look for another way than that lock.
+const HARD: Duration = Duration::from_micros(200);
+
 /// Such threads find the lock held as soon as one of them is back. Those that work between their calls do not.
 const SOON: Duration = Duration::from_micros(30);
 
@@ -44,28 +47,32 @@ impl Patience {
         Self { clock: SystemClock::new(), woke: AtomicU64::new(0), was_away: AtomicU64::new(0) }
     }
 
+    /// Returns too whether the lock is hard to get: whether threads do little else than to ask for it.
     #[cold]
-    pub(super) fn lock_held<'a, T>(&self, mutex: &'a Mutex<T>) -> MutexGuard<'a, T> {
+    pub(super) fn lock_held<'a, T>(&self, mutex: &'a Mutex<T>) -> (MutexGuard<'a, T>, bool) {
         let soon = PAUSES.into_iter().find_map(|pauses| {
             (0..pauses).for_each(|_| std::hint::spin_loop());
             mutex.try_lock()
         });
-        let later = || {
-            (0..LOOKS).find_map(|_| {
-                self.give_way();
-                mutex.try_lock()
-            })
-        };
-        soon.or_else(later).unwrap_or_else(|| mutex.lock())
+        if let Some(guard) = soon {
+            return (guard, false);
+        }
+        let mut is_hard_to_get = false;
+        let later = (0..LOOKS).find_map(|_| {
+            is_hard_to_get |= self.give_way() >= HARD;
+            mutex.try_lock()
+        });
+        (later.unwrap_or_else(|| mutex.lock()), is_hard_to_get)
     }
 
     /// Who holds the lock may have been put aside for this very thread; then there is no time to lose when it has run.
-    fn give_way(&self) {
+    /// Returns for how long this thread meant to sleep.
+    fn give_way(&self) -> Duration {
         let asked = self.clock.monotonic();
         thread::yield_now();
         let now = self.clock.monotonic();
         if now.saturating_sub(asked) >= ANOTHER_RAN {
-            return;
+            return Duration::ZERO;
         }
         let nanos = |kept: &AtomicU64| Duration::from_nanos(kept.load(Ordering::Relaxed));
         let away = next_away(now.saturating_sub(nanos(&self.woke)), nanos(&self.was_away));
@@ -75,6 +82,7 @@ impl Patience {
         };
         keep(&self.woke, self.clock.monotonic());
         keep(&self.was_away, away);
+        away
     }
 }
 
@@ -108,7 +116,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        let mut guard = mutex.try_lock().unwrap_or_else(|| patience.lock_held(&mutex));
+                        let mut guard = mutex.try_lock().unwrap_or_else(|| patience.lock_held(&mutex).0);
                         *guard += 1;
                         thread::yield_now();
                     }

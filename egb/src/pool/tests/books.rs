@@ -11,6 +11,8 @@ use crate::pool::slot::SharedSlot;
 #[derive(Clone, Debug)]
 enum Op {
     Take(usize),
+    /// A thread, and whether the lock is hard to get for it.
+    TakeOf(usize, bool),
     TakeMany(usize),
     End(usize, Verdict),
     Fetch,
@@ -38,6 +40,7 @@ fn op() -> impl Strategy<Value = Op> {
     };
     prop_oneof![
         8 => (0..3_usize).prop_map(Op::Take),
+        12 => (0..3_usize, prop::bool::weighted(0.3)).prop_map(|(thread, is_hard)| Op::TakeOf(thread, is_hard)),
         1 => (2..4_usize).prop_map(Op::TakeMany),
         2 => (0..6_u32, verdict()).prop_map(|(key, verdict)| Op::Report(key, verdict)),
         1 => (0..6_u32, any::<bool>()).prop_map(|(key, enable)| Op::SetEnabled(key, enable)),
@@ -54,7 +57,7 @@ fn op() -> impl Strategy<Value = Op> {
 
 proptest! {
     #[test]
-    fn the_books_balance_whatever_happens(ops in prop::collection::vec(op(), 1..150)) {
+    fn the_books_balance_whatever_happens(ops in prop::collection::vec(op(), 1..150), looks in 1..9_usize) {
         // Keys 0 to 5; from 6 on the same ones, in other groups.
         let config = |n: u32| {
             let (key, is_moved) = (n % 6, n >= 6);
@@ -72,7 +75,7 @@ proptest! {
         let bench = Bench::learning((0..4).map(config));
         let mut open: Vec<(SharedSlot, u64, ScopeId, Lone)> = Vec::new();
         let scopes = [NO_SCOPE, bench.pool.scope("model-a"), bench.pool.scope("model-b")];
-        for op in ops {
+        for (at, op) in ops.into_iter().enumerate() {
             match op {
                 Op::Take(scope) => {
                     let wanted = Wanted { scope: scopes[scope], ..Wanted::plain(1) };
@@ -80,6 +83,9 @@ proptest! {
                         open.push((taken.keys.slots()[0].clone(), taken.serial, scopes[scope], Lone::One));
                     }
                 }
+                Op::TakeOf(thread, is_hard) => if let Some(taken) = bench.take_of(thread, is_hard) {
+                    open.push((taken.keys.slots()[0].clone(), taken.serial, NO_SCOPE, Lone::One));
+                },
                 Op::TakeMany(count) => if let Ok(taken) = bench.pool.checkout(&Wanted::plain(count)) {
                     let slots = taken.keys.slots().iter().cloned();
                     open.extend(slots.map(|slot| (slot, taken.serial, NO_SCOPE, Lone::OneOfMany)));
@@ -104,10 +110,9 @@ proptest! {
                         state.health.disabled = epoch % 3 == 2;
                     });
                     // What is stored of its counts is known here.
-                    let state = bench.pool.state.lock();
-                    let known = state.find(&record.fingerprint).map(|id| state.entry(id).history.stored);
+                    let find = |state: &mut State| state.find(&record.fingerprint).map(|id| state.entry(id).history.stored);
+                    let known = bench.pool.locked(find);
                     record.counters = known.unwrap_or_default();
-                    drop(state);
                     if known.is_some() {
                         bench.pool.merge(&[record]);
                     }
@@ -117,6 +122,10 @@ proptest! {
                     let batch = bench.drain();
                     bench.pool.committed(&batch);
                 }
+            }
+            if at % looks > 0 {
+                // Who looks has all keys back that threads have to themselves.
+                continue;
             }
             let stats = bench.pool.stats();
             let state = bench.pool.state.lock();
