@@ -3,9 +3,9 @@
 
 use std::fmt;
 use std::future::Future;
-use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 
+use self::handles::Handles;
 use crate::builder::{self, BalancerBuilder};
 use crate::checkout::Checkout;
 use crate::config::KeyConfig;
@@ -15,11 +15,11 @@ use crate::events::{self, Events};
 use crate::key::Key;
 use crate::lease::{Lease, LeaseCore, Settled};
 use crate::outcome::{StatusCode, Verdict};
-use crate::pool::{CheckedOut, Estate, Held, NO_SCOPE, Origin, Owner, Pool, Reloaded, Shortage, Wanted};
-use crate::reload::Intake;
+use crate::pool::{CheckedOut, Held, NO_SCOPE, Origin, Pool, Reloaded, Shortage, Wanted};
 use crate::stats::Stats;
-use crate::store::{Edit, Writer};
-use crate::watch::Watcher;
+use crate::store::Edit;
+
+mod handles;
 
 /// Spreads calls over a pool of keys. Cloning copies a pointer; all clones are one balancer.
 ///
@@ -40,46 +40,10 @@ use crate::watch::Watcher;
 #[derive(Clone)]
 pub struct Balancer(Arc<Handles>);
 
-/// What the handles of a balancer share. Aligned, so that those who read it are not disturbed by those who count them.
-#[repr(align(128))]
-struct Handles {
-    pool: Arc<Pool>,
-    inner: Arc<Inner>,
-}
-
-/// In the order in which it is dropped.
-struct Inner {
-    /// Reloads keys files that change.
-    _watcher: Option<Watcher>,
-    writer: Option<Writer>,
-    intake: Arc<Intake>,
-    /// For sessions: their names stay out of the pool.
-    hasher: RandomState,
-}
-
-/// Calls that run keep what they need to end as ever; the last of them writes what is pending. Without any, it is done here.
-impl Drop for Handles {
-    fn drop(&mut self) {
-        let estate = (self.inner.clone(), self.pool.clone());
-        drop(self.pool.close(Box::new(estate)));
-    }
-}
-
 impl Balancer {
     /// Starts the making of a balancer.
     pub fn builder() -> BalancerBuilder {
         BalancerBuilder::default()
-    }
-
-    pub(crate) fn new(pool: Arc<Pool>, intake: Arc<Intake>, writer: Option<Writer>, watcher: Option<Watcher>) -> Self {
-        if let Some(writer) = &writer {
-            pool.home().set_writer(writer.bell());
-        }
-        let inner = Arc::new(Inner { _watcher: watcher, writer, intake, hasher: RandomState::new() });
-        let handles = Arc::new(Handles { pool, inner });
-        let owner: Owner = handles.clone();
-        handles.pool.home().set_owner(&owner);
-        Self(handles)
     }
 
     /// The next key. Fetching it counts as a success; report a failure with
@@ -170,16 +134,6 @@ impl Balancer {
         &self.0.pool
     }
 
-    #[cfg(test)]
-    pub(crate) fn intake(&self) -> Arc<Intake> {
-        self.0.inner.intake.clone()
-    }
-
-    /// A hash that differs from process to process.
-    pub(crate) fn hash(&self, value: &impl Hash) -> u64 {
-        self.0.inner.hasher.hash_one(value)
-    }
-
     /// Calls `body` with `count` distinct keys and learns from its result. Inside it `egb::key()` is
     /// the first of them.
     ///
@@ -267,15 +221,6 @@ impl Balancer {
 
     pub(crate) fn wake(&self, wake: bool) {
         self.0.pool.home().wake(wake);
-    }
-
-    /// The balancer of these keys, be it that only running calls are left of it.
-    pub(crate) fn of(held: &Held) -> Option<Self> {
-        let revive = |estate: Estate| {
-            let (inner, pool) = *estate.downcast::<(Arc<Inner>, Arc<Pool>)>().ok()?;
-            Some(Arc::new(Handles { pool, inner }) as Owner)
-        };
-        held.home().owner(revive)?.downcast().ok().map(Self)
     }
 
     /// A picture of all keys.

@@ -11,9 +11,11 @@ use crate::key::Fingerprint;
 
 mod ack;
 mod added;
+mod connection;
 #[cfg(all(test, unix))]
 mod crash_tests;
 mod exit;
+mod file;
 mod file_id;
 mod python;
 mod row;

@@ -10,8 +10,9 @@ use jiff::tz::TimeZone;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction};
 
+use super::connection::BUSY_TIMEOUT;
 use super::schema::{Refusal, UPSERT};
-use super::{Change, Counters, SharedState, StoreErrorKind, row, sqlite};
+use super::{Change, Counters, SharedState, StoreErrorKind, file, row};
 use crate::config::KeyConfig;
 use crate::health::{Health, LastFailure};
 use crate::key::{Fingerprint, Key};
@@ -133,16 +134,16 @@ pub(super) fn back_up(file: &Path) -> Result<PathBuf, Refusal> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
         _ => {}
     }
-    sqlite::make(&half).map_err(io)?;
+    file::make(&half).map_err(io)?;
     // Another connection: what it sees is what was before this one's transaction.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = Connection::open_with_flags(file, flags)?;
-    reader.busy_timeout(sqlite::BUSY_TIMEOUT)?;
+    reader.busy_timeout(BUSY_TIMEOUT)?;
     reader.execute("VACUUM INTO ?1", [half.to_string_lossy()])?;
     drop(reader);
     fs::File::open(&half).and_then(|copy| copy.sync_all()).map_err(io)?;
     let backup = (1..=u32::MAX).map(beside).find(|backup| !backup.exists()).unwrap_or_else(|| beside(1));
     fs::rename(&half, &backup).map_err(io)?;
-    sqlite::sync_folder(file);
+    file::sync_folder(file);
     Ok(backup)
 }

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, Transaction
 use zeroize::Zeroizing;
 
 use super::schema::Refusal;
-use super::{StoreError, StoreErrorKind, added, sqlite};
+use super::{StoreError, StoreErrorKind, added, connection, file};
 use crate::error::Error;
 use crate::key::Fingerprint;
 
@@ -86,7 +86,7 @@ impl Seal {
     pub fn key_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let key = read_key(path).map_err(|error| key_file_error(path, error))?;
-        sqlite::warn_if_readable_by_others(path);
+        file::warn_if_readable_by_others(path);
         Ok(Self(Secret::Key(Arc::new(key))))
     }
 
@@ -130,7 +130,7 @@ impl Seal {
         parameters.write(&transaction, self.0.kind(), &sealer.encrypt(PROOF, PROOF)?)?;
         added::seal_all(&transaction, &sealer)?;
         transaction.commit()?;
-        sqlite::forget_log(connection);
+        connection::forget_log(connection);
         Ok(sealer)
     }
 

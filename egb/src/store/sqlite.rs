@@ -3,17 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
-use parking_lot::Mutex;
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::added::SealedKeys;
+use super::connection::{connect, forget_log, kind_of};
+use super::file::{Origin, make, make_private, warn_if_readable_by_others};
 use super::file_id::FileId;
 use super::row::{self, Reader};
 use super::schema::{self, Before, Refusal};
@@ -22,16 +20,6 @@ use super::{Change, Edit, Record, Store, StoreError, StoreErrorKind, Usage, adde
 use crate::clock::{Clock, SystemClock};
 use crate::config::KeyConfig;
 use crate::key::Fingerprint;
-
-/// How long another process may hold the database before an attempt fails.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// The change to WAL does not heed the busy timeout when two processes try it at once.
-const WAL_ATTEMPTS: u32 = 100;
-const WAL_PAUSE: Duration = Duration::from_millis(50);
-
-/// Closing a file drops the locks that SQLite holds on it elsewhere in this process
-/// (<https://www.sqlite.org/howtocorrupt.html>, 2.2): so none is opened while one is being made.
-static MAKING: Mutex<()> = Mutex::new(());
 
 /// What names a row: the key, and the scope or none.
 type RowName = (Fingerprint, Option<Arc<str>>);
@@ -341,135 +329,6 @@ impl Store for Sqlite {
     }
 }
 
-impl Refusal {
-    fn into_kind(self) -> StoreErrorKind {
-        match self {
-            Self::Kind(kind) => kind,
-            Self::Sqlite(error) => kind_of(error),
-        }
-    }
-}
-
-/// Whether a file was there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    Made,
-    Found,
-}
-
-/// Makes the file, for its owner alone, unless it is there. SQLite gives the files that it adds
-/// (`-wal`, `-shm`, `-journal`) the same mode.
-pub(super) fn make(file: &Path) -> io::Result<Origin> {
-    let _making = MAKING.lock();
-    match fs::metadata(file) {
-        Ok(found) if found.is_file() => return Ok(Origin::Found),
-        Ok(_) => return Err(io::Error::new(io::ErrorKind::IsADirectory, "there is something else of that name")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(file) {
-        Ok(made) => {
-            drop(made);
-            sync_folder(file);
-            Ok(Origin::Made)
-        }
-        // Another process was faster; or this is a link to nothing, which SQLite refuses.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Origin::Found),
-        Err(error) => Err(error),
-    }
-}
-
-/// Makes the name of a new file survive a power failure, where a folder can be synced.
-pub(super) fn sync_folder(file: &Path) {
-    if cfg!(unix)
-        && let Some(folder) = file.parent()
-        && let Ok(folder) = fs::File::open(folder)
-    {
-        // Some file systems do not offer it; the file is none the worse.
-        let _ = folder.sync_all();
-    }
-}
-
-/// Opens a file that exists, refuses what is not egb's, and brings the rest to the newest schema. Returns what was there
-/// before.
-fn connect(file: &Path, configs: &[KeyConfig]) -> Result<(Connection, Before), Refusal> {
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
-    // SQLite takes a file of one byte for an empty one, and would overwrite it.
-    if fs::metadata(file).is_ok_and(|file| file.len() == 1) {
-        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOTADB), None).into());
-    }
-    let mut connection =
-        Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    // Else a look at another program's database could move its write-ahead log into it.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    let before = schema::migrate(&mut connection, file, configs)?;
-    check(&connection)?;
-    write_ahead(&connection)?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    Ok((connection, before))
-}
-
-/// Finds damage before it is built upon: reading the table alone would not see that of its index.
-fn check(connection: &Connection) -> rusqlite::Result<()> {
-    let verdict: String = connection.query_one("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" {
-        return Ok(());
-    }
-    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(verdict)))
-}
-
-/// Moves the write-ahead log into the database and empties it, so that it holds no key that was removed or
-/// sealed. Another process that reads may prevent it; the log is overwritten in time then.
-pub(super) fn forget_log(connection: &Connection) {
-    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-}
-
-/// Switches to a write-ahead log, with which readers and the writer do not wait for each other.
-fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
-    let mut attempts = 1..WAL_ATTEMPTS;
-    loop {
-        let mode: rusqlite::Result<String> =
-            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
-        match mode {
-            Ok(mode) if mode == "wal" => return Ok(()),
-            Ok(mode) => {
-                tracing::warn!(
-                    target: "egb",
-                    "the database has no write-ahead log here (journal mode {mode}); keep it on a local disk"
-                );
-                return Ok(());
-            }
-            Err(error) if is_busy(&error) && attempts.next().is_some() => thread::sleep(WAL_PAUSE),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
-fn kind_of(error: rusqlite::Error) -> StoreErrorKind {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Locked(error),
-        // `Unknown`, and an error that is not SQLite's but about what it returned: a table, a column or
-        // a row that this version always has is not there.
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) | None => {
-            StoreErrorKind::Corrupt(error)
-        }
-        Some(_) => StoreErrorKind::Unusable(error),
-    }
-}
-
 fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("PRAGMA data_version")?.query_one([], |row| row.get(0))
 }
@@ -503,49 +362,6 @@ fn warn_if_repaired(path: &Path, reader: &Reader) {
         );
     }
 }
-
-/// Makes a file that egb took over its owner's alone, with what SQLite put beside it, before keys get into it.
-#[cfg(unix)]
-fn make_private(file: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    for end in ["", "-wal", "-shm"] {
-        let mut name = file.as_os_str().to_owned();
-        name.push(end);
-        match fs::set_permissions(name, fs::Permissions::from_mode(0o600)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            // Whose file it is has to see to it: the warning says so.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            changed => changed?,
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-fn make_private(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// Warns once of each file, however often a program opens it.
-#[cfg(unix)]
-pub(super) fn warn_if_readable_by_others(file: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    let Ok(found) = fs::metadata(file) else { return };
-    let mode = found.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 && WARNED.lock().insert(file.to_owned()) {
-        tracing::warn!(
-            target: "egb",
-            path = %file.display(),
-            mode = %format_args!("{mode:o}"),
-            "others may read or write the file; make it yours alone with chmod 600"
-        );
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) fn warn_if_readable_by_others(_: &Path) {}
 
 #[cfg(feature = "cli")]
 mod admin;

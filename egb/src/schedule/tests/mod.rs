@@ -1,5 +1,6 @@
 //! Tests of the order: what it promises (here), against a naive model, and its shares of traffic.
 
+use super::members::{MAX_INTERVAL, MIN_INTERVAL, interval};
 use super::*;
 
 mod model;

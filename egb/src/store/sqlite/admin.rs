@@ -9,10 +9,11 @@ use std::time::SystemTime;
 use rusqlite::{Transaction, TransactionBehavior, params};
 
 use super::super::added::{self, Outcome};
+use super::super::connection::{forget_log, kind_of};
 use super::super::row::{fingerprint, from_micros, to_micros};
 use super::super::schema::Refusal;
 use super::super::{Edit, StoreError, StoreErrorKind};
-use super::{Sqlite, forget_log, kind_of};
+use super::Sqlite;
 use crate::config::KeyConfig;
 use crate::key::{ByFingerprint, Fingerprint};
 

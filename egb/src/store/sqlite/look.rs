@@ -5,9 +5,11 @@ use std::path::{self, Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::super::added::SealedKeys;
+use super::super::connection::BUSY_TIMEOUT;
+use super::super::file::warn_if_readable_by_others;
 use super::super::schema::{self, Identity, Refusal};
 use super::super::{Record, Seal, StoreError, StoreErrorKind};
-use super::{BUSY_TIMEOUT, Sealing, Sqlite, warn_if_readable_by_others};
+use super::{Sealing, Sqlite};
 
 /// What there is at a path, if it is anything of egb's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

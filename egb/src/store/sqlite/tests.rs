@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Barrier;
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 

@@ -1,5 +1,9 @@
 //! Files that egb can't use, for real: each is refused with what to do, and none is changed.
 
+use std::io;
+
+use rusqlite::ErrorCode;
+
 use super::*;
 
 impl Ground {

@@ -1,17 +1,12 @@
-//! The command `egb` where not all is well: no database, a broken one, an older one, names that are none, a closed pipe,
-//! no terminal; and where it finds the pool.
+//! The database: where it is found, one that is missing, broken, older or the Python tool's, what opens it, and its copies.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use egb::{Balancer, KeyConfig};
 use egb_tests::Egb;
 use serde_json::{Value, json};
 
-fn egb() -> Egb {
-    Egb::new(env!("CARGO_BIN_EXE_egb_command"))
-}
+use super::{egb, three_keys};
 
 /// The version of the database's schema.
 const SCHEMA: i64 = 6;
@@ -32,26 +27,6 @@ const COMMANDS: [&[&str]; 14] = [
     &["reset", "--yes"],
     &["cleanup", "--unused", "1d"],
 ];
-
-fn key(number: usize) -> String {
-    format!("AIzaSyFAKE_surroundings_{number:05}_abcdef")
-}
-
-/// A pool whose keys are labelled `one`, `two`, `two`.
-fn three_keys() -> Egb {
-    let egb = egb();
-    let labels = ["one", "two", "two"];
-    let configs = labels.iter().enumerate().map(|(number, label)| KeyConfig::new(key(number)).label(*label));
-    let builder = configs.fold(Balancer::builder().db(egb.db()), egb::BalancerBuilder::key);
-    let balancer = builder.build().unwrap();
-    let lines = labels.iter().enumerate().map(|(number, label)| format!("{} label={label}", key(number)));
-    egb.write("keys.txt", &lines.collect::<Vec<_>>().join("\n"));
-    for _ in 0..3 {
-        balancer.lease().unwrap().success();
-    }
-    drop(balancer);
-    egb
-}
 
 #[test]
 fn a_missing_database_is_an_error_that_says_what_to_do() {
@@ -253,77 +228,6 @@ integrity  intact
 }
 
 #[test]
-fn a_name_that_is_unknown_or_ambiguous_changes_nothing() {
-    let egb = three_keys();
-    let with = |command: &str, names: &[&str]| egb.run(&[&[command, "--keys-file", "keys.txt"], names].concat());
-    for command in ["disable", "enable", "remove", "reset"] {
-        let unknown = with(command, &["nobody"]);
-        let (code, error) = unknown.refused();
-        assert_eq!(code, 1);
-        assert_eq!(
-            error,
-            "error: no key has that name as its label or as the beginning of its fingerprint\n\
-             hint: `egb list` shows labels and fingerprints\n"
-        );
-        let ambiguous = with(command, &["two"]);
-        assert!(ambiguous.refused().0 == 1 && ambiguous.err.contains("2 keys have that name as their label: "));
-    }
-    let second = with("disable", &["one", "nobody"]);
-    assert!(second.refused().1.contains("no key has name 2 of 2 "), "{}", second.err);
-    assert_eq!(egb.run(&["stats", "--json"]).json()["keys"]["available"], 3, "not even the first was disabled");
-    assert_eq!(egb.run(&["disable"]).code, 2);
-}
-
-#[test]
-fn a_key_that_was_typed_as_a_name_is_not_repeated() {
-    let egb = three_keys();
-    for arguments in [["disable", &key(0)], ["disable", "AIzaSyFAKE_unknown_0123456789abcdef"], ["list", &key(0)]] {
-        let printed = egb.run(&arguments);
-        assert!(printed.code > 0 && !printed.err.is_empty(), "{printed:?}");
-    }
-    assert!(egb.run(&["disable", &key(0)]).err.contains("is a key itself"));
-    for arguments in
-        [vec![key(0)], vec!["--filter".to_owned(), key(0)], vec!["weight".to_owned(), "one".to_owned(), key(0)]]
-    {
-        let printed = egb.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(printed.refused().0, 2);
-    }
-}
-
-#[test]
-fn a_reader_that_goes_away_is_no_failure() {
-    let egb = egb();
-    let keys: Vec<String> = (0..10_000).map(|n| format!("an-added-key-{n:05}-0123456789")).collect();
-    egb.write("many.txt", &keys.join("\n"));
-    egb.run(&["import", "many.txt"]);
-    for command in [&["list"][..], &["list", "--json"], &["export", "--format", "csv"], &["health"]] {
-        let mut child = egb.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(!line.is_empty());
-        let ended = child.wait_with_output().unwrap();
-        assert_eq!((ended.status.code(), &*ended.stderr), (Some(0), &b""[..]), "{command:?}");
-    }
-}
-
-#[test]
-fn without_a_terminal_there_are_neither_colours_nor_more_than_80_columns() {
-    let egb = three_keys();
-    let long = "a-label-that-is-much-too-long-for-any-column-of-a-table-in-a-terminal-of-eighty-columns";
-    egb.run_with(&["add", "-", "--label", long, "--group", long], "an-added-key-with-long-names");
-    for command in [&["list"][..], &["health"], &["stats", "--detailed"], &["cleanup", "--unused", "0s"], &["db"]] {
-        let printed = egb.run(command);
-        assert!(!printed.out.contains('\u{1b}') && !printed.err.contains('\u{1b}'), "{}", printed.out);
-        for line in printed.out.lines() {
-            assert!(line.chars().count() <= 80 && line == line.trim_end(), "{line:?}");
-        }
-    }
-    assert!(egb.run(&["list"]).out.contains("a-label-that…") || egb.run(&["list"]).out.contains('…'));
-    let mut forced = egb.command(&["list"]);
-    assert!(Egb::finish(forced.env("CLICOLOR_FORCE", "1"), "").out.contains("\u{1b}["));
-}
-
-#[test]
 fn the_database_is_found_where_it_is_kept_unless_it_is_named() {
     let egb = egb();
     let at_home = |arguments: &[&str], stdin: &str| {
@@ -343,128 +247,4 @@ fn the_database_is_found_where_it_is_kept_unless_it_is_named() {
     assert!(elsewhere.code == 1 && !egb.path("no").exists(), "a folder that was named is not made: {elsewhere:?}");
     let mut first = egb.command(&["--db", "other.db", "stats"]);
     assert!(Egb::finish(first.env("EGB_DB", "keys.db"), "").err.contains("other.db"), "the option prevails");
-}
-
-/// All names of fields in a value.
-fn names(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
-            found.push(name.clone());
-            names(value, found);
-        }),
-        Value::Array(items) => items.iter().for_each(|item| names(item, found)),
-        _ => {}
-    }
-}
-
-#[test]
-fn each_field_of_the_json_is_documented() {
-    let page = include_str!("../../egb/docs/cli.md");
-    let egb = three_keys();
-    egb.run_with(&["add", "-", "--label", "added"], "an-added-key-documented-01");
-    egb.write("more.txt", "an-added-key-documented-02 label=more");
-    let outputs: [(&[&str], i32); 16] = [
-        (&["import", "more.txt"], 0),
-        (&["stats", "--detailed"], 0),
-        (&["health"], 0),
-        (&["list"], 0),
-        (&["history"], 0),
-        (&["disable", "added"], 0),
-        (&["enable", "added"], 0),
-        (&["weight", "added", "2"], 0),
-        (&["reset", "added"], 0),
-        (&["remove", "added"], 0),
-        (&["cleanup", "--unused", "0s"], 0),
-        (&["export", "--output", "pool.csv"], 0),
-        (&["db"], 0),
-        (&["db", "--backup", "copy.db"], 0),
-        (&["db", "--vacuum"], 0),
-        (&["db", "--upgrade"], 0),
-    ];
-    for (command, code) in outputs {
-        let printed = egb.run(&[command, &["--json"]].concat());
-        assert_eq!(printed.code, code, "{printed:?}");
-        let mut fields = Vec::new();
-        // The reasons under `errors` are values.
-        let mut value = printed.json();
-        value.as_object_mut().unwrap().remove("errors");
-        names(&value, &mut fields);
-        for field in fields {
-            assert!(page.contains(&format!("`{field}`")), "{field} of {command:?}");
-        }
-    }
-}
-
-#[test]
-fn each_command_has_help_with_examples_and_is_in_the_documentation() {
-    let egb = egb();
-    let help = egb.run(&["--help"]);
-    let (_, commands) = help.fine().split_once("Commands:\n").unwrap();
-    let (commands, _) = commands.split_once("\n\n").unwrap();
-    let mut count = 0;
-    for name in commands.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' ')) {
-        let name = name.split_whitespace().next().unwrap();
-        if name == "help" {
-            continue;
-        }
-        count += 1;
-        let help = egb.run(&[name, "--help"]);
-        assert!(
-            help.fine().contains(&format!("Examples:\n  egb {name}")) || help.out.contains("Examples:\n  "),
-            "{name}"
-        );
-        assert!(help.out.lines().all(|line| line.chars().count() <= 120), "{name}");
-        assert!(include_str!("../../egb/docs/cli.md").contains(&format!("`egb {name}")), "{name}");
-        assert!(egb.run(&["man", name]).fine().contains(".SH NAME"), "{name}");
-    }
-    assert!(count >= 16);
-    assert!(help.out.contains("Exit codes: 0 fine, 1 failure, 2 usage, 3 no usable key."));
-    assert_eq!(egb.run(&[]).refused().0, 2);
-    assert_eq!(egb.run(&["bogus"]).refused().0, 2);
-    assert_eq!(egb.run(&["man", "bogus"]).refused().0, 2);
-}
-
-#[test]
-fn completions_and_manual_pages_are_generated() {
-    let egb = egb();
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        assert!(egb.run(&["completions", shell]).fine().contains("egb"), "{shell}");
-    }
-    fs::create_dir(egb.path("man1")).unwrap();
-    egb.run(&["man", "--output", "man1"]).fine();
-    let page = fs::read_to_string(egb.path("man1/egb-list.1")).unwrap();
-    assert!(page.contains(".TH egb-list 1") && page.contains("egb 0."), "{page}");
-    assert!(fs::read_to_string(egb.path("man1/egb.1")).unwrap().contains("egb\\-stats(1)"));
-}
-
-#[test]
-fn a_key_in_place_of_an_argument_is_not_repeated() {
-    let egb = three_keys();
-    let typed = "AIzaSyTYPED0123456789abcdef";
-    let option = format!("--{typed}");
-    let hyphen = format!("-{typed}");
-    let limit = format!("--limit={hyphen}");
-    for arguments in [
-        &["import", typed][..],
-        &["list", "--keys-file", typed],
-        &["list", "--db", typed],
-        &["list", "--key-file", typed],
-        &["list", "--passphrase-file", typed],
-        &["add", typed],
-        &["add", &hyphen],
-        &[&option],
-        &["list", &option],
-        &["list", &limit],
-        &["weight", "one", &format!("<{typed}")],
-        &["weight", "one", &format!("[{typed}")],
-        &[typed],
-    ] {
-        let printed = egb.run(arguments);
-        let (code, error) = printed.refused();
-        assert!(code > 0 && !error.contains("TYPED"), "{arguments:?} {error}");
-    }
-    let named = egb.run(&["import", "a-file-that-is-not-there.txt"]);
-    assert!(named.err.contains("a-file-that-is-not-there.txt"), "{named:?}");
-    let misspelt = egb.run(&["list", "--no-such-option=1"]);
-    assert!(misspelt.err.contains("unexpected argument"), "{misspelt:?}");
 }
