@@ -130,6 +130,7 @@ mod circuits;
 mod fetches;
 mod lagging;
 mod members;
+mod moves;
 mod quotas;
 mod scopes;
 mod sessions;
