@@ -138,6 +138,7 @@ proptest! {
             let mine = |key: &Key| open.iter().filter(|(slot, ..)| slot.key == *key).count();
             for entry in state.entries.iter().flatten() {
                 prop_assert_eq!(entry.running() as usize, mine(&entry.slot.key));
+                prop_assert!(entry.history.notes.earlier.iter().all(|slot| slot.running() > 0), "none is kept in vain");
                 let quota = state.groups.quota(entry);
                 // Of a group: those of its members now, and those that began in it before their key left.
                 let group = entry.traits.group();

@@ -214,3 +214,14 @@ fn a_call_that_is_ending_without_the_lock_while_its_key_moves_ends_once() {
     moving.end(&running);
     assert_eq!(moving.rooms(), [2, 2, 2]);
 }
+
+#[test]
+fn what_the_last_handle_leaves_to_calls_is_kept_for_those_of_a_key_that_moved() {
+    for by in WAYS {
+        let moving = Moving::new(Limit::OfAll, Some("a"));
+        let call = moving.call("moves").unwrap();
+        moving.to(Some("b"), by);
+        assert!(moving.bench.pool.close(Box::new(())).is_none(), "a call runs");
+        assert!(moving.bench.end_in(moving.scope, &call, &Verdict::Success).last);
+    }
+}
