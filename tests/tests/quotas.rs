@@ -241,9 +241,8 @@ fn a_key_that_was_never_used_has_used_nothing_of_its_limits() {
 
 #[test]
 fn a_call_that_runs_while_its_key_is_put_into_a_group_counts_against_the_limit_of_that() {
-    let ground = Ground::new();
     let in_project = |name: &str| KeyConfig::new(name).group("project").concurrency(1);
-    let balancer = ground.open(|builder| builder.key(in_project("test-key-1")));
+    let balancer = Balancer::builder().key(in_project("test-key-1")).build().unwrap();
     balancer.add(KeyConfig::new("test-key-2")).unwrap();
     let mut leases = [(); 2].map(|()| balancer.lease().unwrap());
     leases.sort_by_key(|lease| lease.key().expose_secret().to_owned());
