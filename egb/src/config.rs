@@ -179,7 +179,8 @@ impl KeyConfig {
     /// The account or project that the key belongs to. Keys of one group share one quota, as
     /// [Google's do](https://ai.google.dev/gemini-api/docs/rate-limits) ("Rate limits are applied per project, not
     /// per API key"): their limits are those of the group, the lowest that any of them has, and count the calls of
-    /// all; and when one is told to wait for a quota, all wait.
+    /// all; and when one is told to wait for a quota, all wait. A call that runs while its key changes its group runs in
+    /// both.
     #[must_use]
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.names().group = Some(group.into());

@@ -154,6 +154,36 @@ fn a_key_never_serves_more_calls_than_it_may_and_no_waiting_caller_is_forgotten(
 }
 
 #[test]
+fn calls_of_a_key_that_changes_its_group_leave_nothing_behind_in_any() {
+    explore(|| {
+        let balancer = balancer(["b", "c"].map(|name| KeyConfig::new(name).group(name).concurrency(1)));
+        let moved_to = |group: &str| KeyConfig::new("a").group(group).concurrency(1);
+        balancer.add(moved_to("b")).unwrap();
+        let callers = (0..3).map(|caller| {
+            let balancer = balancer.clone();
+            boxed(move || {
+                for call in 0..2 {
+                    let lease = balancer.checkout().wait(FOR_EVER).lease().unwrap();
+                    if (caller + call) % 2 == 0 { lease.success() } else { drop(lease) }
+                }
+            })
+        });
+        let operator = balancer.clone();
+        let operator = boxed(move || {
+            operator.add(moved_to("c")).unwrap();
+            operator.add(KeyConfig::new("a").concurrency(1)).unwrap();
+            operator.remove(&"a".into()).unwrap();
+            operator.add(moved_to("b")).unwrap();
+        });
+        together(callers.chain([operator]).collect());
+        assert!(balancer.stats().keys.iter().all(|key| key.in_flight == 0));
+        let leases = [(); 2].map(|()| balancer.lease().unwrap());
+        assert_ne!(leases[0].key().expose_secret() == "c", leases[1].key().expose_secret() == "c");
+        assert!(balancer.lease().is_err(), "each group has its one call");
+    });
+}
+
+#[test]
 fn a_caller_who_gives_up_passes_its_turn_on() {
     explore(|| {
         let balancer = balancer([KeyConfig::new("a").concurrency(1)]);

@@ -240,6 +240,23 @@ fn a_key_that_was_never_used_has_used_nothing_of_its_limits() {
 }
 
 #[test]
+fn a_call_that_runs_while_its_key_is_put_into_a_group_counts_against_the_limit_of_that() {
+    let in_project = |name: &str| KeyConfig::new(name).group("project").concurrency(1);
+    let balancer = Balancer::builder().key(in_project("test-key-1")).build().unwrap();
+    balancer.add(KeyConfig::new("test-key-2")).unwrap();
+    let mut leases = [(); 2].map(|()| balancer.lease().unwrap());
+    leases.sort_by_key(|lease| lease.key().expose_secret().to_owned());
+    let [other, moved] = leases;
+    balancer.add(in_project("test-key-2")).unwrap();
+    other.success();
+    assert!(balancer.lease().is_err(), "a call of the project runs");
+    moved.success();
+    let next = balancer.lease().unwrap();
+    assert!(balancer.lease().is_err(), "one at once");
+    next.success();
+}
+
+#[test]
 fn limits_that_make_no_sense_are_refused() {
     for limit in ["tpm", "rpm"] {
         let config = KeyConfig::new("test-key-1");

@@ -55,7 +55,7 @@ impl Ring {
         if keeps == self.keeps_checkouts() {
             return;
         }
-        let is_single = self.is_fine() && self.iter().all(|group| group.uses == 1);
+        let is_single = self.iter().all(|group| group.uses == 1);
         self.lay_out(match keeps {
             true => WITH_CHECKOUTS,
             false if is_single => SINGLE,

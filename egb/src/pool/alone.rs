@@ -36,7 +36,7 @@ impl Alone {
         }
         let Self { pool, wall, now } = self;
         let state = pool.state.lock();
-        let ties = state.groups.ties(None, &state.quotas, None, &pool.alone);
+        let ties = state.groups.ties(None, &state.quotas, &pool.alone);
         let slot = Slot::new(0, config.key.clone(), ties);
         let mut entry = Entry::new(slot, 0, config.clone(), None, Remains::default());
         if let Some(record) = known.first() {

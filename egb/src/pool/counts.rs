@@ -117,7 +117,7 @@ mod tests {
         let slot = Slot::new(0, Key::from("test-key"), Arc::new(Ties::alone(Arc::new(Home::new(Weak::new(), false)))));
         let mut entry = Entry::new(slot, 0, KeyConfig::new("test-key"), None, Remains::default());
         for _ in 0..5 {
-            entry.slot.inherit(MANY_CALLS - 4);
+            entry.slot.begin_many(MANY_CALLS - 4);
             [true, false, true, false].into_iter().for_each(|is_first| entry.begin(NO_SCOPE, is_first));
         }
         let calls = 5 * i64::from(MANY_CALLS);

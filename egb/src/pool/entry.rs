@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
+use super::gauge;
 use super::history::{History, Notes};
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::last_use::LastUse;
@@ -36,15 +37,14 @@ pub(super) struct Entry {
 /// What stays of a key that was removed: its running calls, and what it used of its limits.
 #[derive(Default)]
 pub(super) struct Remains {
-    pub(super) slot: Option<SharedSlot>,
+    pub(super) slots: Vec<SharedSlot>,
     pub(super) budget: Budget,
 }
 
 impl Remains {
     /// Whether they would matter if the key came back.
     pub(super) fn matter(&self, now: Tick) -> bool {
-        let runs = self.slot.as_ref().is_some_and(|slot| slot.running() > 0);
-        runs || self.budget.is_used(now)
+        gauge::running(&self.slots, NO_SCOPE) > 0 || self.budget.is_used(now)
     }
 }
 
@@ -227,7 +227,7 @@ impl Entry {
     }
 
     pub(super) fn new(slot: Slot, position: u32, config: KeyConfig, group: Option<GroupId>, remains: Remains) -> Self {
-        let Remains { slot: earlier, budget } = remains;
+        let Remains { slots, budget } = remains;
         let mut traits = Traits::default();
         traits.set_group(group);
         let mut entry = Self {
@@ -239,19 +239,33 @@ impl Entry {
             position,
             traits,
         };
-        entry.inherit(earlier.map_or(0, |earlier| earlier.running()));
+        slots.into_iter().for_each(|slot| entry.note_earlier(slot));
         entry
     }
 
-    /// Goes on with so many running calls in a new slot.
-    fn inherit(&mut self, running: u32) {
-        self.slot.inherit(running);
-        if running != self.history.counted {
-            self.history.counted = running;
+    /// Calls may hold a slot that was its own.
+    fn note_earlier(&mut self, slot: SharedSlot) {
+        if slot.running() > 0 {
+            self.history.notes.earlier.push(slot);
         }
-        if running != self.history.notes.inherited {
-            self.history.notes.inherited = running;
-        }
+    }
+
+    /// Where its calls are counted: those that hold its slot, and those that began before it had that.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &SharedSlot> {
+        std::iter::once(&self.slot).chain(&self.history.notes.earlier)
+    }
+
+    /// Its calls that run.
+    pub(super) fn running(&self) -> u32 {
+        gauge::running(self.slots(), NO_SCOPE)
+    }
+
+    /// What stays of it when it is removed.
+    pub(super) fn into_remains(mut self) -> Remains {
+        let earlier = self.notes_mut().map(|notes| std::mem::take(&mut notes.earlier));
+        let mut slots = earlier.unwrap_or_default();
+        slots.push(self.slot);
+        Remains { slots, budget: self.budget }
     }
 
     /// Whether it has these settings.
@@ -281,17 +295,19 @@ impl Entry {
         self.last_use = self.last_use.max(LastUse::stored(record.state.last_used));
     }
 
-    /// Goes on in a new slot, which the pool's other members do not know: calls that hold the old one settle
-    /// with its heir.
+    /// Goes on in a new slot, whose calls are counted elsewhere; those that hold the old one end there.
     pub(super) fn move_to(&mut self, slot: Slot) {
         self.count_calls();
         let old = std::mem::replace(&mut self.slot, SharedSlot::new(slot));
         old.depart();
-        self.inherit(old.running());
+        if let Some(history) = self.history.known_mut() {
+            history.counted = 0;
+        }
         if old.is_dirty() {
             self.slot.set_dirty();
         }
         self.count_successes(old.take_successes());
+        self.note_earlier(old);
     }
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::condition::{Condition, Scoped};
+use super::slot::SharedSlot;
 use crate::clock::Tick;
 use crate::seldom::{Blank, Seldom};
 use crate::store::Counters;
@@ -36,8 +37,8 @@ pub(super) struct Notes {
     pub(super) pending: Counters,
     /// Of a key that was fetched in auto-success mode.
     pub(super) auto: Auto,
-    /// Running calls that began before the key was removed and put back.
-    pub(super) inherited: u32,
+    /// Those that the key had before it was removed and put back, or changed its group, and that calls still hold.
+    pub(super) earlier: Vec<SharedSlot>,
 }
 
 impl Blank for Notes {
@@ -45,7 +46,7 @@ impl Blank for Notes {
         scoped: Vec::new(),
         pending: NOTHING,
         auto: Auto { open: 0, last_fetch: 0, unjudged: None },
-        inherited: 0,
+        earlier: Vec::new(),
     };
 }
 

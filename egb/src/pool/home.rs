@@ -155,18 +155,19 @@ impl Pool {
         let (estate, wake) = self.locked(|state| {
             let mut running = 0;
             let mut uncollected = Vec::new();
-            for slot in state.slots() {
+            for entry in state.entries.iter().flatten() {
+                let slot = &entry.slot;
                 // No call ends quietly from here on: those that run come to the lock. One that just did may not have
                 // told the writer yet.
                 slot.depart();
-                running += u64::from(slot.running());
+                running += u64::from(entry.running());
                 if self.home.journaled && slot.successes() > 0 {
                     uncollected.push(slot.id);
                 }
             }
             let is_news = |id| state.mark_dirty(id);
             let wake = uncollected.into_iter().map(is_news).fold(false, |some, news| some | news);
-            let departed = state.remains.values().filter_map(|remains| remains.slot.as_ref());
+            let departed = state.remains.values().flat_map(|remains| &remains.slots);
             running += departed.map(|slot| u64::from(slot.running())).sum::<u64>();
             if running == 0 {
                 return (Some(estate), wake);

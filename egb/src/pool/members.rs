@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::Pool;
 use super::added::Origin;
 use super::condition::{Condition, Scoped};
-use super::entry::{Entry, Remains};
+use super::entry::Entry;
 use super::lanes::NO_SCOPE;
 use super::slot::Slot;
 use super::state::State;
@@ -163,7 +163,7 @@ impl Pool {
             });
             let remains = state.remains.remove(&fingerprint).unwrap_or_default();
             let group = config.group_name().map(|name| state.groups.named(name, &state.quotas, &self.home));
-            let ties = state.groups.ties(group, &state.quotas, remains.slot.as_deref(), &self.alone);
+            let ties = state.groups.ties(group, &state.quotas, &self.alone);
             let slot = Slot::new(id, config.key.clone(), ties);
             let mut entry = Entry::new(slot, position, config, group, remains);
             if !scoped.is_empty() {
@@ -275,9 +275,9 @@ impl Pool {
             state.farewells.extend(changes.into_iter().map(|change| Change { is_farewell: true, ..change }));
         }
         let group = entry.traits.group();
-        state.remains.insert(fingerprint, Remains { slot: Some(entry.slot), budget: entry.budget });
+        state.remains.insert(fingerprint, entry.into_remains());
         if let Some(group) = group {
-            let members = state.leave_group(id, group);
+            let members = state.leave_group(id, fingerprint, group);
             self.came_under(state, &members, self.now());
         }
     }
@@ -294,13 +294,13 @@ impl Pool {
         let (old_group, is_same_group) = (entry.traits.group(), entry.terms.group() == config.group_name());
         entry.terms = config.terms;
         if let Some(group) = old_group {
-            let members = state.leave_group(id, group);
+            let members = state.leave_group(id, config.key.fingerprint(), group);
             self.came_under(state, &members, now);
         }
         if !is_same_group {
             let name = state.entry(id).terms.group().map(str::to_owned);
             let group = name.map(|name| state.groups.named(&name, &state.quotas, &self.home));
-            let ties = state.groups.ties(group, &state.quotas, None, &self.alone);
+            let ties = state.groups.ties(group, &state.quotas, &self.alone);
             let entry = state.entry_mut(id);
             entry.traits.set_group(group);
             entry.move_to(Slot::new(id, entry.slot.key.clone(), ties));

@@ -26,6 +26,7 @@ mod checkout;
 mod condition;
 mod counts;
 mod entry;
+mod gauge;
 mod held;
 mod history;
 mod home;

@@ -1,6 +1,5 @@
 //! Whose limits a key's calls count against: its own, or those of its group, whose keys share one quota.
 
-use crate::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -8,8 +7,9 @@ use std::time::Duration;
 
 use super::Home;
 use super::entry::Entry;
+use super::gauge::{self, Gauge, Gauges};
 use super::lanes::{NO_SCOPE, ScopeId};
-use super::slot::{Slot, Ties};
+use super::slot::{SharedSlot, Ties};
 use super::state::State;
 use crate::clock::{Tick, Timeline};
 use crate::events::EventKind;
@@ -63,40 +63,6 @@ impl Quotas {
     }
 }
 
-/// Running calls of keys that share a limit on them, and of scopes that have one.
-#[derive(Debug)]
-pub(super) struct Gauge {
-    /// Whose calls they are, if not those of one key.
-    pub(super) group: Option<GroupId>,
-    all: AtomicU32,
-    scopes: Box<[(ScopeId, AtomicU32)]>,
-}
-
-impl Gauge {
-    fn new(group: Option<GroupId>, quotas: &Quotas) -> Self {
-        let limited = quotas.scopes.iter().filter(|(_, limits)| limits.concurrency.is_some());
-        let scopes = limited.map(|(scope, _)| (*scope, AtomicU32::new(0))).collect();
-        Self { group, all: AtomicU32::new(0), scopes }
-    }
-
-    fn counters(&self, scope: ScopeId) -> impl Iterator<Item = &AtomicU32> {
-        let scoped = self.scopes.iter().filter(move |(of, _)| *of == scope).map(|(_, running)| running);
-        std::iter::once(&self.all).chain(scoped)
-    }
-
-    pub(super) fn begin(&self, scope: ScopeId) {
-        self.counters(scope).for_each(|running| {
-            running.fetch_add(1, Ordering::SeqCst);
-        });
-    }
-
-    pub(super) fn end(&self, scope: ScopeId) {
-        self.counters(scope).for_each(|running| {
-            running.fetch_sub(1, Ordering::SeqCst);
-        });
-    }
-}
-
 /// Keys that share one quota: those of one project, at Google.
 pub(super) struct Group {
     holder: Fingerprint,
@@ -104,8 +70,12 @@ pub(super) struct Group {
     /// The lowest of the members', limit by limit.
     limits: Limits,
     budget: Budget,
-    /// With what the running calls of all members are counted in.
+    /// Running calls that began with a member, whether or not its key is one still.
+    gauge: Arc<Gauge>,
+    /// Those of a member's slot, if nothing else counts its calls.
     ties: Arc<Ties>,
+    /// What members had before they came from elsewhere, and calls still hold.
+    guests: Vec<SharedSlot>,
 }
 
 #[derive(Default)]
@@ -118,13 +88,20 @@ pub(super) struct Groups {
 pub(super) struct Quota<'a> {
     pub(super) limits: Limits,
     pub(super) budget: &'a Budget,
-    slot: &'a Slot,
-    group: Option<&'a Gauge>,
+    entry: &'a Entry,
+    group: Option<&'a Group>,
 }
 
 impl Quota<'_> {
     pub(super) fn running(&self) -> u32 {
-        self.group.map_or_else(|| self.slot.running(), |group| group.all.load(Ordering::SeqCst))
+        self.running_within(NO_SCOPE)
+    }
+
+    fn running_within(&self, scope: ScopeId) -> u32 {
+        match self.group {
+            Some(group) => group.gauge.running(scope) + gauge::running(&group.guests, scope),
+            None => gauge::running(self.entry.slots(), scope),
+        }
     }
 
     /// Whether as many calls run as may, for all calls or for those of a scope.
@@ -134,12 +111,8 @@ impl Quota<'_> {
         is_full || (scope != NO_SCOPE && self.is_busy_within(quotas, scope))
     }
 
-    fn is_busy_within(&self, quotas: &Quotas, scope: ScopeId) -> bool {
-        let gauge = self.group.or(self.slot.gauge());
-        quotas.concurrency(scope).is_some_and(|limit| {
-            let scoped = gauge.and_then(|gauge| gauge.scopes.iter().find(|(of, _)| *of == scope));
-            scoped.is_some_and(|(_, running)| running.load(Ordering::SeqCst) >= limit)
-        })
+    pub(super) fn is_busy_within(&self, quotas: &Quotas, scope: ScopeId) -> bool {
+        quotas.concurrency(scope).is_some_and(|limit| self.running_within(scope) >= limit)
     }
 }
 
@@ -147,13 +120,9 @@ impl Groups {
     /// The quota of a key.
     #[inline]
     pub(super) fn quota<'a>(&'a self, entry: &'a Entry) -> Quota<'a> {
-        let slot = &*entry.slot;
-        match entry.traits.group() {
-            Some(group) => {
-                let Group { limits, budget, ties, .. } = &self.list[group.place()];
-                Quota { limits: *limits, budget, slot, group: ties.gauge() }
-            }
-            None => Quota { limits: entry.terms.limits, budget: &entry.budget, slot, group: None },
+        match entry.traits.group().map(|group| &self.list[group.place()]) {
+            Some(group) => Quota { limits: group.limits, budget: &group.budget, entry, group: Some(group) },
+            None => Quota { limits: entry.terms.limits, budget: &entry.budget, entry, group: None },
         }
     }
 
@@ -183,35 +152,35 @@ impl Groups {
         }
         let number = u32::try_from(self.list.len() + 1).ok();
         let group = number.and_then(GroupId::new).expect("fewer than 2^29 groups");
+        let gauge = Arc::new(Gauge::new(quotas));
+        let gauges = Gauges { own: None, group: Some((group, Arc::clone(&gauge))) };
         self.list.push(Group {
             holder: Fingerprint::of_group(name),
             members: Vec::new(),
             limits: Limits::default(),
             budget: Budget::default(),
-            ties: Arc::new(Ties::counted(Arc::clone(home), Gauge::new(Some(group), quotas))),
+            gauge,
+            ties: Arc::new(Ties::counted(Arc::clone(home), gauges)),
+            guests: Vec::new(),
         });
         self.index.insert(name.to_owned(), group);
         group
     }
 
-    /// What a new slot has to do with others. `earlier` is the key's last slot, `alone` what keys have that share nothing.
-    pub(super) fn ties(
-        &self,
-        group: Option<GroupId>,
-        quotas: &Quotas,
-        earlier: Option<&Slot>,
-        alone: &Arc<Ties>,
-    ) -> Arc<Ties> {
-        match group {
-            Some(group) => Arc::clone(&self.list[group.place()].ties),
-            None if !quotas.limits_concurrency() => Arc::clone(alone),
-            None => {
-                let own =
-                    earlier.map(Slot::ties).filter(|ties| ties.gauge().is_some_and(|gauge| gauge.group.is_none()));
-                let new = || Arc::new(Ties::counted(Arc::clone(alone.home()), Gauge::new(None, quotas)));
-                own.map_or_else(new, Arc::clone)
-            }
+    /// What a new slot has to do with others. `alone` is what slots have that share nothing.
+    pub(super) fn ties(&self, group: Option<GroupId>, quotas: &Quotas, alone: &Arc<Ties>) -> Arc<Ties> {
+        let known = group.map(|group| &self.list[group.place()]);
+        if !quotas.limits_concurrency() {
+            return Arc::clone(known.map_or(alone, |group| &group.ties));
         }
+        let own = Some(Gauge::new(quotas));
+        let group = group.zip(known.map(|group| Arc::clone(&group.gauge)));
+        Arc::new(Ties::counted(Arc::clone(alone.home()), Gauges { own, group }))
+    }
+
+    /// Those are members' no longer, or no calls hold them.
+    pub(super) fn forget_guests(&mut self, group: GroupId, are_gone: impl Fn(&SharedSlot) -> bool) {
+        self.list[group.place()].guests.retain(|guest| !are_gone(guest));
     }
 }
 
@@ -259,12 +228,18 @@ impl State {
 
     /// A key enters its group; the group has to be [told](Self::regroup).
     pub(super) fn join_group(&mut self, id: SlotId, group: GroupId) {
-        self.groups.list[group.place()].members.push(id);
+        let Self { entries, groups, .. } = self;
+        let known = &mut groups.list[group.place()];
+        known.members.push(id);
+        let entry = entries[id as usize].as_ref().expect(super::state::OCCUPIED);
+        let guests = entry.history.notes.earlier.iter().filter(|slot| slot.group() != Some(group));
+        known.guests.extend(guests.cloned());
     }
 
     /// A key leaves its group. Returns who stays.
-    pub(super) fn leave_group(&mut self, id: SlotId, group: GroupId) -> Vec<SlotId> {
+    pub(super) fn leave_group(&mut self, id: SlotId, name: Fingerprint, group: GroupId) -> Vec<SlotId> {
         self.groups.list[group.place()].members.retain(|&member| member != id);
+        self.groups.forget_guests(group, |guest| guest.key.fingerprint() == name);
         self.regroup(group)
     }
 

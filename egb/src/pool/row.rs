@@ -34,7 +34,7 @@ impl Entry {
             successes: unsigned(counters.successes),
             failures: unsigned(counters.failures),
             throttled: unsigned(counters.throttled),
-            in_flight: self.slot.running(),
+            in_flight: self.running(),
             last_used: self.last_use.time(wall),
         }
     }

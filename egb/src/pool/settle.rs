@@ -50,7 +50,7 @@ impl Pool {
         self.locked(|state| {
             slot.end_one();
             let last = state.legacy.as_mut().is_some_and(Legacy::end_one);
-            if let Some(group) = slot.gauge().and_then(|gauge| gauge.group)
+            if let Some(group) = slot.group()
                 && slot.has_departed()
             {
                 state.place_group(group, now, &self.timeline);

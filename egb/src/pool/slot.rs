@@ -5,9 +5,10 @@ use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 use super::Home;
+use super::gauge::Gauges;
 use super::held::Company;
 use super::lanes::ScopeId;
-use super::quota::Gauge;
+use super::quota::GroupId;
 use crate::key::Key;
 use crate::schedule::SlotId;
 
@@ -34,8 +35,8 @@ pub(super) struct Ties {
 
 enum Kind {
     Alone,
-    /// Where running calls are counted too.
-    Gauge(Gauge),
+    /// Its running calls are counted in these too.
+    Counted(Gauges),
     /// It is not a key's own: it stands for several keys, or for those of another attempt.
     Company(Box<Company>),
 }
@@ -45,9 +46,9 @@ impl Ties {
         Self { home, kind: Kind::Alone }
     }
 
-    /// Running calls are counted in `gauge` too.
-    pub(super) fn counted(home: Arc<Home>, gauge: Gauge) -> Self {
-        Self { home, kind: Kind::Gauge(gauge) }
+    /// Running calls are counted in `gauges` too.
+    pub(super) fn counted(home: Arc<Home>, gauges: Gauges) -> Self {
+        Self { home, kind: Kind::Counted(gauges) }
     }
 
     pub(super) fn home(&self) -> &Arc<Home> {
@@ -55,8 +56,8 @@ impl Ties {
     }
 
     #[inline]
-    pub(super) fn gauge(&self) -> Option<&Gauge> {
-        if let Kind::Gauge(gauge) = &self.kind { Some(gauge) } else { None }
+    fn gauges(&self) -> Option<&Gauges> {
+        if let Kind::Counted(gauges) = &self.kind { Some(gauges) } else { None }
     }
 }
 
@@ -113,14 +114,15 @@ impl Slot {
         Self::new(SlotId::MAX, first.key.clone(), Arc::new(ties))
     }
 
-    pub(super) fn ties(&self) -> &Arc<Ties> {
-        &self.ties
-    }
-
     /// Where running calls are counted beside here.
     #[inline]
-    pub(super) fn gauge(&self) -> Option<&Gauge> {
-        self.ties.gauge()
+    pub(super) fn gauges(&self) -> Option<&Gauges> {
+        self.ties.gauges()
+    }
+
+    /// The group of its key, while it is the key's own.
+    pub(super) fn group(&self) -> Option<GroupId> {
+        self.gauges()?.group.as_ref().map(|(group, _)| *group)
     }
 
     /// What it stands for, if it is not a key's own.
@@ -134,18 +136,13 @@ impl Slot {
         &self.ties.home
     }
 
-    /// Goes on with calls that began before.
-    pub(super) fn inherit(&self, running: u32) {
-        self.begun.store(self.begun().wrapping_add(running), Ordering::Relaxed);
-    }
-
     /// A call begins to hold it. Under the pool's lock. Returns how many have begun so far.
     #[inline]
     pub(super) fn begin(&self, scope: ScopeId) -> u32 {
         let begun = self.begun().wrapping_add(1);
         self.begun.store(begun, Ordering::Relaxed);
-        if let Some(gauge) = self.gauge() {
-            gauge.begin(scope);
+        if let Some(gauges) = self.gauges() {
+            gauges.begin(scope);
         }
         begun
     }
@@ -161,8 +158,8 @@ impl Slot {
     /// or the call sees the mark gone.
     #[inline]
     pub(super) fn end(&self, scope: ScopeId, quiet: Option<Quiet>) -> Ended {
-        if let Some(gauge) = self.gauge() {
-            gauge.end(scope);
+        if let Some(gauges) = self.gauges() {
+            gauges.end(scope);
         }
         let counted = match quiet {
             Some(Quiet::Success) => ENDED + SUCCESS,
@@ -183,8 +180,7 @@ impl Slot {
         Ended::Loudly
     }
 
-    /// One of its running calls ended, or one that it inherited. Under the pool's lock, so that a slot that takes over
-    /// the running calls of another takes exactly those that will be ended there.
+    /// One of its running calls ended. Under the pool's lock.
     pub(super) fn end_one(&self) {
         self.word.fetch_add(ENDED, Ordering::SeqCst);
     }
@@ -240,6 +236,12 @@ impl Slot {
     /// Takes those, with the mark of the writer's list: one that is counted after this sets it anew.
     pub(super) fn take_successes(&self) -> i64 {
         successes(self.word.fetch_and(!(SUCCESSES | DIRTY), Ordering::SeqCst))
+    }
+
+    /// So many calls begin.
+    #[cfg(test)]
+    pub(super) fn begin_many(&self, calls: u32) {
+        self.begun.store(self.begun().wrapping_add(calls), Ordering::Relaxed);
     }
 
     /// The next success is one too many.
@@ -306,7 +308,7 @@ mod tests {
     #[test]
     fn only_a_serene_slot_ends_calls_quietly() {
         let slot = slot();
-        slot.inherit(4);
+        slot.begin_many(4);
         assert_eq!(slot.end(0, Some(Quiet::Success)), Ended::Loudly);
         slot.set_serene(true);
         slot.set_dirty();
@@ -324,7 +326,7 @@ mod tests {
         let slot = slot();
         slot.set_serene(true);
         slot.set_dirty();
-        slot.inherit(3);
+        slot.begin_many(3);
         slot.end(0, Some(Quiet::Success));
         assert_eq!((slot.take_successes(), slot.is_dirty(), slot.take_successes()), (1, false, 0));
         slot.count_nearly_too_many_successes();

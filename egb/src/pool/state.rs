@@ -130,24 +130,17 @@ impl State {
         SharedSlot::ptr_eq(&entry.slot, slot).then_some(slot.id)
     }
 
-    /// The key of a slot that is no longer in the pool, if it was put back: the end of a call that holds the
-    /// old slot is about it all the same.
+    /// The key of a slot that is no longer in the pool, if it was put back or only changed its group: the end of a call
+    /// that holds the old slot is about it all the same.
     pub(super) fn heir_of(&mut self, slot: &SharedSlot) -> Option<SlotId> {
-        let fingerprint = slot.key.fingerprint();
-        let Some(id) = self.find(&fingerprint) else {
-            // Removed once more: the later slot counted the call as well.
-            let later = self.remains.get(&fingerprint).and_then(|remains| remains.slot.as_ref());
-            if let Some(later) = later.filter(|later| !SharedSlot::ptr_eq(later, slot)) {
-                later.end_one();
-            }
-            return None;
-        };
+        let id = self.find(&slot.key.fingerprint())?;
+        let is_held = |slot: &SharedSlot| slot.running() > 0;
         let entry = self.entry_mut(id);
-        if let Some(notes) = entry.notes_mut()
-            && let Some(left) = notes.inherited.checked_sub(1)
-        {
-            notes.inherited = left;
-            entry.slot.end_one();
+        if let Some(notes) = entry.notes_mut() {
+            notes.earlier.retain(is_held);
+        }
+        if let Some(group) = entry.traits.group() {
+            self.groups.forget_guests(group, |guest| !is_held(guest));
         }
         Some(id)
     }

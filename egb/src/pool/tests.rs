@@ -144,6 +144,7 @@ mod circuits;
 mod fetches;
 mod lagging;
 mod members;
+mod moves;
 mod parts;
 mod quotas;
 mod scopes;

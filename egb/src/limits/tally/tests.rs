@@ -129,6 +129,25 @@ fn many_uses_of_few_instants_are_counted_exactly() {
 }
 
 #[test]
+fn after_a_busy_minute_each_instant_counts_for_itself_again() {
+    let mut tally = tally(1_000_000, false);
+    (1..=5_000).for_each(|at| tally.record(at, Tick(at * UNIT)));
+    assert!(tally.groups().count() < 1_024, "they are kept together");
+    let mut plain = Plain::default();
+    let begun = Tick::ZERO.plus(2 * WINDOW);
+    // One use brings it a step nearer.
+    for second in 0..20 {
+        let at = begun.plus(Duration::from_secs(second));
+        tally.record(5_001 + second, at);
+        plain.add(None, at);
+    }
+    for limit in 1..15 {
+        tally.set_limit(NonZeroU32::new(limit), false);
+        assert_eq!(tally.ready_at(), plain.ready_at(limit), "{limit}");
+    }
+}
+
+#[test]
 fn uses_of_one_instant_are_one_group() {
     let mut tally = tally(1, true);
     for serial in 1..=5_000 {

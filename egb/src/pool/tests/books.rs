@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::Limits;
 use crate::outcome::Reason;
 use crate::pool::slot::SharedSlot;
 
@@ -57,7 +58,11 @@ fn op() -> impl Strategy<Value = Op> {
 
 proptest! {
     #[test]
-    fn the_books_balance_whatever_happens(ops in prop::collection::vec(op(), 1..150), looks in 1..9_usize) {
+    fn the_books_balance_whatever_happens(
+        ops in prop::collection::vec(op(), 1..150),
+        looks in 1..9_usize,
+        limits_scope in any::<bool>(),
+    ) {
         // Keys 0 to 5; from 6 on the same ones, in other groups.
         let config = |n: u32| {
             let (key, is_moved) = (n % 6, n >= 6);
@@ -65,14 +70,17 @@ proptest! {
             match key {
                 0 => config.concurrency(2),
                 1 => config.rpm(3),
-                2 if is_moved => config.group("project"),
                 3 | 4 if is_moved => config.concurrency(1),
                 3 => config.group("project").concurrency(2),
                 4 => config.group("project").rpm(4),
+                5 if !is_moved => config.group("another").concurrency(3),
+                2 | 5 if is_moved => config.group("project"),
                 _ => config,
             }
         };
-        let bench = Bench::learning((0..4).map(config));
+        let limits = Limits::default().with_concurrency(2);
+        let scope_limits = limits_scope.then(|| ("model-b".to_owned(), limits)).into_iter().collect();
+        let bench = Bench::with((0..4).map(config), Vec::new(), Settings { learn: true, scope_limits, ..settings() });
         let mut open: Vec<(SharedSlot, u64, ScopeId, Lone)> = Vec::new();
         let scopes = [NO_SCOPE, bench.pool.scope("model-a"), bench.pool.scope("model-b")];
         for (at, op) in ops.into_iter().enumerate() {
@@ -142,14 +150,22 @@ proptest! {
             // Those that began before the key was removed and put back are its calls as well.
             let mine = |key: &Key| open.iter().filter(|(slot, ..)| slot.key == *key).count();
             for entry in state.entries.iter().flatten() {
-                prop_assert_eq!(entry.slot.running() as usize, mine(&entry.slot.key));
+                prop_assert_eq!(entry.running() as usize, mine(&entry.slot.key));
+                prop_assert!(entry.history.notes.earlier.iter().all(|slot| slot.running() > 0), "none is kept in vain");
                 let quota = state.groups.quota(entry);
-                // Of a group: those of its members now, and of keys that ran in it and left.
-                let sharing = |slot: &Slot| match entry.slot.gauge() {
-                    Some(gauge) => slot.gauge().is_some_and(|other| std::ptr::eq(gauge, other)),
+                // Of a group: those of its members now, and those that began in it before their key left.
+                let group = entry.traits.group();
+                let group_of = |key: &Key| state.find(&key.fingerprint()).and_then(|id| state.entry(id).traits.group());
+                let is_shared = |slot: &Slot| match group {
+                    Some(_) => slot.group() == group || group_of(&slot.key) == group,
                     None => slot.key == entry.slot.key,
                 };
-                prop_assert_eq!(quota.running() as usize, open.iter().filter(|(slot, ..)| sharing(slot)).count());
+                let shared = || open.iter().filter(|(slot, ..)| is_shared(slot));
+                prop_assert_eq!(quota.running() as usize, shared().count());
+                if limits_scope {
+                    let in_scope = shared().filter(|(_, _, scope, _)| *scope == scopes[2]).count();
+                    prop_assert_eq!(quota.is_busy_within(&state.quotas, scopes[2]), in_scope >= 2);
+                }
                 let (id, now) = (entry.slot.id, bench.pool.now());
                 for (scope, lane) in (NO_SCOPE..).zip(&state.lanes) {
                     if lane.schedule.is_queued(id) {

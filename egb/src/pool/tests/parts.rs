@@ -100,7 +100,7 @@ fn only_keys_that_nothing_but_a_count_depends_on_are_in_a_part() {
     for other in others {
         // Half of the keys, and one less.
         for (plain, others, is_part) in [(4, 4, true), (4, 5, true), (3, 5, false)] {
-            let bench = used(keys(plain).into_iter().chain((0..others).map(|n| other(limited(n)))));
+            let bench = used(keys(plain).chain((0..others).map(|n| other(limited(n)))));
             bench.call_of(A, true).unwrap();
             assert_eq!(bench.has_parts(), is_part, "{plain} keys, and {others}");
             if is_part {
@@ -110,7 +110,7 @@ fn only_keys_that_nothing_but_a_count_depends_on_are_in_a_part() {
         }
     }
     // What counts uses is not made yet.
-    let bench = Bench::new(keys(8).into_iter().map(|key| key.rpm(5)));
+    let bench = Bench::new(keys(8).map(|key| key.rpm(5)));
     bench.call_of(A, true).unwrap();
     assert!(!bench.has_parts());
 }
@@ -133,7 +133,7 @@ fn there_are_no_parts_of_a_pool_that_is_too_small_or_too_large_or_waited_for() {
 
 #[test]
 fn a_limit_holds_in_a_part_and_a_key_that_spent_it_comes_back_in_time() {
-    let bench = used(keys(8).into_iter().map(|key| key.rpm(3)));
+    let bench = used(keys(8).map(|key| key.rpm(3)));
     let mut uses: HashMap<Fingerprint, u32> = HashMap::new();
     assert!(bench.call_of(A, true).is_some_and(|key| uses.insert(key, 2).is_none()));
     for call in 0.. {
@@ -221,7 +221,7 @@ proptest! {
 fn shares_are_those_of_the_weights_whoever_calls_more() {
     let weights = [1.0, 2.0, 5.0];
     for calls_of_b in [1, 3] {
-        let weighted = keys(60).into_iter().enumerate().map(|(n, key)| key.weight(weights[n % 3]));
+        let weighted = keys(60).enumerate().map(|(n, key)| key.weight(weights[n % 3]));
         let bench = used(weighted);
         let mut uses: HashMap<Fingerprint, f64> = HashMap::new();
         for _ in 0..400 {
@@ -235,7 +235,7 @@ fn shares_are_those_of_the_weights_whoever_calls_more() {
         }
         let all: f64 = uses.values().sum();
         let total: f64 = weights.iter().sum::<f64>() * 20.0;
-        for (n, config) in keys(60).into_iter().enumerate() {
+        for (n, config) in keys(60).enumerate() {
             let share = uses[&config.key.fingerprint()] / all;
             let due = weights[n % 3] / total;
             assert!((share / due - 1.0).abs() < 0.15, "key {n}: {share} of {due}, B calls {calls_of_b} times as often");

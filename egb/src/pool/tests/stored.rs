@@ -118,6 +118,36 @@ fn a_cooldown_from_a_clock_that_was_ahead_is_sat_out_once_and_then_taken_from_th
 }
 
 #[test]
+fn a_cooldown_that_was_stored_before_the_start_and_is_sat_out_is_none_when_others_write_and_healed() {
+    let failed = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
+    let ahead = || {
+        record("test-key-0", |state| {
+            let throttled = Failure::status(429).with_retry_after(60 * SECOND);
+            state.health = Policy::default().next(&state.health, &Verdict::Failure(throttled), failed);
+        })
+    };
+    let bench = Bench::restored(keys(1), vec![ahead()]);
+    bench.clock.advance(61 * SECOND);
+    bench.pool.merge(&[ahead()]);
+    assert_eq!(bench.state(0), KeyState::Available, "it is known");
+    let bench = Bench::restored(keys(1), vec![ahead()]);
+    bench.clock.advance(61 * SECOND);
+    bench.call(&Verdict::Success);
+    assert_eq!(bench.drain()[0].state.epoch, 1, "what is stored is replaced");
+}
+
+#[test]
+fn a_share_that_another_policy_let_grow_is_bounded_by_that_of_now() {
+    let share = |policy| {
+        let records = vec![record("test-key-0", |state| state.health.effective = 5.0)];
+        let configs = keys(1).map(|key| key.weight(2.0));
+        let bench = Bench::with(configs, records, Settings { policy, ..settings() });
+        bench.pool.stats().keys[0].health.effective_weight()
+    };
+    assert_eq!((share(Policy::default()), share(Policy::classic())), (2.0, 10.0));
+}
+
+#[test]
 fn only_a_change_of_health_is_news() {
     let bench = Bench::new(keys(1));
     bench.call(&Verdict::Success);
