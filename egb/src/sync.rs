@@ -39,14 +39,24 @@ impl<T> Brief<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.lock_watched().0
+        self.try_lock().unwrap_or_else(|| self.lock_held().0)
     }
 
-    /// As [`lock`](Self::lock), and says whether it is hard to get: whether threads do little else than to ask for it.
+    /// `None` if another thread holds it.
     #[inline]
-    pub(crate) fn lock_watched(&self) -> (MutexGuard<'_, T>, bool) {
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         #[cfg(not(egb_shuttle))]
-        return self.mutex.try_lock().map_or_else(|| self.patience.lock_held(&self.mutex), |guard| (guard, false));
+        return self.mutex.try_lock();
+        #[cfg(egb_shuttle)]
+        return (!model::perhaps()).then(|| self.mutex.lock());
+    }
+
+    /// As [`lock`](Self::lock), after [`try_lock`](Self::try_lock) in vain; and says whether the lock is hard to get: whether
+    /// threads do little else than to ask for it.
+    #[cold]
+    pub(crate) fn lock_held(&self) -> (MutexGuard<'_, T>, bool) {
+        #[cfg(not(egb_shuttle))]
+        return self.patience.lock_held(&self.mutex);
         #[cfg(egb_shuttle)]
         return (self.mutex.lock(), model::perhaps());
     }

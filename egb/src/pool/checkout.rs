@@ -8,12 +8,12 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use super::Pool;
 use super::held::{Held, Several};
 use super::lanes::{NO_SCOPE, ScopeId, Ticket};
 use super::last_use::LastUse;
 use super::slot::SharedSlot;
 use super::state::State;
-use super::{Pool, parts};
 use crate::clock::{Tick, Timeline};
 use crate::key::Key;
 use crate::outcome::Verdict;
@@ -123,16 +123,11 @@ impl Pool {
     #[inline(never)]
     fn checkout_at_hand(&self, scope: ScopeId) -> Option<CheckedOut<Held>> {
         let lately = self.timeline.lately();
-        if scope != NO_SCOPE {
-            return self.locked(|state| state.take_at_hand(scope, lately, self.home.journaled, &self.timeline));
-        }
-        if self.parts.are_out() {
-            return self.checkout_from_part(parts::number(), lately);
-        }
-        let (state, is_hard_to_get) = self.state.lock_watched();
-        if is_hard_to_get {
-            return self.checkout_beside_parts(parts::number(), state, lately, true);
-        }
+        let free = if self.parts.are_out() { None } else { self.state.try_lock() };
+        let state = match free.map_or_else(|| self.lock_or_part(scope, lately), Ok) {
+            Ok(state) => state,
+            Err(taken) => return Some(taken),
+        };
         self.work(state, |state| state.take_at_hand(scope, lately, self.home.journaled, &self.timeline))
     }
 

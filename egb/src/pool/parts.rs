@@ -1,7 +1,7 @@
 //! Parts of the keys that threads have to themselves for a moment, while they do nothing but ask for keys.
 //!
 //! Two processors that take turns at one order pass the state of every key back and forth, and together do less than one
-//! alone. So a thread that finds the pool's lock [hard to get](crate::sync::Brief::lock_watched) takes a part of the keys out
+//! alone. So a thread that finds the pool's lock [hard to get](crate::sync::Brief::lock_held) takes a part of the keys out
 //! of the order, with all that is known of them, and for some thousand calls goes by an order of its own. The others have the
 //! other keys.
 //!
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use super::held::Held;
-use super::lanes::NO_SCOPE;
+use super::lanes::{NO_SCOPE, ScopeId};
 use super::last_use::LastUse;
 use super::slot::SharedSlot;
 use super::state::State;
@@ -91,13 +91,13 @@ impl Parts {
         self.marks.load(Ordering::Relaxed).count_ones() as usize
     }
 
-    fn lock(&self, number: usize) -> MutexGuard<'_, Part> {
+    pub(super) fn lock(&self, number: usize) -> MutexGuard<'_, Part> {
         self.all.get_or_init(|| (0..PARTS).map(|_| Brief::new(Part::default())).collect())[number].lock()
     }
 }
 
 /// The number of this thread's part.
-pub(super) fn number() -> usize {
+fn number() -> usize {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
@@ -112,43 +112,57 @@ pub(super) fn number() -> usize {
 }
 
 impl Pool {
-    /// A plain checkout while there are parts, by the thread of this number. `None` when more has to be looked at.
+    /// The pool's lock, for a plain checkout in this scope when there are parts, or another thread has the lock. `Err` has a
+    /// key of this thread's part.
+    #[cold]
     #[inline(never)]
-    pub(super) fn checkout_from_part(&self, number: usize, lately: Tick) -> Option<CheckedOut<Held>> {
-        let taken = self.parts.lock(number).take(lately, &self.timeline);
-        taken.or_else(|| {
-            let (state, is_hard_to_get) = self.state.lock_watched();
-            self.checkout_beside_parts(number, state, lately, is_hard_to_get)
-        })
+    pub(super) fn lock_or_part(&self, scope: ScopeId, lately: Tick) -> Result<MutexGuard<'_, State>, CheckedOut<Held>> {
+        let is_parted = scope == NO_SCOPE && self.parts.are_out();
+        if is_parted && let Some(taken) = self.parts.lock(number()).take(lately, &self.timeline) {
+            return Err(taken);
+        }
+        let free = self.state.try_lock().map(|state| (state, false));
+        let (mut state, is_hard_to_get) = free.unwrap_or_else(|| self.state.lock_held());
+        if scope == NO_SCOPE {
+            return self.part(number(), state, lately, is_hard_to_get);
+        }
+        self.recall_parts(&mut state);
+        Ok(state)
     }
 
-    /// As [`checkout_from_part`](Self::checkout_from_part), of a thread that has no part, or one that has served.
-    #[inline(never)]
-    pub(super) fn checkout_beside_parts(
-        &self,
+    /// As [`lock_or_part`](Self::lock_or_part), for the thread of this number, which has no part or one that has served. It
+    /// gets one if the lock is hard to get.
+    pub(super) fn part<'a>(
+        &'a self,
         number: usize,
-        state: MutexGuard<'_, State>,
+        mut state: MutexGuard<'a, State>,
         lately: Tick,
         is_hard_to_get: bool,
-    ) -> Option<CheckedOut<Held>> {
-        self.work(state, |state| {
-            if lately.since(state.recalled) > LONGEST {
-                self.recall_parts(state);
-                state.recalled = lately;
+    ) -> Result<MutexGuard<'a, State>, CheckedOut<Held>> {
+        if lately.since(state.recalled) > LONGEST {
+            self.recall_parts(&mut state);
+            state.recalled = lately;
+        }
+        let mut part = self.parts.lock(number);
+        let goes_on = part.has_served_among_others(&state);
+        if self.parts.is_out(number) {
+            part.give_back(&mut state, &self.timeline);
+            self.parts.mark(number, false);
+        }
+        if is_hard_to_get || goes_on {
+            let is_out = part.draw(&mut state, lately, self.home.journaled, self.parts.count());
+            self.parts.mark(number, is_out);
+        }
+        let taken = part.take(lately, &self.timeline);
+        drop(part);
+        match taken {
+            Some(taken) => {
+                // Tells what the keys that were given back have to say.
+                self.work(state, |_| ());
+                Err(taken)
             }
-            let mut part = self.parts.lock(number);
-            let goes_on = part.has_served_among_others(state);
-            if self.parts.is_out(number) {
-                part.give_back(state, &self.timeline);
-                self.parts.mark(number, false);
-            }
-            if is_hard_to_get || goes_on {
-                let is_out = part.draw(state, lately, self.home.journaled, self.parts.count());
-                self.parts.mark(number, is_out);
-            }
-            let taken = part.take(lately, &self.timeline);
-            taken.or_else(|| state.take_at_hand(NO_SCOPE, lately, self.home.journaled, &self.timeline))
-        })
+            None => Ok(state),
+        }
     }
 
     /// Has all keys back, under the pool's lock.
@@ -216,7 +230,7 @@ impl Part {
 
     /// Uses the next key, by a reading of the clock that may be late.
     #[inline]
-    fn take(&mut self, lately: Tick, timeline: &Timeline) -> Option<CheckedOut<Held>> {
+    pub(super) fn take(&mut self, lately: Tick, timeline: &Timeline) -> Option<CheckedOut<Held>> {
         if self.serial == self.end || lately.since(self.since) > LONGEST {
             return None;
         }

@@ -64,11 +64,11 @@ impl Bench {
     /// As a thread of this number does, which may find the lock hard to get.
     fn take_of(&self, thread: usize, is_hard: bool) -> Option<CheckedOut<Held>> {
         let lately = self.pool.timeline.lately();
-        let taken = if self.pool.parts.are_out() && !is_hard {
-            self.pool.checkout_from_part(thread, lately)
-        } else {
-            self.pool.checkout_beside_parts(thread, self.pool.state.lock(), lately, is_hard)
-        };
+        let of_part = self.pool.parts.lock(thread).take(lately, &self.pool.timeline);
+        let taken = of_part.or_else(|| match self.pool.part(thread, self.pool.state.lock(), lately, is_hard) {
+            Ok(mut state) => state.take_at_hand(NO_SCOPE, lately, true, &self.pool.timeline),
+            Err(taken) => Some(taken),
+        });
         taken.or_else(|| {
             self.pool.locked(|_| ());
             self.pool.checkout(&Wanted::plain(1)).ok()
