@@ -58,8 +58,8 @@ pub(super) struct Part {
     end: u64,
     /// When it was; see [`State::latest`].
     latest: Tick,
-    /// Since when it has its keys.
-    since: Tick,
+    /// When it has to give its keys back, by the coarse clock.
+    until: Tick,
     /// Whether the writer has to be woken.
     wake: bool,
 }
@@ -139,6 +139,9 @@ impl Pool {
         lately: Tick,
         is_hard_to_get: bool,
     ) -> Result<MutexGuard<'a, State>, CheckedOut<Held>> {
+        if !is_hard_to_get && !self.parts.are_out() {
+            return Ok(state);
+        }
         if lately.since(state.recalled) > LONGEST {
             self.recall_parts(&mut state);
             state.recalled = lately;
@@ -223,7 +226,7 @@ impl Part {
             Some((place, entry.main().health.effective, entry.last_use.stamp()))
         }));
         (self.serial, self.end) = (*serial, *serial + u64::from(CALLS));
-        (self.latest, self.since) = (now, lately);
+        (self.latest, self.until) = (now, lately.plus(LONGEST));
         *serial = self.end;
         true
     }
@@ -231,7 +234,7 @@ impl Part {
     /// Uses the next key, by a reading of the clock that may be late.
     #[inline]
     pub(super) fn take(&mut self, lately: Tick, timeline: &Timeline) -> Option<CheckedOut<Held>> {
-        if self.serial == self.end || lately.since(self.since) > LONGEST {
+        if self.serial == self.end || lately > self.until {
             return None;
         }
         let now = lately.max(self.latest);
@@ -304,7 +307,7 @@ impl Default for Part {
             serial: 0,
             end: 0,
             latest: Tick::ZERO,
-            since: Tick::ZERO,
+            until: Tick::ZERO,
             wake: false,
         }
     }
