@@ -74,6 +74,7 @@ impl Pool {
         }
         entry.refresh_serene(&self.policy);
         state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
+        state.forget_failures(id);
         state.place(id, now, &self.timeline);
         state.tell_health(id, NO_SCOPE, &before, None, time);
         Effect {

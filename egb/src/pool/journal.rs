@@ -172,6 +172,9 @@ impl Pool {
         entry.refresh_serene(&self.policy);
         let is_disabled = entry.main().health.disabled;
         state.disabled = state.disabled + usize::from(is_disabled) - usize::from(was_disabled);
+        if record.state.epoch > epoch {
+            state.forget_failures(id);
+        }
         state.place(id, now, &self.timeline);
         state.tell_health(id, NO_SCOPE, &before, None, time);
     }

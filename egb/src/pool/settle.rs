@@ -175,7 +175,7 @@ impl Pool {
         };
         self.home.is_failing.store(true, Ordering::SeqCst);
         if state.lane_mut(scope).weather.excuses(kind, now) {
-            state.entry_mut(id).note(failure, self.timeline.time_of(now));
+            state.note_excused(id, failure, self.timeline.time_of(now));
             state.place(id, now, &self.timeline);
             return Effect { wake: self.home.journaled && state.mark_dirty(id), ..Effect::default() };
         }
@@ -249,6 +249,7 @@ impl Pool {
             if !self.home.journaled {
                 entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = false);
             }
+            state.note_rest(member, own, until);
             if is_news {
                 state.tell_health(member, own, &before, None, self.timeline.time_of(now));
                 state.place(member, now, &self.timeline);

@@ -139,6 +139,7 @@ fn record(key: &str, change: impl FnOnce(&mut SharedState)) -> Record {
     Record { fingerprint: Key::from(key).fingerprint(), scope: None, state, counters: Counters::default() }
 }
 
+mod acquittals;
 mod books;
 mod circuits;
 mod fetches;

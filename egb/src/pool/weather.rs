@@ -1,10 +1,10 @@
 //! Failures that many keys meet at once are not the keys' fault: the server is down, or this host's network,
 //! or what is asked for is refused to everybody.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::lanes::{NO_SCOPE, ScopeId};
-use super::state::State;
+use super::state::{OCCUPIED, State};
 use crate::clock::Tick;
 use crate::health::{Health, Past};
 use crate::key::Fingerprint;
@@ -97,8 +97,14 @@ impl State {
         let known =
             failed.iter().position(|known| (known.id, known.fingerprint, known.kind) == (id, fingerprint, kind));
         match known {
-            // What its first failure found is what it gets back.
-            Some(known) => (failed[known].after, failed[known].serial) = (after, serial),
+            Some(known) => {
+                let failed = &mut failed[known];
+                // What its first failure found is what it gets back, but nothing of what else happened to it since.
+                if before != failed.after {
+                    failed.before = before;
+                }
+                (failed.after, failed.serial) = (after, serial);
+            }
             None if failed.len() < MAX_FAILED => failed.push(Failed { id, fingerprint, kind, serial, before, after }),
             None => {}
         }
@@ -136,20 +142,43 @@ impl State {
         }
         let Past { error_count, last_failure, .. } = *failed.after.past;
         let past = Past { error_count, last_failure, ..(*failed.before.past).clone() };
-        let mut health = Health { past: past.into(), ..failed.before.clone() };
+        let mut health = Health { past: past.into(), disabled: failed.after.disabled, ..failed.before.clone() };
         // It may be another by now.
         health.set_weight(entry.terms.weight);
-        match entry.within_mut(scope).filter(|_| scope != NO_SCOPE) {
-            Some(scoped) => {
-                scoped.condition.set_health(health);
-                scoped.dirty = true;
-            }
-            None => {
-                if entry.change_main(|main| main.set_health(health)) {
-                    entry.traits.set_changed(true);
-                }
-            }
+        if scope != NO_SCOPE {
+            // What is forgotten was not held against it any more.
+            let scoped = entry.within_mut(scope)?;
+            scoped.condition.set_health(health);
+            scoped.dirty = true;
+        } else if entry.change_main(|main| main.set_health(health)) {
+            entry.traits.set_changed(true);
         }
         Some(failed.id)
+    }
+
+    /// Shows a failure that is excused; what earlier ones took can be given back all the same.
+    pub(super) fn note_excused(&mut self, id: SlotId, failure: &Failure, at: SystemTime) {
+        let entry = self.entries[id as usize].as_mut().expect(OCCUPIED);
+        let before = entry.main().health.clone();
+        entry.note(failure, at);
+        let failed = &mut self.lanes[NO_SCOPE as usize].weather.failed;
+        for failed in failed.iter_mut().filter(|failed| failed.id == id && failed.after == before) {
+            failed.after = entry.main().health.clone();
+        }
+    }
+
+    /// A key is to rest for a reason of its own: an acquittal gives back nothing of that, even where it rests longer.
+    pub(super) fn note_rest(&mut self, id: SlotId, scope: ScopeId, until: SystemTime) {
+        let failed = &mut self.lane_mut(scope).weather.failed;
+        for failed in failed.iter_mut().filter(|failed| failed.id == id) {
+            failed.before.cooldown_until = failed.before.cooldown_until.max(Some(until));
+        }
+    }
+
+    /// An operator has spoken of a key: what failures took before is settled.
+    pub(super) fn forget_failures(&mut self, id: SlotId) {
+        for lane in &mut self.lanes {
+            lane.weather.failed.retain(|failed| failed.id != id);
+        }
     }
 }

@@ -204,3 +204,125 @@ fn who_gets_back_what_a_failure_took_keeps_the_weight_that_was_set_since() {
     let health = bench.pool.stats().keys.remove(0).health;
     assert_eq!((health.weight(), health.factor()), (5.0, 1.0));
 }
+
+/// Checkouts of this key alone.
+fn take_of<const N: usize>(bench: &Bench, scope: ScopeId, key: usize) -> [CheckedOut<Held>; N] {
+    let name = Key::from(format!("test-key-{key}")).fingerprint();
+    let others = bench
+        .pool
+        .state
+        .lock()
+        .slots()
+        .filter(|slot| slot.key.fingerprint() != name)
+        .map(|slot| slot.id)
+        .collect::<Vec<_>>();
+    std::array::from_fn(|_| bench.pool.checkout(&Wanted { scope, excluded: &others, ..Wanted::plain(1) }).ok().unwrap())
+}
+
+#[test]
+fn what_an_operator_says_between_two_failures_of_an_outage_is_not_undone() {
+    let name = Key::from("test-key-0").fingerprint();
+    let bench = Bench::new(keys(2));
+    let [first, second] = take_of(&bench, NO_SCOPE, 0);
+    bench.pool.set_enabled(name, false).unwrap();
+    bench.end(&first, &Verdict::status(503));
+    bench.pool.set_enabled(name, true).unwrap();
+    bench.end(&second, &Verdict::status(503));
+    let [other] = take_of(&bench, NO_SCOPE, 1);
+    bench.end(&other, &Verdict::status(503));
+    let [again] = take_of(&bench, NO_SCOPE, 0);
+    bench.end(&again, &Verdict::status(503));
+    assert_eq!((bench.state(0), bench.pool.stats().disabled()), (KeyState::Available, 0));
+    bench.pool.set_enabled(name, false).unwrap();
+    assert_eq!((bench.state(0), bench.pool.state.lock().disabled), (KeyState::Disabled, 1));
+
+    let bench = Bench::new(keys(2));
+    let [first, second, refused] = take_of(&bench, NO_SCOPE, 0);
+    bench.end(&refused, &throttled(3_600));
+    bench.end(&first, &Verdict::status(503));
+    bench.pool.reset();
+    bench.end(&second, &Verdict::status(503));
+    let [other] = take_of(&bench, NO_SCOPE, 1);
+    bench.end(&other, &Verdict::status(503));
+    assert_eq!(bench.state(0), KeyState::Available, "it was reset");
+}
+
+#[test]
+fn what_an_operator_has_settled_is_no_proof_that_all_keys_are_refused() {
+    let name = Key::from("test-key-0").fingerprint();
+    let elsewhere = |bench: &Bench| bench.pool.merge(&[record("test-key-0", |state| state.epoch = 1)]);
+    let here = |bench: &Bench| assert!(bench.pool.set_enabled(name, true).is_some());
+    for settle in [&elsewhere as &dyn Fn(&Bench), &here] {
+        let bench = Bench::new(keys(2));
+        let ([first], [other]) = (take_of(&bench, NO_SCOPE, 0), take_of(&bench, NO_SCOPE, 1));
+        bench.end(&first, &Verdict::status(403));
+        settle(&bench);
+        bench.end(&other, &Verdict::status(403));
+        assert_eq!(shares(&bench.pool.stats())[1], 0.8);
+    }
+}
+
+#[test]
+fn a_key_that_met_something_else_between_two_failures_of_an_outage_keeps_that_alone() {
+    let bench = Bench::new(keys(2));
+    let [first, second, third] = take_of(&bench, NO_SCOPE, 0);
+    bench.end(&first, &Verdict::status(503));
+    bench.end(&second, &throttled(3_600));
+    bench.end(&third, &Verdict::status(503));
+    fail(&bench, &Verdict::status(503));
+    bench.clock.advance(3_599 * SECOND);
+    assert_eq!(bench.state(0), KeyState::CoolingDown, "it has its hour to wait");
+    bench.clock.advance(SECOND);
+    assert_eq!(bench.state(0), KeyState::Available);
+}
+
+#[test]
+fn a_revoked_key_stays_out_whatever_its_scopes_meet() {
+    for bench in [Bench::new(keys(2)), Bench::without_store(keys(2))] {
+        let pro = bench.pool.scope("pro");
+        let ([a1, a2], [b1, b2]) = (take_of(&bench, pro, 0), take_of(&bench, pro, 1));
+        let [revoked] = take_of(&bench, NO_SCOPE, 0);
+        bench.end(&revoked, &Verdict::status(401));
+        for (taken, status) in [(b1, 403), (a1, 403), (b2, 503), (a2, 503)] {
+            bench.end_in(pro, &taken, &Verdict::status(status));
+        }
+        let stats = bench.pool.stats();
+        assert_eq!((bench.state(0), stats.keys[0].health.error_count()), (KeyState::Disabled, 1));
+        assert_eq!(bench.pool.state.lock().disabled, 1);
+    }
+}
+
+#[test]
+fn a_key_that_rests_longer_than_its_group_rests_as_long_as_that_once_it_is_acquitted() {
+    let bench = Bench::new(keys(4).enumerate().map(|(n, key)| if n < 2 { key.group("project") } else { key }));
+    let calls: [_; 5] = take_of(&bench, NO_SCOPE, 0);
+    let [member] = take_of(&bench, NO_SCOPE, 1);
+    let others: [[_; 1]; 2] = [take_of(&bench, NO_SCOPE, 2), take_of(&bench, NO_SCOPE, 3)];
+    for call in &calls {
+        bench.end(call, &Verdict::status(503));
+    }
+    assert_eq!(bench.state(0), KeyState::CoolingDown, "its circuit is open");
+    bench.end(&member, &throttled(1));
+    for call in others.as_flattened() {
+        bench.end(call, &Verdict::status(503));
+    }
+    assert_eq!(bench.state(0), KeyState::CoolingDown);
+    bench.clock.advance(SECOND);
+    assert_eq!(bench.state(0), KeyState::Available, "the outage is held against none");
+}
+
+#[test]
+fn what_is_excused_in_one_scope_takes_nothing_of_what_is_given_back_in_another() {
+    let bench = Bench::new(keys(2));
+    let pro = bench.pool.scope("pro");
+    let ([a], [b]) = (take_of(&bench, pro, 0), take_of(&bench, pro, 1));
+    let ([excused], [first, second]) = (take_of(&bench, pro, 0), take_of(&bench, NO_SCOPE, 0));
+    bench.end(&first, &network());
+    bench.end_in(pro, &a, &network());
+    bench.end_in(pro, &b, &network());
+    bench.end_in(pro, &excused, &network());
+    bench.end(&second, &network());
+    let [other] = take_of(&bench, NO_SCOPE, 1);
+    bench.end(&other, &network());
+    assert_eq!(shares(&bench.pool.stats()), [1.0, 1.0]);
+}
