@@ -54,6 +54,21 @@ fn a_window_that_began_before_a_restart_is_kept_to() {
 }
 
 #[test]
+fn a_window_is_no_shorter_for_a_restart_as_the_minute_is_over() {
+    let ground = Ground::new();
+    let open = || ground.open(|builder| builder.key("test-key-1").rpm(1));
+    let balancer = open();
+    balancer.lease().unwrap().success();
+    ground.clock.advance(MINUTE.saturating_sub(Duration::from_millis(189)));
+    // What was used is written again with it.
+    balancer.report(&"test-key-1".into(), 404);
+    drop(balancer);
+    assert_eq!(use_up(&open()), 0);
+    ground.clock.advance(Duration::from_millis(189));
+    assert_eq!(use_up(&open()), 1);
+}
+
+#[test]
 fn a_day_goes_on_after_a_restart_and_ends_at_midnight() {
     let ground = Ground::new();
     let open = || ground.open(|builder| builder.key("test-key-1").rpd(5));

@@ -312,7 +312,7 @@ impl Meter {
     /// Whether anything that was used still counts.
     pub(super) fn is_used(&self, now: Tick) -> bool {
         let used = self.used(now);
-        used.in_minute.is_some_and(|uses| uses > 0)
+        self.tally.counted(now).next().is_some()
             || used.today.is_some_and(|uses| uses > 0)
             || used.tokens.is_some_and(|tokens| tokens > 0)
             || self.lesson().is_some()
@@ -330,7 +330,7 @@ impl Meter {
 
     /// What a restart has to know.
     pub(super) fn memory(&self, now: Tick) -> Memory {
-        let counted = self.tally.limit().map(|_| self.tally.recent(now));
+        let counted = self.tally.limit().map(|_| self.tally.counted(now));
         let mut groups: Vec<Group> = Vec::new();
         for group in counted.into_iter().flatten() {
             match groups.last_mut() {
@@ -370,7 +370,7 @@ impl Meter {
 /// What a meter knows that outlives the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// Uses of the last minute, oldest first.
+    /// Uses that count, oldest first.
     pub(crate) groups: Vec<Group>,
     pub(crate) day: Option<Day>,
     pub(crate) learned: Option<u32>,

@@ -315,7 +315,12 @@ impl Tally {
     }
 
     /// The groups of the last minute, newest first.
-    pub(super) fn recent(&self, now: Tick) -> impl Iterator<Item = Group> {
+    fn recent(&self, now: Tick) -> impl Iterator<Item = Group> {
         self.groups().rev().take_while(move |group| group.at.plus(MINUTE) > now)
+    }
+
+    /// The groups that count against the limit, newest first: those of a window, which is longer than a minute.
+    pub(super) fn counted(&self, now: Tick) -> impl Iterator<Item = Group> {
+        self.groups().rev().take_while(move |group| group.at.plus(WINDOW) > now)
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Usage {
     pub(crate) holder: Fingerprint,
     /// `None` is all calls.
     pub(crate) scope: Option<Arc<str>>,
-    /// Uses of the last minute, oldest first: how many, and when the last of them was.
+    /// Uses that count for the last minute, oldest first: how many, and when the last of them was.
     pub(crate) uses: Vec<(SystemTime, u32)>,
     /// Uses of a day, and when it ends.
     pub(crate) day: Option<(SystemTime, u32)>,

@@ -64,6 +64,21 @@ fn what_was_used_and_learned_is_remembered() {
 }
 
 #[test]
+fn what_is_remembered_counts_as_long_as_it_would_have() {
+    let mut bench = Bench::new(per_minute(1));
+    bench.take(at(0), || at(0));
+    for millis in [60_001, WINDOW_MILLIS - 1, WINDOW_MILLIS] {
+        let mut after = Bench::new(per_minute(1));
+        for (scope, memory) in bench.budget.memories(at(millis)) {
+            after.budget.remember(bench.allowance(), scope, &memory);
+        }
+        assert_eq!(after.ready_at(at(millis)), at(WINDOW_MILLIS));
+        assert_eq!(bench.budget.is_used(at(millis)), millis < WINDOW_MILLIS);
+        assert_eq!(bench.used_in_minute(at(millis)), Some(0), "a minute is shown, no more");
+    }
+}
+
+#[test]
 fn uses_of_one_instant_are_remembered_as_one_group() {
     let mut bench = Bench::new(per_minute(10));
     for millis in [4, 5, 5, 5] {
