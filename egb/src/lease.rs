@@ -270,9 +270,7 @@ impl Lease {
         let share = tokens.div_ceil(slots.len() as u64);
         let home = core.held().home();
         let Some(pool) = home.pool() else { return };
-        for slot in slots {
-            home.wake(pool.spent(slot, core.turn.serial(), core.turn.scope(), share));
-        }
+        home.wake(pool.spent(slots, core.turn.serial(), core.turn.scope(), share));
     }
 
     /// Ends the lease with what the call returned: `Ok` is a success, `Err` what its status says.

@@ -9,7 +9,7 @@ pub(crate) use self::day::Day;
 pub(crate) use self::learned::Refusal;
 pub(crate) use self::meter::Memory;
 pub(crate) use self::tally::Group;
-pub(crate) use self::tokens::Spent;
+pub(crate) use self::tokens::{Charge, Spent, Which};
 
 mod budget;
 mod day;

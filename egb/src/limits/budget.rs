@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::learned::Refusal;
 use super::meter::{Memory, Meter};
-use super::{ALL, Allowance, Limits, Used};
+use super::{ALL, Allowance, Charge, Limits, Used, Which};
 use crate::clock::Tick;
 
 /// What one key, or one group of keys, used of its limits. Whatever these are, one that was not used since the start
@@ -122,11 +122,11 @@ impl Budget {
         self.0.as_ref().is_some_and(|all| all.each().any(|(_, meter)| meter.is_open(now)))
     }
 
-    /// What the call of checkout `serial` spent.
-    pub(crate) fn spent(&mut self, allowance: Allowance<'_>, scope: u32, serial: u64, tokens: u64) {
+    /// What a call spent.
+    pub(crate) fn spent(&mut self, allowance: Allowance<'_>, scope: u32, charge: Charge, tokens: u64) {
         let Some(all) = self.given(allowance, Limits::count_tokens) else { return };
         let correct =
-            |meter: &mut Meter| meter.tokens_mut().into_iter().for_each(|known| known.correct(serial, tokens));
+            |meter: &mut Meter| meter.tokens_mut().into_iter().for_each(|known| known.correct(charge, tokens));
         correct(all);
         if scope != ALL {
             all.of_mut(scope).into_iter().for_each(correct);
@@ -138,7 +138,9 @@ impl Budget {
         let Some(all) = self.given(allowance, Limits::count_tokens) else { return };
         let unknown = all.each().filter_map(|(scope, meter)| Some((meter.tokens()?.last_unknown()?, scope)));
         match (unknown.max(), all.tokens_mut()) {
-            (Some((serial, scope)), _) => self.spent(allowance, scope, serial, tokens),
+            (Some((serial, scope)), _) => {
+                self.spent(allowance, scope, Charge { serial, which: Which::Unknown }, tokens);
+            }
             (None, Some(known)) => known.add(latest, tokens, now),
             (None, None) => {}
         }

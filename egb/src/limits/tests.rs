@@ -88,7 +88,8 @@ impl Bench {
 
     fn spent(&mut self, scope: u32, serial: u64, tokens: u64) {
         let Self { budget, all, scopes, learn, .. } = self;
-        budget.spent(Allowance { all: *all, scopes, learn: *learn }, scope, serial, tokens);
+        let charge = Charge { serial, which: Which::Nth(0) };
+        budget.spent(Allowance { all: *all, scopes, learn: *learn }, scope, charge, tokens);
     }
 
     fn spent_last(&mut self, latest: u64, tokens: u64, now: Tick) {

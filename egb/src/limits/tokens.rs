@@ -32,6 +32,21 @@ pub(crate) struct Spent {
     pub(crate) calls: Vec<(Tick, u64)>,
 }
 
+/// One of the charges of a checkout: several of its keys may share what is counted here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Charge {
+    pub(crate) serial: u64,
+    pub(crate) which: Which,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which {
+    /// The one that has so many before it.
+    Nth(usize),
+    /// The first that is an estimate.
+    Unknown,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Call {
     at: Tick,
@@ -87,10 +102,15 @@ impl Tokens {
 
     /// A checkout says what it spent, perhaps for the second time: the last word counts.
     /// One that is no longer known of began too long ago to count.
-    pub(super) fn correct(&mut self, serial: u64, spent: u64) {
+    pub(super) fn correct(&mut self, Charge { serial, which }: Charge, spent: u64) {
         let spent = spent.min(MOST);
-        let place = self.calls.partition_point(|call| call.serial < serial);
-        if let Some(call) = self.calls.get_mut(place).filter(|call| call.serial == serial) {
+        let first = self.calls.partition_point(|call| call.serial < serial);
+        let mut calls = self.calls.range_mut(first..).take_while(|call| call.serial == serial);
+        let call = match which {
+            Which::Nth(nth) => calls.nth(nth),
+            Which::Unknown => calls.find(|call| !call.is_known),
+        };
+        if let Some(call) = call {
             self.total = self.total - call.tokens + spent;
             (call.tokens, call.is_known) = (spent, true);
         }

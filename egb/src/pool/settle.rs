@@ -2,18 +2,19 @@
 //! the pool's lock, by a count in the key's slot.
 
 use crate::sync::atomic::Ordering;
+use std::collections::HashMap;
 
 use super::Pool;
 use super::condition::is_of_the_key;
 use super::home::Legacy;
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::quota::Lesson;
-use super::slot::{SharedSlot, Slot};
+use super::slot::SharedSlot;
 use super::state::State;
 use super::weather::Kind;
 use crate::clock::Tick;
 use crate::key::Fingerprint;
-use crate::limits::{Allowance, Budget};
+use crate::limits::{Charge, Which};
 use crate::outcome::{Failure, Reason, Verdict};
 use crate::schedule::SlotId;
 
@@ -102,24 +103,40 @@ impl Pool {
         }
     }
 
-    /// A call says how many tokens it spent of one key. Returns whether the writer has to be woken.
-    pub(crate) fn spent(&self, slot: &Slot, serial: u64, scope: ScopeId, tokens: u64) -> bool {
-        self.book_tokens(slot.key.fingerprint(), |budget, allowance, _| budget.spent(allowance, scope, serial, tokens))
+    /// A call says how many tokens it spent of each of its keys. Returns whether the writer has to be woken.
+    pub(crate) fn spent(&self, slots: &[SharedSlot], serial: u64, scope: ScopeId, tokens: u64) -> bool {
+        // Keys of one group are charged to one budget.
+        let mut charged = HashMap::new();
+        let mut wake = false;
+        for slot in slots {
+            wake |= self.book_tokens(slot.key.fingerprint(), |state, id| {
+                let mut nth = 0;
+                if let Some(group) = state.entry(id).traits.group() {
+                    let charged = charged.entry(group).or_insert(0);
+                    (nth, *charged) = (*charged, *charged + 1);
+                }
+                let charge = Charge { serial, which: Which::Nth(nth) };
+                state.with_budget(id, |budget, allowance| budget.spent(allowance, scope, charge, tokens));
+            });
+        }
+        wake
     }
 
     /// As [`spent`](Self::spent), of the key's last call that has not said so.
     pub(crate) fn spent_last(&self, fingerprint: Fingerprint, tokens: u64) -> bool {
         let now = self.now();
-        self.book_tokens(fingerprint, |budget, allowance, latest| budget.spent_last(allowance, latest, tokens, now))
+        self.book_tokens(fingerprint, |state, id| {
+            let latest = state.serial;
+            state.with_budget(id, |budget, allowance| budget.spent_last(allowance, latest, tokens, now));
+        })
     }
 
     /// By the key's name: one that was put back has the budget that it left with.
-    fn book_tokens(&self, fingerprint: Fingerprint, book: impl FnOnce(&mut Budget, Allowance<'_>, u64)) -> bool {
+    fn book_tokens(&self, fingerprint: Fingerprint, book: impl FnOnce(&mut State, SlotId)) -> bool {
         let now = self.now();
         self.locked(|state| {
             let Some(id) = state.find(&fingerprint) else { return false };
-            let latest = state.serial;
-            state.with_budget(id, |budget, allowance| book(budget, allowance, latest));
+            book(state, id);
             state.place_sharing(id, now, &self.timeline);
             self.home.journaled && state.mark_dirty(id)
         })

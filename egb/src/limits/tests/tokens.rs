@@ -61,6 +61,43 @@ fn tokens_without_a_checkout_go_to_the_last_call_that_has_not_said_so() {
 }
 
 #[test]
+fn each_of_several_charges_of_one_call_has_its_own_word() {
+    let mut bench = Bench::new(Limits::default().with_tpm(1_000));
+    bench.scopes = vec![(1, Limits::default().with_tpm(900))];
+    bench.set_limits(bench.all);
+    let spent = |bench: &mut Bench, serial, nth, tokens| {
+        let allowance = Allowance { all: bench.all, scopes: &bench.scopes, learn: false };
+        bench.budget.spent(allowance, 1, Charge { serial, which: Which::Nth(nth) }, tokens);
+    };
+    let tokens = |bench: &Bench| {
+        let scoped = bench.used_of_scopes(at(2)).next().and_then(|(.., used)| used.tokens);
+        (bench.used(at(2)).tokens.unwrap(), scoped.unwrap())
+    };
+    for serial in [1, 2, 2, 2, 3] {
+        bench.serial = serial - 1;
+        bench.take_in(1, at(0), || at(0));
+    }
+    (0..3).for_each(|nth| spent(&mut bench, 2, nth, 100));
+    assert_eq!(tokens(&bench), (300, 300));
+    (0..4).for_each(|nth| spent(&mut bench, 2, nth, 50));
+    assert_eq!(tokens(&bench), (150, 150), "the last word counts, and there is no fourth charge");
+    spent(&mut bench, 1, 1, 7);
+    assert_eq!(tokens(&bench), (150, 150), "it has one charge");
+    bench.spent_last(3, 1, at(1));
+    bench.spent_last(3, 2, at(1));
+    assert_eq!(tokens(&bench), (153, 153));
+
+    let mut bench = Bench::new(Limits::default().with_tpm(1_000));
+    for _ in 0..2 {
+        bench.serial = 0;
+        bench.take(at(0), || at(0));
+    }
+    bench.spent_last(1, 20, at(1));
+    bench.spent_last(1, 30, at(1));
+    assert_eq!(bench.used(at(2)).tokens, Some(50), "neither is the other's");
+}
+
+#[test]
 fn many_calls_are_added_up_and_no_token_is_lost() {
     let mut bench = Bench::new(Limits::default().with_tpm(u32::MAX));
     for serial in 1..=10_000 {

@@ -247,10 +247,26 @@ fn a_call_with_several_keys_teaches_nothing() {
 fn tokens_that_a_call_spent_hold_the_key_back() {
     let bench = Bench::new([KeyConfig::new("a").tpm(1_000)]);
     let taken = bench.take();
-    bench.pool.spent(&taken.keys.slots()[0], taken.serial, NO_SCOPE, 1_000);
+    bench.pool.spent(taken.keys.slots(), taken.serial, NO_SCOPE, 1_000);
     assert!(bench.pool.checkout(&Wanted::plain(1)).is_err());
-    bench.pool.spent(&taken.keys.slots()[0], taken.serial, NO_SCOPE, 10);
+    bench.pool.spent(taken.keys.slots(), taken.serial, NO_SCOPE, 10);
     assert!(bench.pool.checkout(&Wanted::plain(1)).is_ok(), "the last word counts");
+}
+
+#[test]
+fn tokens_of_a_call_with_several_keys_of_one_group_are_those_of_all() {
+    let (grouped, tokens) = (
+        |name: &str| KeyConfig::new(name).group("project").tpm(1_000),
+        |bench: &Bench| bench.pool.stats().keys.iter().map(|key| key.tokens_in_minute.unwrap()).collect::<Vec<_>>(),
+    );
+    let bench = Bench::new([grouped("a"), grouped("b"), KeyConfig::new("c").tpm(1_000)]);
+    let taken = bench.pool.checkout(&Wanted::plain(3)).unwrap();
+    for share in [300, 400] {
+        bench.pool.spent(taken.keys.slots(), taken.serial, NO_SCOPE, share);
+        assert_eq!(tokens(&bench), [2 * share, 2 * share, share], "the last word counts");
+    }
+    assert_eq!(bench.state(2), KeyState::Available);
+    assert!(bench.pool.checkout(&Wanted::plain(2)).is_err(), "of the group's 1,000 no 400 are left");
 }
 
 #[test]
