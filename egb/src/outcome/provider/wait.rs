@@ -1,9 +1,11 @@
 //! How long to wait, in every way servers write it: spans, instants, and sentences that hold a span.
-//! Pure; what is wrong or over is `None`.
+//! Pure; what is wrong or over is `None`, and what is too long for its type as long as that can say.
 
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::fmt::temporal::Pieces;
 use jiff::fmt::{rfc2822, strtime};
 use jiff::tz::TimeZone;
 
@@ -18,23 +20,19 @@ const NANOS_PER_SECOND: u128 = 1_000_000_000;
 /// date, RFC 3339, Unix time in seconds or milliseconds, told from seconds to wait by its size).
 pub(super) fn wait(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
-    let number = seconds(text);
-    let instant = match number {
-        Some(number) if number >= FIRST_UNIX_TIME_IN_MS => SystemTime::UNIX_EPOCH.checked_add(number / 1000),
-        Some(number) if number >= FIRST_UNIX_TIME => SystemTime::UNIX_EPOCH.checked_add(number),
-        Some(number) => return Some(number),
-        None => match span(text) {
-            Some(span) => return Some(span),
-            None => instant(text),
-        },
-    };
-    instant?.duration_since(now).ok()
+    let since_epoch = || now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    match seconds(text) {
+        Some(number) if number >= FIRST_UNIX_TIME_IN_MS => (number / 1000).checked_sub(since_epoch()),
+        Some(number) if number >= FIRST_UNIX_TIME => number.checked_sub(since_epoch()),
+        Some(number) => Some(number),
+        None => span(text).or_else(|| instant(text)?.duration_since(now).ok()),
+    }
 }
 
 /// A plain decimal number of seconds.
 pub(super) fn seconds(text: &str) -> Option<Duration> {
     let (value, rest) = number(text)?;
-    if rest.is_empty() { duration(value) } else { None }
+    if rest.is_empty() { Some(duration(value)) } else { None }
 }
 
 /// A span as Go's `Duration.String` and protobuf's JSON write it: `36s`, `373.8ms`, `10h17m5.72s`.
@@ -55,10 +53,10 @@ pub(super) fn span(text: &str) -> Option<Duration> {
         let (value, after) = number(rest)?;
         // `ms` comes before `m` and `s` in the table.
         let (unit, size) = UNITS.into_iter().find(|(unit, _)| after.starts_with(unit))?;
-        nanos = nanos.checked_add(value.checked_mul(size)? / NANOS_PER_SECOND)?;
+        nanos = nanos.saturating_add(value.saturating_mul(size) / NANOS_PER_SECOND);
         rest = &after[unit.len()..];
     }
-    if text.is_empty() { None } else { duration(nanos) }
+    if text.is_empty() { None } else { Some(duration(nanos)) }
 }
 
 /// The span that a message names: "Please retry in 36.4s." (Google), "Please try again in 6m0s."
@@ -76,12 +74,22 @@ pub(super) fn in_sentence(message: &str) -> Option<Duration> {
 
 /// All three HTTP dates, which a recipient must accept (RFC 9110, 5.6.7), and RFC 3339.
 fn instant(text: &str) -> Option<SystemTime> {
-    let obsolete = |format| strtime::parse(format, text).ok()?.to_datetime().ok();
-    let utc = |time: jiff::civil::DateTime| Some(time.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp());
+    /// The last days that can be written are later than the last instant there is, and are said by who means "never".
+    const LAST_DAYS: Date = Date::constant(9999, 12, 30);
+    let never = |day: Date| (day >= LAST_DAYS).then_some(Timestamp::MAX);
+    let http = |format| {
+        let time = strtime::parse(format, text).ok()?.to_datetime().ok()?;
+        time.to_zoned_datetime(TimeZone::UTC).map(|time| time.timestamp()).ok().or_else(|| never(time.date()))
+    };
+    let rfc_3339 = |text: &str| {
+        let late = || Pieces::parse(text).ok().filter(|pieces| pieces.offset().is_some());
+        text.parse::<Timestamp>().ok().or_else(|| never(late()?.date()))
+    };
     let parsed = rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
-    let parsed = parsed.or_else(|| text.parse::<Timestamp>().ok());
-    let parsed = parsed.or_else(|| obsolete("%A, %d-%b-%y %H:%M:%S GMT").and_then(utc));
-    let parsed = parsed.or_else(|| obsolete("%a %b %e %H:%M:%S %Y").and_then(utc));
+    let parsed = parsed.or_else(|| rfc_3339(text));
+    let parsed = parsed.or_else(|| http("%a, %d %b %Y %H:%M:%S GMT"));
+    let parsed = parsed.or_else(|| http("%A, %d-%b-%y %H:%M:%S GMT"));
+    let parsed = parsed.or_else(|| http("%a %b %e %H:%M:%S %Y"));
     SystemTime::try_from(parsed?).ok()
 }
 
@@ -92,11 +100,14 @@ pub(super) fn until_next_month(now: SystemTime) -> Option<Duration> {
     SystemTime::try_from(first.timestamp()).ok()?.duration_since(now).ok()
 }
 
-/// The decimal number at the start, in billionths, and what follows it.
+/// The decimal number at the start, in billionths, and what follows it. One of too many digits is the largest.
 fn number(text: &str) -> Option<(u128, &str)> {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let (whole, mut rest) = text.split_at(digits(text));
-    let mut value = u128::from(whole.parse::<u64>().ok()?) * NANOS_PER_SECOND;
+    if whole.is_empty() {
+        return None;
+    }
+    let mut value = u128::from(whole.parse().unwrap_or(u64::MAX)) * NANOS_PER_SECOND;
     if let Some(after) = rest.strip_prefix('.') {
         let (fraction, after) = after.split_at(digits(after));
         rest = after;
@@ -106,9 +117,9 @@ fn number(text: &str) -> Option<(u128, &str)> {
     Some((value, rest))
 }
 
-fn duration(nanos: u128) -> Option<Duration> {
-    let seconds = u64::try_from(nanos / NANOS_PER_SECOND).ok()?;
-    Some(Duration::new(seconds, u32::try_from(nanos % NANOS_PER_SECOND).ok()?))
+fn duration(nanos: u128) -> Duration {
+    let (seconds, rest) = (u64::try_from(nanos / NANOS_PER_SECOND), u32::try_from(nanos % NANOS_PER_SECOND));
+    seconds.ok().zip(rest.ok()).map_or(Duration::MAX, |(seconds, nanos)| Duration::new(seconds, nanos))
 }
 
 #[cfg(test)]
@@ -141,9 +152,29 @@ mod tests {
         ] {
             assert_eq!(span(text), Some(Duration::new(seconds, nanos)), "{text}");
         }
-        for text in ["", "s", "5", "-5s", "5x", "5s5", "1e3s", ".5s", "99999999999999999999s", "18446744073709551615d"]
-        {
+        for text in ["", "s", "5", "-5s", "5x", "5s5", "1e3s", ".5s"] {
             assert_eq!(span(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_to_say_is_as_long_as_can_be_said() {
+        const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+        for text in [
+            "99999999999999999999",
+            "99999999999999999999s",
+            "18446744073709551615d",
+            "18446744073709551615d18446744073709551615d",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Fri Dec 31 23:59:59 9999",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.999+00:00",
+            "9999-12-30T00:00:00Z",
+        ] {
+            assert!(wait(text, now()).is_some_and(|wait| wait > CENTURY), "{text}: {:?}", wait(text, now()));
+        }
+        for text in ["9999-12-31", "9999-12-31T23:59:59", "Fri, 32 Dec 9999 23:59:59 GMT", "9998-13-31T23:59:59Z"] {
+            assert_eq!(wait(text, now()), None, "{text}");
         }
     }
 

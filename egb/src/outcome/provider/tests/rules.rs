@@ -76,6 +76,7 @@ fn a_google_quota_is_read_from_its_violations() {
         (json!([none]), "60.5s", Model, Some(60_500)),
         (json!([none]), "10h17m5s", Model, Some(37_025_000)),
         (json!([minute]), "99999h", RateLimited, Some(LONGEST_WAIT.as_millis())),
+        (json!([minute]), "99999999999999999999s", RateLimited, Some(LONGEST_WAIT.as_millis())),
     ] {
         let details = json!([{"violations": violations}, {"retryDelay": delay}]);
         let body = google(429, "RESOURCE_EXHAUSTED", boilerplate, &details);
@@ -118,7 +119,9 @@ fn the_body_goes_before_the_headers_and_they_before_nothing() {
         Some(Duration::from_secs(7))
     );
     assert_eq!(reading(429, &[("Retry-After", "0")], "").retry_after, None);
-    assert_eq!(reading(503, &[("Retry-After", "999999999")], "").retry_after, Some(LONGEST_WAIT));
+    for never in ["999999999", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        assert_eq!(reading(503, &[("Retry-After", never)], "").retry_after, Some(LONGEST_WAIT), "{never}");
+    }
 }
 
 #[test]
