@@ -36,11 +36,13 @@ pub struct Checkout {
     scope: ScopeId,
     session: Option<u64>,
     wait: Duration,
+    /// When it gives up whatever the wait.
+    deadline: Tick,
 }
 
 impl Checkout {
     pub(crate) fn new(balancer: Balancer) -> Self {
-        Self { balancer, count: 1, scope: NO_SCOPE, session: None, wait: Duration::ZERO }
+        Self { balancer, count: 1, scope: NO_SCOPE, session: None, wait: Duration::ZERO, deadline: Tick(u64::MAX) }
     }
 
     /// So many distinct keys; 1 if nothing is said.
@@ -98,6 +100,7 @@ impl Checkout {
 
     pub(crate) fn into_core(self) -> Result<LeaseCore, Error> {
         if self.wait.is_zero() {
+            self.check_deadline()?;
             let taken = self.balancer.take(&self.wanted())?;
             return Ok(LeaseCore::new(taken, self.scope));
         }
@@ -105,7 +108,7 @@ impl Checkout {
     }
 
     pub(crate) fn waiting(&self) -> Waiting {
-        Waiting::new(self.clone(), Vec::new(), false, Tick(u64::MAX))
+        Waiting::new(self.clone(), Vec::new(), false)
     }
 
     pub(crate) fn balancer(&self) -> &Balancer {
@@ -118,15 +121,21 @@ impl Checkout {
         self
     }
 
-    /// Waits no longer than this in any case.
-    pub(crate) fn within(mut self, limit: Duration) -> Self {
-        self.wait = self.wait.min(limit);
+    /// Gives no key from then on.
+    pub(crate) fn until(mut self, deadline: Tick) -> Self {
+        self.deadline = deadline;
         self
     }
 
-    /// Another attempt of a call that tried these keys; it waits until `deadline` at the latest.
-    pub(crate) fn again(self, tried: Vec<SlotId>, deadline: Tick) -> Waiting {
-        Waiting::new(self, tried, true, deadline)
+    /// Most calls have no deadline, and read no clock for it.
+    fn check_deadline(&self) -> Result<(), Error> {
+        let is_over = self.deadline != Tick(u64::MAX) && self.balancer.pool().now() >= self.deadline;
+        if is_over { Err(Error::DeadlineExceeded) } else { Ok(()) }
+    }
+
+    /// Another attempt of a call that tried these keys.
+    pub(crate) fn again(self, tried: Vec<SlotId>) -> Waiting {
+        Waiting::new(self, tried, true)
     }
 
     /// At once, for another attempt of a call that has these keys.
@@ -154,15 +163,13 @@ pub struct Waiting {
     is_retry: bool,
     /// When it gives up; counted from the first poll.
     limit: Option<Tick>,
-    /// When it gives up at the latest.
-    deadline: Tick,
     ticket: Option<Ticket>,
     sleep: Option<(Tick, Sleep)>,
 }
 
 impl Waiting {
-    fn new(checkout: Checkout, tried: Vec<SlotId>, is_retry: bool, deadline: Tick) -> Self {
-        Self { checkout, tried, is_retry, limit: None, deadline, ticket: None, sleep: None }
+    fn new(checkout: Checkout, tried: Vec<SlotId>, is_retry: bool) -> Self {
+        Self { checkout, tried, is_retry, limit: None, ticket: None, sleep: None }
     }
 
     fn wanted(&self) -> Wanted<'_> {
@@ -187,15 +194,18 @@ impl Future for Waiting {
         let this = &mut *self;
         let balancer = this.checkout.balancer.clone();
         if this.checkout.wait.is_zero() {
-            let taken = balancer.take(&this.wanted());
+            let taken = this.checkout.check_deadline().and_then(|()| balancer.take(&this.wanted()));
             return Poll::Ready(taken.map(|taken| LeaseCore::new(taken, this.checkout.scope)));
         }
         if let Err(error) = Balancer::check_count(this.checkout.count) {
             return Poll::Ready(Err(error));
         }
         let pool = balancer.pool();
-        let limit = *this.limit.get_or_insert_with(|| pool.now().plus(this.checkout.wait).min(this.deadline));
+        let limit = *this.limit.get_or_insert_with(|| pool.now().plus(this.checkout.wait).min(this.checkout.deadline));
         loop {
+            if let Err(error) = this.checkout.check_deadline() {
+                return Poll::Ready(Err(error));
+            }
             let queued = match pool.checkout_in_line(&this.wanted(), this.ticket, context.waker()) {
                 Ok(taken) => {
                     this.ticket = None;

@@ -215,8 +215,8 @@ impl Plan {
         if resume.unwrap_or(now) >= pace.deadline.tick() {
             return None;
         }
-        let checkout = balancer.checkout().keys(held.keys().len()).within_scope(call.scope()).wait(pace.wait);
-        let waiting = checkout.again(tried.keys.clone(), pace.deadline.tick());
+        let checkout = balancer.checkout().keys(held.keys().len()).within_scope(call.scope());
+        let waiting = checkout.wait(pace.wait).until(pace.deadline.tick()).again(tried.keys.clone());
         Some(Self { balancer, tried, resume, waiting })
     }
 

@@ -122,11 +122,11 @@ impl Call {
         Self(self.0.map(|checkout| checkout.wait(at_most)))
     }
 
-    /// `deadline = ..`: bounds the wait, and tells when the call ends.
+    /// `deadline = ..`: bounds the wait, and tells when the call ends. One that has passed gets no key.
     pub fn deadline(self, within: impl LimitValue) -> (Self, Deadline) {
         let (Ok(checkout), Some(within)) = (&self.0, within.limit()) else { return (self, Deadline::NEVER) };
         let deadline = Deadline::after(within, checkout.balancer());
-        (Self(self.0.map(|checkout| checkout.within(within))), deadline)
+        (Self(self.0.map(|checkout| checkout.until(deadline.tick()))), deadline)
     }
 
     /// Leases the keys.
