@@ -13,6 +13,7 @@ use crate::context::{self, EnterGuard, Scoped};
 use crate::error::Error;
 use crate::events::{self, Events};
 use crate::key::Key;
+use crate::keyfile;
 use crate::lease::{Lease, LeaseCore, Settled};
 use crate::outcome::{StatusCode, Verdict};
 use crate::pool::{CheckedOut, Held, NO_SCOPE, Origin, Pool, Reloaded, Shortage, Wanted};
@@ -279,7 +280,7 @@ impl Balancer {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for a key, weight or limit that can't be, [`Error::Store`] when it can't be written; then
+    /// [`Error::Invalid`] for a key, label, weight or limit that can't be, [`Error::Store`] when it can't be written; then
     /// nothing is added.
     ///
     /// ```
@@ -295,6 +296,9 @@ impl Balancer {
     pub fn add(&self, key: impl Into<KeyConfig>) -> Result<(), Error> {
         let config = key.into();
         builder::check(&config)?;
+        if keyfile::key_in_names(&config, |name| self.0.pool.origin(*name).is_some()).is_some() {
+            return Err(builder::repeats_another(&config));
+        }
         self.edit(Edit::Add(vec![config]))
     }
 

@@ -34,7 +34,7 @@ pub(crate) use picture::{Gather, Picture, Place};
 use sources::Source;
 #[cfg(feature = "cli")]
 pub(crate) use sources::read_variable;
-pub(crate) use sources::{Sources, check};
+pub(crate) use sources::{Sources, check, repeats_another};
 
 /// Makes a [`Balancer`]. Give it keys, and a database if its state is to outlive the process.
 ///

@@ -150,6 +150,11 @@ impl KeyConfig {
         self.terms.group()
     }
 
+    /// What is printed in place of the key.
+    pub(crate) fn shown_names(&self) -> impl Iterator<Item = &str> {
+        [self.label_text(), self.group_name()].into_iter().flatten()
+    }
+
     /// The limit that was set to 0.
     pub(crate) fn zero_limit(&self) -> Option<&'static str> {
         self.terms.names.as_ref().and_then(|names| names.zero)
@@ -169,7 +174,8 @@ impl KeyConfig {
         self
     }
 
-    /// A name to show in place of the key.
+    /// A name to show in place of the key. It is printed, logged and stored in the clear:
+    /// [`build`](crate::BalancerBuilder::build) refuses one that repeats a key, is empty or holds control characters.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.names().label = Some(label.into());
@@ -180,7 +186,7 @@ impl KeyConfig {
     /// [Google's do](https://ai.google.dev/gemini-api/docs/rate-limits) ("Rate limits are applied per project, not
     /// per API key"): their limits are those of the group, the lowest that any of them has, and count the calls of
     /// all; and when one is told to wait for a quota, all wait. A call that runs while its key changes its group runs in
-    /// both.
+    /// both. The name is shown, and checked, as a [`label`](Self::label).
     #[must_use]
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.names().group = Some(group.into());

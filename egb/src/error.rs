@@ -85,7 +85,7 @@ pub enum Error {
     /// The environment variable is not set, or is not Unicode.
     #[error("the environment variable {variable} {problem}; set it to keys separated by commas or line breaks")]
     Environment {
-        /// Its name.
+        /// Its name; `…` if that may be a key.
         variable: String,
         /// What is wrong with it.
         problem: &'static str,

@@ -92,8 +92,7 @@ pub(crate) struct FirstLook(Option<Stamps>);
 impl FirstLook {
     pub(crate) fn at<'a>(files: impl Iterator<Item = &'a Path>, utc: SystemTime) -> Self {
         let stamps = Stamps::of(files);
-        let is_old = |stamp: &Stamp| stamp.modified.is_some_and(|at| at + COARSEST < utc);
-        Self(stamps.0.iter().flatten().all(is_old).then_some(stamps))
+        Self(stamps.0.iter().flatten().all(|stamp| stamp.is_old(utc)).then_some(stamps))
     }
 }
 
@@ -101,6 +100,12 @@ impl Stamp {
     fn of(found: &Metadata) -> Self {
         let (id, length, modified) = (FileId::in_metadata(found), found.len(), found.modified().ok());
         Self { id, length, modified, changed: changed(found) }
+    }
+
+    /// Whether a change since would show.
+    fn is_old(&self, utc: SystemTime) -> bool {
+        // Any time can be set, the last one there is as well.
+        self.modified.and_then(|at| at.checked_add(COARSEST)).is_some_and(|at| at < utc)
     }
 }
 
@@ -170,8 +175,8 @@ impl Watch {
 }
 
 fn is_unreachable(error: &Error) -> bool {
-    use KeysFileErrorKind::{Directory, NotFound, Unreadable};
-    matches!(error, Error::KeysFile(error) if matches!(error.kind(), NotFound | Directory | Unreadable(_)))
+    use KeysFileErrorKind::{Directory, NotAFile, NotFound, Unreadable};
+    matches!(error, Error::KeysFile(error) if matches!(error.kind(), NotFound | Directory | NotAFile | Unreadable(_)))
 }
 
 #[cfg(test)]

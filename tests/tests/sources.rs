@@ -99,6 +99,69 @@ fn bad_values_in_code_are_refused() {
 }
 
 #[test]
+fn a_label_or_group_that_repeats_a_key_or_can_not_be_printed_is_refused() {
+    let named = |name: &str| [KeyConfig::new(SECRET).label(name), KeyConfig::new(SECRET).group(name)];
+    let pool = Balancer::builder().keys(["test-key-a", SECRET, "k"]).build().unwrap();
+    for bad in [SECRET, &SECRET.to_uppercase(), &format!("mine-{SECRET}"), "bell\u{7}", "\u{1b}[31m", "", " "] {
+        for config in named(bad) {
+            let said = refused(Balancer::builder().key(config.clone()));
+            assert!(said.starts_with("the label or group of the key "), "{said}");
+            text(&pool.add(config).unwrap_err());
+        }
+    }
+    let short = Balancer::builder().key(KeyConfig::new("k").label("k")).build().unwrap_err();
+    assert!(short.to_string().contains("repeats the key"), "{short}");
+    assert_eq!(pool.stats().total(), 3);
+    for config in named("work 1") {
+        pool.add(config).unwrap();
+    }
+}
+
+#[test]
+fn a_label_or_group_that_is_another_key_is_refused_wherever_that_is_from() {
+    let other = || KeyConfig::new("test-key-b").label(SECRET);
+    let (_dir, path) = file(&format!("{SECRET}\ntest-key-a label={SECRET}\ntest-key-b\ntest-key-c group={SECRET}\n"));
+    let lines = refused(Balancer::builder().keys_file(&path));
+    assert!(lines.contains("line 2 repeats the key of line 1") && lines.contains("line 4 repeats"), "{lines}");
+    fs::write(&path, format!("{SECRET}\n")).unwrap();
+    for builder in [
+        Balancer::builder().keys_file(&path).key(other()),
+        Balancer::builder().key(other()).keys_file(&path),
+        Balancer::builder().key(SECRET).key(KeyConfig::new("test-key-b").group(SECRET)),
+    ] {
+        let said = refused(builder);
+        assert!(said.contains("repeats another key"), "{said}");
+    }
+    let pool = Balancer::builder().keys_file(&path).build().unwrap();
+    assert!(text(&pool.add(other()).unwrap_err()).contains("repeats another key"));
+    fs::write(&path, format!("{SECRET}\ntest-key-a label={SECRET}\n")).unwrap();
+    text(&pool.reload().unwrap_err());
+    assert_eq!(pool.stats().total(), 1);
+}
+
+#[test]
+fn a_key_in_place_of_a_file_or_a_variable_is_not_repeated() {
+    let no_file = Balancer::builder().keys_file(SECRET).build().unwrap_err();
+    assert!(text(&no_file).starts_with("keys file … does not exist"), "{no_file}");
+    let Error::KeysFile(no_file) = no_file else { panic!("{no_file}") };
+    assert!(!format!("{no_file:#?}").contains(&SECRET[4..14]));
+    let no_variable = refused(Balancer::builder().keys_env(SECRET));
+    assert!(no_variable.starts_with("the environment variable … is not set"), "{no_variable}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_place_of_the_keys_file_is_refused_and_the_keys_stay() {
+    let (_dir, path) = file("test-key-a\n");
+    let balancer = Balancer::builder().keys_file(&path).build().unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let said = text(&balancer.reload().unwrap_err());
+    assert!(said.contains("is no regular file"), "{said}");
+    assert_eq!(balancer.stats().total(), 1);
+}
+
+#[test]
 fn an_environment_variable_that_is_not_set_is_named() {
     let refused = refused(Balancer::builder().keys_env("EGB_TEST_VARIABLE_THAT_NOBODY_SETS"));
     assert!(refused.contains("EGB_TEST_VARIABLE_THAT_NOBODY_SETS"), "{refused}");

@@ -86,6 +86,10 @@ impl Sources {
         if configs.is_empty() {
             return Err(Error::NoKeys);
         }
+        let found = keyfile::with_keys_in_names(&configs, |name| places.contains_key(name)).next();
+        if let Some((config, _)) = found {
+            return Err(repeats_another(config));
+        }
         Ok(configs)
     }
 
@@ -112,7 +116,7 @@ impl Sources {
 impl Source {
     fn read(&self) -> Result<Vec<KeyConfig>, Error> {
         let (configs, name) = match self {
-            Self::File(path) => (keyfile::read(path)?, path.display().to_string()),
+            Self::File(path) => (keyfile::read(path)?, keyfile::shown_file(path)),
             Self::Environment(variable) => (read_variable(variable)?, format!("the environment variable {variable}")),
             Self::Code(given) => {
                 let configs = given.configs();
@@ -137,10 +141,22 @@ fn variable_text(variable: &str) -> Result<zeroize::Zeroizing<String>, Error> {
         Err(env::VarError::NotPresent) => "is not set",
         Err(env::VarError::NotUnicode(_)) => "is not valid Unicode",
     };
-    Err(Error::Environment { variable: variable.to_owned(), problem })
+    Err(Error::Environment { variable: keyfile::shown_variable(variable).to_owned(), problem })
+}
+
+/// A label or group of this key is the text of another one.
+pub(crate) fn repeats_another(config: &KeyConfig) -> Error {
+    invalid(names_of(config), "repeats another key, and is printed; choose another name")
+}
+
+fn names_of(config: &KeyConfig) -> String {
+    format!("the label or group of the key {} (a fingerprint; keys are never shown)", config.key.fingerprint())
 }
 
 pub(crate) fn check(config: &KeyConfig) -> Result<(), Error> {
+    // First, for what follows prints the label.
+    keyfile::check_names(config.label_text(), config.group_name(), config.key.expose_secret())
+        .map_err(|problem| invalid(names_of(config), problem))?;
     let name = || match config.label_text() {
         Some(label) => format!("the key labelled {label:?}"),
         None => format!("the key {} (a fingerprint; keys are never shown)", config.key.fingerprint()),

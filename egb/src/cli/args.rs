@@ -2,7 +2,6 @@
 //! its own file.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -10,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Parser, Subcommand};
 
 use super::commands;
+use crate::keyfile::{is_doubtful_file, is_long_enough};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -140,11 +140,6 @@ fn hide(error: &mut clap::Error, kind: ContextKind) {
     }
 }
 
-fn is_long_enough(text: &str) -> bool {
-    const SHORTEST_KEY: usize = 12;
-    text.chars().count() >= SHORTEST_KEY
-}
-
 impl Args {
     /// What was typed as the name of a file that is not there, and may be a key: not to be repeated.
     pub(crate) fn doubtful_names(&self) -> Vec<String> {
@@ -152,8 +147,6 @@ impl Args {
         let imported = if let Command::Import(args) = &self.command { Some(args.file.as_os_str()) } else { None };
         let typed = [db, passphrase_file, key_file].into_iter().flatten().chain(keys_files).map(OsString::as_os_str);
         let names = typed.chain(imported).filter_map(OsStr::to_str);
-        let doubtful =
-            names.filter(|name| is_long_enough(name) && !name.contains(['/', '\\', '.']) && !Path::new(name).exists());
-        doubtful.map(str::to_owned).collect()
+        names.filter(|name| is_doubtful_file(name)).map(str::to_owned).collect()
     }
 }

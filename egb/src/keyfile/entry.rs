@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use super::chars::{is_invisible, is_white, trim};
+use super::names::repeats;
 use crate::config::KeyConfig;
 use crate::limits::Limits;
 
@@ -14,9 +15,6 @@ type Problem = Cow<'static, str>;
 const QUOTES: [char; 2] = ['"', '\''];
 
 const ATTRIBUTES: [&str; 6] = ["label", "group", "rpm", "rpd", "tpm", "concurrency"];
-
-/// A label that holds a key of this length or more would print it.
-const KEY_IN_LABEL: usize = 8;
 
 /// An entry that borrows from the text, so that keys are copied once.
 pub(super) struct Entry<'a> {
@@ -80,27 +78,6 @@ impl<'a> Entry<'a> {
         let config = KeyConfig::new(self.key).weight(self.weight).with_limits(self.limits);
         config.with_names(self.label, self.group)
     }
-}
-
-fn repeats(text: &str, key: &str) -> bool {
-    key.len() >= KEY_IN_LABEL && text.contains(key)
-}
-
-/// What is wrong with a label or group that is not from a file.
-#[cfg(feature = "cli")]
-pub(crate) fn check_names(label: Option<&str>, group: Option<&str>, key: &str) -> Result<(), &'static str> {
-    for text in [label, group].into_iter().flatten() {
-        if trim(text).is_empty() {
-            return Err("is empty; name it, or leave it out");
-        }
-        if text.contains(is_invisible) {
-            return Err("holds a control or invisible character; type it anew");
-        }
-        if repeats(text, key) {
-            return Err("repeats the key, and is printed; choose another name");
-        }
-    }
-    Ok(())
 }
 
 /// Splits off the attributes: they begin with the first word after the key that holds a `=`.

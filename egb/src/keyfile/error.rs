@@ -5,13 +5,15 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::doubt::{shown_file, shown_variable};
+
 /// How many bad lines the message prints; [`KeysFileError::lines`] has all.
 const PRINTED: usize = 20;
 
 /// Why keys could not be read from a file or an environment variable. None was loaded.
 ///
 /// The message names the source, every bad line (the first 20 of them) and the mend, and never
-/// shows a key or a part of one.
+/// shows a key or a part of one; nor the name of a file that is not there, or of a variable, if that may be a key.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), egb::Error> {
@@ -41,6 +43,10 @@ pub enum KeysFileErrorKind {
     /// The path is a directory.
     #[error("is a directory; give the path of a file with one key a line")]
     Directory,
+    /// The path is a pipe, a socket or a device, which may never end. What the process has open already, such as
+    /// `/dev/stdin`, is read.
+    #[error("is no regular file; give the path of a file with one key a line")]
+    NotAFile,
     /// The file can't be opened or read.
     #[error("can't be read: {0}; check its permissions")]
     Unreadable(#[source] io::Error),
@@ -59,10 +65,18 @@ pub struct BadLine {
     problem: Cow<'static, str>,
 }
 
-#[derive(Debug)]
 pub(super) enum Origin {
     File(PathBuf),
     Variable(String),
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(&shown_file(path)).finish(),
+            Self::Variable(name) => f.debug_tuple("Variable").field(&shown_variable(name)).finish(),
+        }
+    }
 }
 
 impl KeysFileError {
@@ -79,7 +93,7 @@ impl KeysFileError {
         Self::new(Origin::File(path.to_owned()), kind, Vec::new())
     }
 
-    /// The file; `None` when the keys came from an environment variable.
+    /// The file, as it was named; `None` when the keys came from an environment variable.
     pub fn path(&self) -> Option<&Path> {
         match &self.origin {
             Origin::File(path) => Some(path),
@@ -110,11 +124,11 @@ impl fmt::Display for KeysFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = match &self.origin {
             Origin::File(path) => {
-                write!(f, "keys file {} ", path.display())?;
+                write!(f, "keys file {} ", shown_file(path))?;
                 "line"
             }
             Origin::Variable(name) => {
-                write!(f, "environment variable {name} ")?;
+                write!(f, "environment variable {} ", shown_variable(name))?;
                 "entry"
             }
         };

@@ -19,26 +19,29 @@
 //! twice with two weights.
 
 use std::collections::hash_map;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
-
-use zeroize::Zeroizing;
 
 use crate::config::KeyConfig;
 use crate::key::ByFingerprint;
 
 mod chars;
+mod doubt;
 mod entry;
 mod error;
+mod names;
+mod reading;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use chars::check_key;
 #[cfg(feature = "cli")]
-pub(crate) use entry::check_names;
+pub(crate) use doubt::{is_doubtful_file, is_long_enough};
+pub(crate) use doubt::{shown_file, shown_variable, without_file};
 pub use error::{BadLine, KeysFileError, KeysFileErrorKind};
+pub(crate) use names::{check_names, key_in_names, with_keys_in_names};
+#[cfg(feature = "cli")]
+pub(crate) use reading::descriptor;
 
 use chars::trim;
 use entry::Entry;
@@ -46,10 +49,7 @@ use error::Origin;
 
 /// Reads a keys file.
 pub(crate) fn read(path: &Path) -> Result<Vec<KeyConfig>, KeysFileError> {
-    match read_wiped(path) {
-        Ok(bytes) => parse(&bytes, path),
-        Err(error) => Err(KeysFileError::io(path, error)),
-    }
+    parse(&reading::read(path)?, path)
 }
 
 /// Reads the text of a keys file; `path` is for error messages.
@@ -71,7 +71,7 @@ pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<KeyConfig>, KeysFil
 /// The line of each key in a keys file.
 #[cfg(feature = "cli")]
 pub(crate) fn lines_of(path: &Path) -> Result<ByFingerprint<usize>, KeysFileError> {
-    let bytes = read_wiped(path).map_err(|error| KeysFileError::io(path, error))?;
+    let bytes = reading::read(path)?;
     let mut known = ByFingerprint::default();
     for (line, bytes) in (1..).zip(lines(without_bom(&bytes))) {
         let entry = str::from_utf8(bytes).ok().and_then(|text| Entry::parse(without_comment(text)).ok());
@@ -142,12 +142,25 @@ impl List {
         self.bad.push(BadLine::new(line, problem));
     }
 
-    fn finish(self, origin: impl FnOnce() -> Origin) -> Result<Vec<KeyConfig>, KeysFileError> {
+    fn finish(mut self, origin: impl FnOnce() -> Origin) -> Result<Vec<KeyConfig>, KeysFileError> {
+        self.check_names();
         if self.bad.is_empty() {
             return Ok(self.configs);
         }
         let kind = if self.not_utf8 { KeysFileErrorKind::NotUtf8 } else { KeysFileErrorKind::BadLines };
         Err(KeysFileError::new(origin(), kind, self.bad))
+    }
+
+    /// A label that is the key of another line would print that.
+    fn check_names(&mut self) {
+        let Self { unit, configs, known, bad, .. } = self;
+        let found = with_keys_in_names(configs, |name| known.contains_key(name));
+        let lines = found.map(|(config, key)| (known[&config.key.fingerprint()].1, known[&key].1));
+        let problem = |of| {
+            format!("repeats the key of {unit} {of} in its label or group, which are printed; choose another name")
+        };
+        bad.extend(lines.map(|(line, of)| BadLine::new(line, problem(of))));
+        bad.sort_by_key(BadLine::line);
     }
 }
 
@@ -175,35 +188,5 @@ fn without_comment(line: &str) -> &str {
     match line.match_indices('#').find(starts_comment) {
         Some((at, _)) => &line[..at],
         None => line,
-    }
-}
-
-/// Reads a file and leaves no copy of it behind in freed memory, as a growing `Vec` would.
-fn read_wiped(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        // Else Linux reports it at the first read and other systems in their own ways.
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    // One byte more than the file has, so that its end is seen without another buffer.
-    let mut buffer = Zeroizing::new(vec![0; usize::try_from(metadata.len()).unwrap_or(0) + 1]);
-    let mut filled = 0;
-    loop {
-        if filled == buffer.len() {
-            // A pipe, or a file that grew.
-            let mut larger = Zeroizing::new(vec![0; (2 * buffer.len()).max(64 * 1024)]);
-            larger[..filled].copy_from_slice(&buffer);
-            buffer = larger;
-        }
-        match file.read(&mut buffer[filled..]) {
-            Ok(0) => {
-                buffer.truncate(filled);
-                return Ok(buffer);
-            }
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The grammar by example; `properties` holds it against random files, `golden` against the Python original.
 
 use std::error::Error as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::num::NonZeroU32;
 
 use super::*;
@@ -342,4 +342,17 @@ fn a_hundred_thousand_lines_load_in_a_moment() {
     let took = start.elapsed();
     println!("100,000 lines: {took:?}");
     assert!(took.as_secs() < 20, "{took:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_device_is_refused_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("keys.txt");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [&*pipe, Path::new("/dev/zero")] {
+        let error = read(path).unwrap_err();
+        assert!(matches!(error.kind(), KeysFileErrorKind::NotAFile), "{error}");
+        assert!(error.to_string().ends_with("is no regular file; give the path of a file with one key a line"));
+    }
 }

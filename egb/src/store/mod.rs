@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use crate::config::KeyConfig;
 use crate::health::Health;
 use crate::key::Fingerprint;
+use crate::keyfile::{shown_file, without_file};
 
 mod ack;
 mod added;
@@ -118,8 +119,10 @@ pub(crate) struct Change {
 }
 
 /// Why the state could not be read or written. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-#[error("{path}: {kind}", path = path.display())]
+///
+/// The name of a file that is not there is not shown if it may be a key.
+#[derive(thiserror::Error)]
+#[error("{path}: {kind}", path = shown_file(path), kind = without_file(&kind.to_string(), path))]
 pub struct StoreError {
     path: PathBuf,
     kind: StoreErrorKind,
@@ -183,6 +186,13 @@ pub enum StoreErrorKind {
         "the thread that writes the database has ended; what changed since is lost with this process, build the balancer anew"
     )]
     Stopped,
+}
+
+/// As it is displayed.
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl StoreError {

@@ -161,3 +161,15 @@ fn a_file_that_changes_while_it_is_read_is_read_again() {
     bench.write("b-key:nan\n");
     assert!(matches!(bench.watch.intake.reload_while(|| false), Ok(None)), "what is wrong with it may be mended");
 }
+
+#[test]
+fn a_file_of_the_last_time_there_is_is_not_old() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let stamp = Stamp::of(&file.as_file().metadata().unwrap());
+    let made = stamp.modified.unwrap();
+    assert!(stamp.is_old(made + 3 * COARSEST) && !stamp.is_old(made));
+    let last = (0..64)
+        .rev()
+        .fold(SystemTime::UNIX_EPOCH, |time, bit| time.checked_add(Duration::from_secs(1 << bit)).unwrap_or(time));
+    assert!(!Stamp { modified: Some(last), ..stamp }.is_old(made));
+}

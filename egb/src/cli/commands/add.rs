@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::rows;
 use crate::config::KeyConfig;
-use crate::key::Key;
+use crate::key::{Fingerprint, Key};
 use crate::keyfile;
 use crate::store::{Import, Imported, Store as _};
 
@@ -76,9 +76,14 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
     super::import::check_source(&args.source, [&key])?;
     builder::check(&KeyConfig::new(&key))?;
     let mut db = setup.make_db()?;
-    let known = db.added_keys()?.unwrap_or_default().into_iter().find(|config| config.key == key);
+    let added = db.added_keys()?.unwrap_or_default();
+    let known = added.iter().find(|config| config.key == key).cloned();
     let was_disabled = known.is_none() && db.is_disabled(key.fingerprint())?;
     let config = args.applied_to(known.unwrap_or_else(|| KeyConfig::new(&key)));
+    let is_key = |name: &Fingerprint| added.iter().any(|config| config.key.fingerprint() == *name);
+    if keyfile::key_in_names(&config, is_key).is_some() {
+        return Err(builder::repeats_another(&config).into());
+    }
     let import = Import { configs: std::slice::from_ref(&config), source: &args.source, file: None };
     let outcome = match db.import(import, |_| ())? {
         Imported { new: 1.., .. } => "added",

@@ -14,6 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::open::Setup;
 use crate::cli::output::{Output, file, shown, style, time};
 use crate::cli::rows::{self, KeyJson, Origin, Origins, Totals};
+use crate::keyfile::descriptor;
 use crate::limits::Limits;
 use crate::stats::{KeyStats, Stats};
 
@@ -80,7 +81,7 @@ pub(crate) fn run(args: &Args, setup: &Setup) -> Result<Ending, Failure> {
         return Err(Failure::usage(problem, "add --reveal-in-json"));
     }
     let (bytes, keys) = render(args, format, setup)?;
-    let Some(path) = args.output.as_deref().filter(|path| file::descriptor(path) != Some(STDOUT)) else {
+    let Some(path) = args.output.as_deref().filter(|path| descriptor(path) != Some(STDOUT)) else {
         Output::bytes(&bytes)?;
         return Ok(Ending::Fine);
     };

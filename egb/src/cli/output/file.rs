@@ -2,12 +2,13 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::{self, Path};
+use std::path::Path;
 
 use tempfile::NamedTempFile;
 
 use super::shown_path;
 use crate::cli::failure::Failure;
+use crate::keyfile::descriptor;
 
 const WHAT: &str = "write it";
 
@@ -39,22 +40,6 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         _ => write_to(path, bytes),
     };
     written.map_err(Failure::file(path, WHAT))
-}
-
-/// Which open file of this process the path leads to, as `/dev/stdout` and `/dev/fd/3` do.
-pub(crate) fn descriptor(path: &Path) -> Option<u32> {
-    /// As many links as Linux follows.
-    const LINKS: usize = 40;
-    let open_files = fs::canonicalize("/dev/fd").ok()?;
-    let mut path = path::absolute(path).ok()?;
-    for _ in 0..LINKS {
-        let folder = fs::canonicalize(path.parent()?).ok()?;
-        if folder == open_files {
-            return path.file_name()?.to_str()?.parse().ok();
-        }
-        path = folder.join(fs::read_link(&path).ok()?);
-    }
-    None
 }
 
 fn swap(path: &Path, bytes: &[u8]) -> io::Result<()> {
