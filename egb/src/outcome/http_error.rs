@@ -1,15 +1,15 @@
 //! [`HttpError`]: a ready error for an HTTP API that answered with one. What the answer means is read
 //! in `provider`; this is what is kept of it, without keys.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 pub(super) use super::provider::READ_AT_MOST;
-use super::provider::{self, Answer, Headers, REDACTED, Reading, cut, redact};
+use super::provider::{self, Answer, Headers, Reading, cut, redact};
 use super::{Reason, StatusCode};
-use crate::key::Key;
 use crate::{clock, context};
+
+mod echo;
 
 const KEPT_OF_BODY: usize = 4 * 1024;
 /// In characters.
@@ -23,7 +23,12 @@ const SHOWN_OF_CODE: usize = 60;
 /// prompt, and a quota by the day from one by the minute. A body that it doesn't know leaves the status
 /// to speak for itself.
 ///
-/// What it keeps and shows of the answer is redacted: some providers echo the key in their errors.
+/// What it keeps and shows of the answer is redacted, for some providers echo the key in their errors: whatever looks like a
+/// key is taken out, and made within a call (in the body of a `#[balanced]` function, of
+/// [`with_keys`](crate::Balancer::with_keys) or of a stream with a lease) it knows the keys of that call. Those it takes out
+/// whatever they look like, in capitals and small letters, and as JSON (`\/`, `\u002f`), URLs (`%2F`) and HTML (`&#47;`,
+/// `&sol;`) escape them, up to three times over; a key of less than eight bytes where it stands as a word of its own, and one
+/// of a single byte not at all. Encodings that hide a text as a whole, such as Base64, are not seen through.
 ///
 /// ```
 /// use std::time::Duration;
@@ -106,18 +111,20 @@ impl HttpError {
     }
 
     pub(super) fn read(status: u16, headers: &Headers, body: &[u8], now: SystemTime) -> Self {
+        let keys = context::all_held_keys();
         let start = String::from_utf8_lossy(&body[..body.len().min(READ_AT_MOST)]);
-        let start = without(&context::all_held_keys(), start);
         let Answer { reading, server, code, message } = provider::read(status, headers, &start, now);
-        // A body that was cut at the limit may end in half a key.
-        let whole = if body.len() > READ_AT_MOST { cut(&start, start.len() - 1) } else { &start };
+        let without_keys = |text: &str| {
+            let text = echo::without(&keys, text, cut(text, KEPT_OF_BODY).len());
+            cut(&redact(&text), KEPT_OF_BODY).to_owned()
+        };
         Self {
             status,
             reading,
             server,
-            code: code.map(|code| one_line(&redact(&code), SHOWN_OF_CODE)),
-            message: one_line(&redact(cut(&message, KEPT_OF_BODY)), SHOWN_OF_MESSAGE),
-            body: cut(&redact(whole), KEPT_OF_BODY).to_owned(),
+            code: code.map(|code| one_line(&without_keys(&code), SHOWN_OF_CODE)),
+            message: one_line(&without_keys(&message), SHOWN_OF_MESSAGE),
+            body: without_keys(&start),
         }
     }
 
@@ -126,7 +133,7 @@ impl HttpError {
         self.status
     }
 
-    /// The beginning of the body, up to 4 KiB, without anything that looks like a key.
+    /// The beginning of the body, up to 4 KiB, without anything that looks like a key and without those of the call.
     pub fn body(&self) -> &str {
         &self.body
     }
@@ -180,18 +187,6 @@ impl<H: Header> Header for &H {
     fn value(&self) -> &[u8] {
         (**self).value()
     }
-}
-
-/// Without the keys of the call in which the answer came, whatever they look like.
-fn without<'a>(keys: &[Key], mut text: Cow<'a, str>) -> Cow<'a, str> {
-    /// Shorter ones are words.
-    const SHORTEST: usize = 8;
-    for secret in keys.iter().map(Key::expose_secret) {
-        if secret.len() >= SHORTEST && text.contains(secret) {
-            text = text.replace(secret, REDACTED).into();
-        }
-    }
-    text
 }
 
 /// Without line breaks and control characters, which would let a server write into logs and terminals.

@@ -100,6 +100,45 @@ fn the_keys_of_the_running_call_are_neither_kept_nor_shown_whatever_they_look_li
 }
 
 #[test]
+fn a_key_of_the_running_call_is_found_behind_escapes_and_in_capitals() {
+    let key = "abcd/efgh+ijklmnop==qrst";
+    let balancer = crate::Balancer::builder().key(key).in_memory().build().unwrap();
+    let lease = balancer.lease().unwrap();
+    let inside = |body: &str| context::with_keys(lease.held(), || HttpError::new(400, body));
+    let in_message = |key: &str| format!(r#"{{"error":{{"code":"no {key}","message":"bad key {key}"}}}}"#);
+    for body in [
+        in_message(key),
+        in_message(&key.replace('/', "\\/")),
+        in_message(&key.replace('/', "\\u002f")),
+        in_message(&key.replace('/', "\\u0026#47;")),
+        in_message(&key.to_uppercase()),
+        format!("GET /?auth={}&x=1", key.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D")),
+        format!("<b>{}</b>", key.replace('=', "&#61;")),
+    ] {
+        let error = inside(&body);
+        let all = format!("{error} {error:?} {}", error.body()).to_lowercase();
+        assert!(error.to_string().contains("[redacted]"), "{error}");
+        assert!(["abcd", "ijklmnop", "qrst"].iter().all(|part| !all.contains(part)), "{all}");
+    }
+    // Half of it at the end of what is kept, where keys are all that is said.
+    let escaped = key.replace('/', "\\/");
+    for half in 0..escaped.len() {
+        let body = format!("{}{}", "x".repeat(half), format!("{escaped} ").repeat(2 * KEPT_OF_BODY / escaped.len()));
+        let error = inside(&body);
+        assert!(!format!("{error} {}", error.body()).contains("abcd"), "{half}");
+    }
+}
+
+#[test]
+fn what_is_taken_out_does_not_change_what_is_read() {
+    let balancer = crate::Balancer::builder().key("error").in_memory().build().unwrap();
+    let lease = balancer.lease().unwrap();
+    let body = r#"{"error": {"status": "X", "details": [{"reason": "API_KEY_INVALID"}]}}"#;
+    let error = context::with_keys(lease.held(), || HttpError::new(400, body));
+    assert_eq!((error.reason(), &error.body()[..14]), (Some(Reason::InvalidKey), r#"{"[redacted]":"#));
+}
+
+#[test]
 fn a_key_at_the_end_of_what_is_read_or_kept_is_not_left_in_half() {
     for limit in [READ_AT_MOST, KEPT_OF_BODY, SHOWN_OF_MESSAGE] {
         for half in (0..KEY.len()).step_by(3) {
