@@ -48,8 +48,9 @@ impl Balancer {
     }
 
     /// The next key. Fetching it counts as a success; report a failure with
-    /// [`report`](Self::report). Concurrency limits do not apply, for nobody says when the key is
-    /// free again: take a [`lease`](Self::lease) for that.
+    /// [`report`](Self::report). A key whose leases are as many as its concurrency limit allows is not given, but
+    /// what is fetched does not count against that limit, for nobody says when the key is free again: take a
+    /// [`lease`](Self::lease) for that.
     ///
     /// # Errors
     ///
@@ -138,6 +139,12 @@ impl Balancer {
     /// Calls `body` with `count` distinct keys and learns from its result. Inside it `egb::key()` is
     /// the first of them.
     ///
+    /// Any `Ok` is a success, an answer with status 429 too, which `#[balanced]` would call a failure: turn it into an error
+    /// in `body` (`response.error_for_key()`, or [`HttpError::from_parts`](crate::HttpError::from_parts)).
+    ///
+    /// When the result disables a key, it returns once that is on disk, which can take
+    /// [a while](crate::Lease::end).
+    ///
     /// # Errors
     ///
     /// What `body` returns; or the error of [`leases`](Self::leases), and `body` is not called.
@@ -151,8 +158,8 @@ impl Balancer {
         result
     }
 
-    /// The async twin of [`with_keys`](Self::with_keys). A future that is dropped on the way leaves
-    /// the keys as they were.
+    /// The async twin of [`with_keys`](Self::with_keys), which blocks no thread. A future that is dropped on the way
+    /// leaves the keys as they were.
     ///
     /// # Errors
     ///
@@ -188,7 +195,8 @@ impl Balancer {
 
     /// Says how a call with a key from [`key`](Self::key) ended: a status, an error, or a
     /// [`Verdict`]. A key that is not in the pool (it may have been removed) is no error. When the
-    /// report disables the key, it returns once that is on disk.
+    /// report disables the key, it returns once that is on disk: see [`Lease::end`] for how long that may take, and what async
+    /// code does.
     ///
     /// ```
     /// # let balancer = egb::Balancer::builder().key("test-key-1").in_memory().build()?;

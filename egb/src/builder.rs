@@ -228,6 +228,9 @@ impl BalancerBuilder {
 
     /// Reads the keys, opens the database and makes the balancer.
     ///
+    /// Build it after the process has forked, in each child: the threads that write, watch files and wake who waits do not live on
+    /// in a child, and neither SQLite nor the locks may be taken along.
+    ///
     /// # Errors
     ///
     /// - [`Error::NoKeys`] without a source, [`Error::EmptySource`] for one that holds no key

@@ -72,8 +72,9 @@ impl Checkout {
         self
     }
 
-    /// How long to wait for a key when none is free. Callers that wait get their keys in the order in which
-    /// they came, and before any caller who does not wait. When it is known that no key comes back within that time, the error comes at once.
+    /// How long to wait for a key when none is free. Within a scope, callers that wait get their keys in the order in
+    /// which they came, and before any caller who does not wait; those of other scopes are not ordered against them. When it
+    /// is known that no key comes back within that time, the error comes at once.
     pub fn wait(mut self, at_most: Duration) -> Self {
         self.wait = at_most;
         self

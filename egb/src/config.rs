@@ -216,7 +216,8 @@ impl KeyConfig {
         self
     }
 
-    /// Calls that the key may serve at once.
+    /// Calls that the key may serve at once in this process. Leases count, and keys that are
+    /// [fetched](crate::Balancer::key) do not.
     #[must_use]
     pub fn concurrency(mut self, calls: u32) -> Self {
         self.terms.limits.concurrency = self.limit("concurrency", calls);

@@ -246,7 +246,7 @@ impl Lease {
     }
 
     /// Ends the lease: the call failed with `error`. When that disables the key, it returns once the
-    /// disablement is on disk.
+    /// disablement is on disk: see [`end`](Self::end).
     pub fn failure<E: StatusCode + ?Sized>(self, error: &E) {
         self.settle(&Verdict::error(error)).wait();
     }
@@ -273,7 +273,20 @@ impl Lease {
         home.wake(pool.spent(slots, core.turn.serial(), core.turn.scope(), share));
     }
 
-    /// Ends the lease with what the call returned: `Ok` is a success, `Err` what its status says.
+    /// Ends the lease with what the call returned: `Ok` is a success, `Err` what its status says. An `Ok` whose status
+    /// is a failure (an HTTP client's response) is a success as well, which `#[balanced]` knows better: end the lease with
+    /// [`Verdict::ok`], or with its status.
+    ///
+    /// ```
+    /// # let balancer = egb::Balancer::builder().key("test-key-1").in_memory().build()?;
+    /// # struct Response { status: u16 }
+    /// # let response = Response { status: 429 };
+    /// let lease = balancer.lease()?;
+    /// // ... a client that answers `Ok(response)` to a 429 ...
+    /// lease.end(response.status);
+    /// assert_eq!(balancer.stats().throttled(), 1);
+    /// # Ok::<(), egb::Error>(())
+    /// ```
     pub fn report<T, E: StatusCode>(self, result: &Result<T, E>) {
         match result {
             Ok(_) => self.success(),
@@ -282,6 +295,12 @@ impl Lease {
     }
 
     /// Ends the lease with a verdict made by hand.
+    ///
+    /// A verdict that disables the key is on disk when this returns, as with [`failure`](Self::failure),
+    /// [`report`](Self::report) and [`Balancer::report`](crate::Balancer::report). It blocks the thread meanwhile: some
+    /// milliseconds as a rule, and up to five seconds when another process holds the database or the disk does not answer.
+    /// Async code takes `#[balanced]` or [`with_keys_async`](crate::Balancer::with_keys_async), which await it, or ends the
+    /// lease on a thread that may block: `tokio::task::spawn_blocking(move || lease.end(status))`.
     pub fn end(self, verdict: impl Into<Verdict>) {
         self.settle(&verdict.into()).wait();
     }

@@ -25,7 +25,8 @@ mod tokens;
 /// the default is no limit.
 ///
 /// egb uses a key only while it stays below all of its limits, whatever the provider would answer
-/// above them.
+/// above them. What other processes on the same database use is known half a second later, [`concurrency`](Self::concurrency)
+/// counts in each process for itself, and [`tpm`](Self::tpm) holds on average.
 ///
 /// ```
 /// let limits = egb::Limits::default().with_rpm(10).with_concurrency(2);
@@ -44,9 +45,9 @@ pub struct Limits {
     pub rpd: Option<NonZeroU32>,
     /// Tokens in a minute. A call is charged what calls spent on average, and what it spent when it says so
     /// ([`Lease::spent`](crate::Lease::spent), [`Balancer::spent`](crate::Balancer::spent)); without that
-    /// the limit has no effect.
+    /// the limit has no effect, and calls that begin before the first one has said it are charged nothing.
     pub tpm: Option<NonZeroU32>,
-    /// Calls that run at the same time.
+    /// Calls that run at the same time, in this process.
     pub concurrency: Option<NonZeroU32>,
 }
 

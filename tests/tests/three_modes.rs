@@ -129,6 +129,18 @@ fn a_dropped_lease_is_neutral_and_gives_its_place_back() {
 }
 
 #[test]
+fn a_fetched_key_is_none_that_leases_have_used_up_and_uses_up_none() {
+    let balancer = Balancer::builder().key("test-key-0").concurrency(1).in_memory().build().unwrap();
+    for _ in 0..3 {
+        balancer.key().unwrap();
+    }
+    let lease = balancer.lease().unwrap();
+    assert!(matches!(balancer.key().unwrap_err(), Error::NoKeyFree { busy: 1, .. }));
+    drop(lease);
+    balancer.key().unwrap();
+}
+
+#[test]
 fn a_panic_is_neutral_and_gives_the_key_back() {
     let balancer = Balancer::builder().key("test-key-0").concurrency(1).in_memory().build().unwrap();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
