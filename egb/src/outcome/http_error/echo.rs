@@ -248,8 +248,8 @@ mod tests {
             with("/", "\\u0026#47;"),
             with("/", "&amp;sol;"),
             with("+", "\\u002b").replace('=', "%3D"),
-            KEY.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect(),
-            KEY.chars().map(|char| format!("%25{:02X}", u32::from(char))).collect(),
+            KEY.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect::<Vec<_>>().concat(),
+            KEY.chars().map(|char| format!("%25{:02X}", u32::from(char))).collect::<Vec<_>>().concat(),
         ];
         for written in written {
             assert_eq!(kept(KEY, &format!("bad key {written}, sorry")), "bad key [redacted], sorry", "{written}");
@@ -263,7 +263,7 @@ mod tests {
             for text in [key.to_owned(), serde_json::to_string(key).unwrap()] {
                 assert_eq!(kept(key, &text).trim_matches('"'), "[redacted]", "{text}");
             }
-            let in_url: String = key.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let in_url = key.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
             assert_eq!(kept(key, &in_url), "[redacted]");
         }
         assert_eq!(kept("schlüssel-🔑", "a schl\\u00fcssel-\\ud83d\\udd11 b"), "a [redacted] b");
