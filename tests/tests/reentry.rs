@@ -145,7 +145,7 @@ fn a_listener_on_the_thread_that_writes_is_told_that_it_cannot_wait_for_it() {
                 && let Some(balancer) = hooked.get()
                 && balancer.stats().disabled() == 1
             {
-                let results = [balancer.flush(), balancer.add("test-key-4")];
+                let results = [balancer.flush(), balancer.add("another-key")];
                 balancer.report(&"test-key-2".into(), 401);
                 sender.send(results).unwrap();
             }
@@ -184,7 +184,7 @@ fn a_listener_that_panics_on_the_thread_that_writes_does_not_end_it() {
         here.flush().unwrap();
         here.report(&"test-key-2".into(), 401);
         egb_tests::eventually("the news of that", || elsewhere.stats().disabled() == 2);
-        here.add("test-key-4").unwrap();
+        here.add("another-key").unwrap();
         assert_eq!(here.stats().total(), 4);
         assert_eq!(warnings.load(Ordering::SeqCst), 2, "one of each writer");
         let told: Vec<_> = std::iter::from_fn(|| events.try_next().unwrap()).map(|event| event.kind).collect();
