@@ -14,15 +14,16 @@ use std::thread;
 use std::time::Duration;
 
 use egb::{Balancer, Clock, Error, EventKind, Lease, ManualClock, StoreErrorKind, SystemClock};
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{Mutex, RwLock};
 use tracing::{Level, Metadata, Subscriber, span, subscriber};
 
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_secs(1_000);
 
-/// Runs a test on a thread of its own: one that hangs fails.
+/// Runs a test on a thread of its own, one after the other: one that hangs fails, and no other with it.
 fn in_time(test: impl FnOnce() + Send + 'static) {
+    let _turn = TURN.lock();
     let (done, is_done) = mpsc::channel();
     let running = thread::spawn(move || {
         test();
@@ -64,16 +65,13 @@ impl Subscriber for Listener {
 
 /// Has `hook` listen until the guard is dropped.
 fn listen(hook: impl Fn(&Metadata<'_>) + Send + Sync + 'static) -> Listening {
-    let turn = TURN.lock();
     // All but the first find it set.
     let _ = subscriber::set_global_default(Listener);
     *HOOK.write() = Some(Arc::new(hook));
-    Listening { _turn: turn }
+    Listening
 }
 
-struct Listening {
-    _turn: MutexGuard<'static, ()>,
-}
+struct Listening;
 
 impl Drop for Listening {
     fn drop(&mut self) {
