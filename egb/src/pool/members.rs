@@ -41,12 +41,12 @@ impl Pool {
     /// health; one that comes back after it was removed is enabled.
     pub(crate) fn reload(&self, configs: Vec<KeyConfig>) -> (Reloaded, Untold<'_>) {
         let wanted: HashSet<Fingerprint> = configs.iter().map(|config| config.key.fingerprint()).collect();
-        let mut state = self.state.lock();
-        let configs = state.added.beside(configs);
-        let is_gone = |known: &Fingerprint| !wanted.contains(known) && !state.added.is_alone(known);
-        let gone = state.slots().filter(|slot| is_gone(&slot.key.fingerprint())).map(|slot| slot.id).collect();
-        let reloaded = self.bring(&mut state, gone, (0..).zip(configs));
-        (reloaded, self.untold(state))
+        self.locked_untold(|state| {
+            let configs = state.added.beside(configs);
+            let is_gone = |known: &Fingerprint| !wanted.contains(known) && !state.added.is_alone(known);
+            let gone = state.slots().filter(|slot| is_gone(&slot.key.fingerprint())).map(|slot| slot.id).collect();
+            self.bring(state, gone, (0..).zip(configs))
+        })
     }
 
     /// Brings the keys that were added by hand to `configs`; those that a source gives stay as it gives them.

@@ -118,6 +118,15 @@ impl Pool {
         result
     }
 
+    /// As [`locked`](Self::locked), for who holds another lock, under which nobody is to be told.
+    fn locked_untold<R>(&self, work: impl FnOnce(&mut State) -> R) -> (R, Untold<'_>) {
+        let mut state = self.state.lock();
+        if self.parts.are_out() {
+            self.recall_parts(&mut state);
+        }
+        (work(&mut state), self.untold(state))
+    }
+
     #[cold]
     fn tell(&self, state: MutexGuard<'_, State>) {
         self.untold(state).tell();
