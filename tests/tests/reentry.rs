@@ -107,8 +107,8 @@ fn a_listener_may_look_at_the_balancer_when_there_are_too_many_scopes() {
 #[test]
 fn a_listener_may_reload_when_keys_come_and_go() {
     in_time(|| {
-        let reloader: Arc<OnceLock<Balancer>> = Arc::default();
-        let (hooked, reloads) = (Arc::clone(&reloader), Arc::new(AtomicUsize::new(0)));
+        let shared: Arc<OnceLock<Balancer>> = Arc::default();
+        let (hooked, reloads) = (Arc::clone(&shared), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&reloads);
         let _listening = listen(move |metadata| {
             if ["key_added", "key_removed"].contains(&metadata.name())
@@ -122,7 +122,7 @@ fn a_listener_may_reload_when_keys_come_and_go() {
         let file = folder.path().join("keys.txt");
         fs::write(&file, "test-key-1\ntest-key-2\n").unwrap();
         let balancer = Balancer::builder().keys_file(&file).build().unwrap();
-        reloader.set(balancer.clone()).unwrap();
+        shared.set(balancer.clone()).unwrap();
         fs::write(&file, "test-key-1\ntest-key-3\n").unwrap();
         let reloaded = balancer.reload().unwrap();
         assert_eq!((reloaded.added, reloaded.removed, reloads.load(Ordering::SeqCst)), (1, 1, 2));
