@@ -23,6 +23,8 @@ pub use system::SystemClock;
 pub(crate) use zone::Zone;
 
 /// A source of time. [`SystemClock`] is the real one; [`ManualClock`] stands still until told.
+///
+/// It is read under the balancer's lock at times: it must not use the balancer, nor log to what does.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Time since an instant of the clock's choice. It never goes back.
     fn monotonic(&self) -> Duration;
@@ -149,18 +151,23 @@ impl Future for Sleeper {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let waker = context.waker().clone();
         let mut reading = self.clock.0.lock();
         if reading.monotonic >= self.at.0 {
             return Poll::Ready(());
         }
-        reading.sleepers.insert(self.at, context.waker().clone());
+        let known = reading.sleepers.insert(self.at, waker);
+        // Whatever drops with a waker may read the clock.
+        drop(reading);
+        drop(known);
         Poll::Pending
     }
 }
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        self.clock.0.lock().sleepers.remove(&self.at);
+        let waker = self.clock.0.lock().sleepers.remove(&self.at);
+        drop(waker);
     }
 }
 

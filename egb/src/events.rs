@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of pools: it is told.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,7 +13,9 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use crate::health::Health;
 use crate::key::{Fingerprint, Key};
+use crate::others;
 use crate::outcome::{Reason, Verdict};
+use crate::sync::Mutex;
 
 /// Events that a subscriber may lag behind before it misses some.
 const CAPACITY: usize = 1024;
@@ -103,22 +106,77 @@ impl EventKind {
     }
 }
 
-/// Where events go.
+/// What happened in a pool, to be told once its lock is free.
+#[derive(Debug)]
+pub(crate) enum News {
+    Event(Event),
+    /// More than this.
+    TooManyScopes(usize),
+    #[cfg(feature = "metrics")]
+    Gauges(Gauges),
+}
+
+/// Where news go, in the order in which they happened.
 #[derive(Debug, Default)]
-pub(crate) struct Bus(OnceLock<broadcast::Sender<Event>>);
+pub(crate) struct Bus {
+    channel: OnceLock<broadcast::Sender<Event>>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    news: VecDeque<News>,
+    /// Whether a thread tells them.
+    is_told: bool,
+}
 
 impl Bus {
     pub(crate) fn subscribe(&self) -> Events {
-        Events(self.0.get_or_init(|| broadcast::Sender::new(CAPACITY)).subscribe())
+        Events(self.channel.get_or_init(|| broadcast::Sender::new(CAPACITY)).subscribe())
     }
 
-    pub(crate) fn send(&self, event: Event) {
-        trace(&event);
-        #[cfg(feature = "metrics")]
-        metrics::counter!("egb_events_total", "event" => event.kind.name()).increment(1);
-        if let Some(sender) = self.0.get() {
-            // It fails when nobody listens any more.
-            let _ = sender.send(event);
+    /// Queues news, under the lock of the pool: so their order is that in which the pool changed.
+    pub(crate) fn post(&self, news: impl IntoIterator<Item = News>) {
+        self.queue.lock().news.extend(news);
+    }
+
+    /// Tells what is queued; under no lock, as that runs code of others. A thread that finds another one at it leaves
+    /// it to that, and so does code that is being told something: to wait for the other would be a deadlock.
+    pub(crate) fn tell(&self) {
+        if !std::mem::replace(&mut self.queue.lock().is_told, true) {
+            others::call_each(std::iter::from_fn(|| self.next()), |news| self.send(news));
+        }
+    }
+
+    /// The next to be told; without any the telling is over.
+    fn next(&self) -> Option<News> {
+        let mut queue = self.queue.lock();
+        let next = queue.news.pop_front();
+        if next.is_none() {
+            // With the memory of what may have been a large reload.
+            *queue = Queue::default();
+        }
+        next
+    }
+
+    fn send(&self, news: News) {
+        match news {
+            News::Event(event) => {
+                #[cfg(feature = "metrics")]
+                metrics::counter!("egb_events_total", "event" => event.kind.name()).increment(1);
+                if let Some(sender) = self.channel.get() {
+                    // It fails when nobody listens any more.
+                    let _ = sender.send(event.clone());
+                }
+                trace(&event);
+            }
+            News::TooManyScopes(most) => tracing::warn!(
+                target: "egb",
+                "more than {most} scopes: calls with further ones are taken for calls without a scope; \
+                 a scope is a model or an endpoint, for users and sessions there is `affinity`"
+            ),
+            #[cfg(feature = "metrics")]
+            News::Gauges(gauges) => gauges.set(),
         }
     }
 }
@@ -328,7 +386,8 @@ mod tests {
             kind: EventKind::LimitLearned { rpm },
         };
         assert_eq!(events.try_next(), Ok(None));
-        (0..1_030).for_each(|rpm| bus.send(event(rpm)));
+        bus.post((0..1_030).map(|rpm| News::Event(event(rpm))));
+        bus.tell();
         assert_eq!(events.try_next(), Err(Missed(6)));
         assert_eq!(events.try_next(), Ok(Some(event(6))));
     }

@@ -98,6 +98,7 @@ mod keyfile;
 mod lease;
 mod limits;
 mod macros_rt;
+mod others;
 mod outcome;
 mod policy;
 mod pool;

@@ -1,20 +1,33 @@
 //! The global and the named balancers: each registered once, for the life of the program.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::env;
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
 
 use crate::balancer::Balancer;
 use crate::context;
 use crate::error::Error;
 use crate::key::Key;
-use crate::sync::RwLock;
+use crate::sync::{RwLock, thread_local};
 
 /// Built by `init`, or from the environment at its first use: a failure there is not for ever.
 static GLOBAL: OnceCell<Balancer> = OnceCell::new();
 static NAMED: Named = Named::new();
+
+/// Held while the global balancer is built from the environment, so that it is built once.
+static BUILDING: Mutex<()> = Mutex::new(());
+/// How long to wait for another thread that builds it. Building tells `tracing` what it finds, and so runs code of others,
+/// which may wait for this very thread: then it is built twice, and that of the first to be done is taken.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static IS_BUILDING: Cell<bool> = const { Cell::new(false) };
+}
 
 const KEYS_FILE: &str = "EGB_KEYS_FILE";
 const KEYS: &str = "EGB_KEYS";
@@ -118,7 +131,36 @@ pub(crate) fn current() -> Result<Balancer, Error> {
     if let Some(entered) = context::balancer() {
         return Ok(entered);
     }
-    GLOBAL.get_or_try_init(from_environment).cloned()
+    if let Some(global) = GLOBAL.get() {
+        return Ok(global.clone());
+    }
+    // Asked by what the building of it told something.
+    if IS_BUILDING.with(Cell::get) {
+        return Err(Error::NotSetUp);
+    }
+    let _turn = BUILDING.try_lock_for(PATIENCE);
+    if GLOBAL.get().is_none() {
+        let _building = Building::begin();
+        // It is dropped if another one was faster.
+        let _ = GLOBAL.set(from_environment()?);
+    }
+    GLOBAL.get().cloned().ok_or(Error::NotSetUp)
+}
+
+/// Marks the thread until it is dropped.
+struct Building;
+
+impl Building {
+    fn begin() -> Self {
+        IS_BUILDING.with(|is_building| is_building.set(true));
+        Self
+    }
+}
+
+impl Drop for Building {
+    fn drop(&mut self) {
+        IS_BUILDING.with(|is_building| is_building.set(false));
+    }
 }
 
 fn from_environment() -> Result<Balancer, Error> {
@@ -145,7 +187,8 @@ fn from_environment() -> Result<Balancer, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NotSetUp`] without a global balancer, [`Error::NoKeyLeft`] or [`Error::NoKeyFree`] when
+/// [`Error::NotSetUp`] without a global balancer (or in a `tracing` subscriber that its making tells something),
+/// [`Error::NoKeyLeft`] or [`Error::NoKeyFree`] when
 /// there is no key to give.
 ///
 /// ```

@@ -16,7 +16,8 @@ pub(crate) struct Intake {
     sources: Sources,
     /// Of the thread that writes, where there is a database.
     writer: Option<Bell>,
-    /// Held from the reading to its end in the pool, so that no older reading follows a newer one.
+    /// Held from the reading to its end in the pool, so that no older reading follows a newer one. Free again before
+    /// anybody is told: who is may reload.
     turn: Mutex<()>,
 }
 
@@ -40,15 +41,17 @@ impl Intake {
 
     /// As [`reload`](Self::reload), if what was read still holds. `None` if it does not.
     pub(crate) fn reload_while(&self, holds: impl FnOnce() -> bool) -> Result<Option<Reloaded>, Error> {
-        let _turn = self.turn.lock();
+        let turn = self.turn.lock();
         let configs = self.sources.read(self.writer.is_some());
         if !holds() {
             return Ok(None);
         }
-        let reloaded = self.pool.reload(configs?);
+        let (reloaded, untold) = self.pool.reload(configs?);
+        drop(turn);
         if let Some(writer) = &self.writer {
             writer.ring();
         }
+        untold.tell();
         Ok(Some(reloaded))
     }
 }

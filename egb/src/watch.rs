@@ -19,6 +19,7 @@ use crate::clock::Tick;
 use crate::error::Error;
 use crate::events;
 use crate::keyfile::KeysFileErrorKind;
+use crate::others;
 use crate::pool::Reloaded;
 use crate::reload::Intake;
 use crate::store::FileId;
@@ -57,7 +58,8 @@ impl Watcher {
                 if is_over {
                     return;
                 }
-                watch.look();
+                // Who is told may panic; the files are watched all the same.
+                others::caught(|| watch.look());
             }
         };
         thread::Builder::new().name("egb-watcher".to_owned()).spawn(run)?;

@@ -2,6 +2,7 @@
 //! that of calls without a scope.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -16,6 +17,26 @@ pub(crate) type ScopeId = u32;
 
 /// Calls without a scope.
 pub(crate) const NO_SCOPE: ScopeId = 0;
+
+/// What to do with a waker once the lock is free. It is code of others, its drop as well, and may look at the pool.
+pub(super) enum AfterLock {
+    Wake(Waker),
+    /// Its caller waits no longer, or with another one.
+    Drop(Waker),
+}
+
+impl AfterLock {
+    pub(super) fn run(self) {
+        match self {
+            Self::Wake(waker) => waker.wake(),
+            Self::Drop(waker) => drop(waker),
+        }
+    }
+
+    fn wake(caller: &Caller) -> Self {
+        Self::Wake(caller.waker.clone())
+    }
+}
 
 pub(super) struct Lane {
     pub(super) name: Arc<str>,
@@ -61,35 +82,37 @@ impl Lane {
     }
 
     /// A key came free, or the pool changed: those whose turn it is are to look, be it only for when to look next.
-    pub(super) fn call(&mut self, woken: &mut Vec<Waker>) {
-        woken.extend(self.queue.firsts().map(|first| first.waker.clone()));
+    pub(super) fn call(&mut self, woken: &mut Vec<AfterLock>) {
+        woken.extend(self.queue.firsts().map(AfterLock::wake));
         if !self.queue.choosy.is_empty() {
             self.call_choosy(0, woken);
         }
     }
 
     /// A caller looked in vain; the key that it was woken for may do for another.
-    pub(super) fn looked(&mut self, ticket: Ticket, woken: &mut Vec<Waker>) {
+    pub(super) fn looked(&mut self, ticket: Ticket, woken: &mut Vec<AfterLock>) {
+        woken.extend(self.queue.replaced.take().map(AfterLock::Drop));
         if ticket.choosy && (self.queue.is_called(ticket) || self.queue.is_first(ticket)) {
             self.call_choosy(ticket.number, woken);
         }
     }
 
     /// A caller got its key or waits no longer: the next one has its turn.
-    pub(super) fn leave(&mut self, ticket: Ticket, woken: &mut Vec<Waker>) {
+    pub(super) fn leave(&mut self, ticket: Ticket, woken: &mut Vec<AfterLock>) {
         let (was_first, was_called) = (self.queue.is_first(ticket), self.queue.is_called(ticket));
-        self.queue.remove(ticket);
+        let gone = self.queue.remove(ticket);
         if was_first {
-            woken.extend(self.queue.side(ticket.choosy).values().next().map(|first| first.waker.clone()));
+            woken.extend(self.queue.side(ticket.choosy).values().next().map(AfterLock::wake));
         }
         if ticket.choosy && (was_first || was_called) {
             self.call_choosy(ticket.number, woken);
         }
+        woken.extend(gone.map(|gone| AfterLock::Drop(gone.waker)));
     }
 
     /// Wakes the next of the choosy callers after a number for which a key is free. The others get their turn from
     /// that one: of a thousand not all wake up for one key.
-    fn call_choosy(&mut self, after: u64, woken: &mut Vec<Waker>) {
+    fn call_choosy(&mut self, after: u64, woken: &mut Vec<AfterLock>) {
         /// Callers that are looked at; the last of them goes on.
         const AT_ONCE: usize = 1_024;
         let Self { schedule, queue, .. } = self;
@@ -103,7 +126,7 @@ impl Lane {
             found = next.filter(|(at, (_, caller))| at + 1 == AT_ONCE || has_key(caller)).map(|(_, next)| next).next();
         }
         queue.called = found.map(|(&number, _)| number);
-        woken.extend(found.map(|(_, caller)| caller.waker.clone()));
+        woken.extend(found.map(|(_, caller)| AfterLock::wake(caller)));
     }
 }
 
@@ -136,6 +159,8 @@ pub(super) struct Queue {
     /// Whose turn it is of those, as long as there is a key that some of them might take.
     called: Option<u64>,
     last: u64,
+    /// The waker that a caller had before it joined again. For [`Lane::looked`], which follows.
+    replaced: Option<Waker>,
 }
 
 impl Queue {
@@ -168,7 +193,9 @@ impl Queue {
         });
         let side = if choosy { &mut self.choosy } else { &mut self.in_line };
         if let Some(known) = side.get_mut(&ticket.number) {
-            known.waker.clone_from(waker);
+            if !known.waker.will_wake(waker) {
+                self.replaced = Some(mem::replace(&mut known.waker, waker.clone()));
+            }
             return ticket;
         }
         // What nobody can have is refused in a moment, and must not take the counts of others along.
@@ -180,12 +207,13 @@ impl Queue {
         ticket
     }
 
-    fn remove(&mut self, ticket: Ticket) {
+    fn remove(&mut self, ticket: Ticket) -> Option<Caller> {
         if ticket.choosy {
-            self.choosy.remove(&ticket.number);
-        } else if let Some(caller) = self.in_line.remove(&ticket.number) {
-            self.wanted = self.wanted.saturating_sub(caller.count);
+            return self.choosy.remove(&ticket.number);
         }
+        let caller = self.in_line.remove(&ticket.number)?;
+        self.wanted = self.wanted.saturating_sub(caller.count);
+        Some(caller)
     }
 
     fn side(&self, choosy: bool) -> &BTreeMap<u64, Caller> {

@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::Pool;
 use super::added::Origin;
 use super::condition::{Condition, Scoped};
 use super::entry::Entry;
 use super::lanes::NO_SCOPE;
 use super::slot::Slot;
 use super::state::State;
+use super::{Pool, Untold};
 use crate::clock::{Tick, Wall};
 use crate::config::KeyConfig;
 use crate::events::EventKind;
@@ -39,9 +39,9 @@ pub struct Reloaded {
 impl Pool {
     /// Brings the pool to `configs` (distinct keys) and those that were added by hand. Keys that stay keep their
     /// health; one that comes back after it was removed is enabled.
-    pub(crate) fn reload(&self, configs: Vec<KeyConfig>) -> Reloaded {
+    pub(crate) fn reload(&self, configs: Vec<KeyConfig>) -> (Reloaded, Untold<'_>) {
         let wanted: HashSet<Fingerprint> = configs.iter().map(|config| config.key.fingerprint()).collect();
-        self.locked(|state| {
+        self.locked_untold(|state| {
             let configs = state.added.beside(configs);
             let is_gone = |known: &Fingerprint| !wanted.contains(known) && !state.added.is_alone(known);
             let gone = state.slots().filter(|slot| is_gone(&slot.key.fingerprint())).map(|slot| slot.id).collect();

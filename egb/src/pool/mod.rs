@@ -4,18 +4,19 @@
 use crate::sync::atomic::{AtomicBool, Ordering};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::Waker;
 
 use crate::sync::{Brief, MutexGuard, RwLock};
 
 pub(crate) use self::held::{Held, Tried};
 pub(crate) use self::home::{Estate, Home, Owner};
+use self::lanes::AfterLock;
 pub(crate) use self::lanes::{NO_SCOPE, ScopeId, Ticket};
 use self::parts::Parts;
 use self::slot::Ties;
 use self::state::State;
 use crate::clock::{Sleep, Tick, Timeline};
-use crate::events::{Bus, Events};
+use crate::events::{Bus, Events, News};
+use crate::others;
 use crate::policy::Policy;
 
 mod added;
@@ -117,18 +118,30 @@ impl Pool {
         result
     }
 
-    #[cold]
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
-        let (woken, events) = (std::mem::take(&mut state.woken), std::mem::take(&mut state.events));
-        #[cfg(feature = "metrics")]
-        let gauges = (!events.is_empty()).then(|| state.gauges());
-        drop(state);
-        woken.into_iter().for_each(Waker::wake);
-        #[cfg(feature = "metrics")]
-        if let Some(gauges) = gauges {
-            gauges.set();
+    /// As [`locked`](Self::locked), for who holds another lock, under which nobody is to be told.
+    fn locked_untold<R>(&self, work: impl FnOnce(&mut State) -> R) -> (R, Untold<'_>) {
+        let mut state = self.state.lock();
+        if self.parts.are_out() {
+            self.recall_parts(&mut state);
         }
-        events.into_iter().for_each(|event| self.bus.send(event));
+        (work(&mut state), self.untold(state))
+    }
+
+    #[cold]
+    fn tell(&self, state: MutexGuard<'_, State>) {
+        self.untold(state).tell();
+    }
+
+    /// Frees the lock; whom its work concerns is yet to be told.
+    fn untold(&self, mut state: MutexGuard<'_, State>) -> Untold<'_> {
+        let (woken, news) = (std::mem::take(&mut state.woken), std::mem::take(&mut state.events));
+        let has_news = !news.is_empty();
+        if has_news {
+            #[cfg(feature = "metrics")]
+            self.bus.post([News::Gauges(state.gauges())]);
+            self.bus.post(news);
+        }
+        Untold { bus: &self.bus, woken, has_news }
     }
 
     pub(crate) fn subscribe(&self) -> Events {
@@ -153,11 +166,7 @@ impl Pool {
         }
         if state.lanes.len() > MAX_SCOPES {
             if !self.has_too_many_scopes.swap(true, Ordering::Relaxed) {
-                tracing::warn!(
-                    target: "egb",
-                    "more than {MAX_SCOPES} scopes: calls with further ones are taken for calls without a scope; \
-                     a scope is a model or an endpoint, for users and sessions there is `affinity`"
-                );
+                state.events.push(News::TooManyScopes(MAX_SCOPES));
             }
             return None;
         }
@@ -166,5 +175,24 @@ impl Pool {
         let scope = state.add_lane(Arc::clone(&name), seed, self.now(), &self.timeline);
         self.scopes.write().insert(name, scope);
         Some(scope)
+    }
+}
+
+/// What work under the lock leaves to be told. Told by code of others: under no lock at all.
+#[must_use = "somebody waits to be woken"]
+pub(crate) struct Untold<'a> {
+    bus: &'a Bus,
+    woken: Vec<AfterLock>,
+    has_news: bool,
+}
+
+impl Untold<'_> {
+    pub(crate) fn tell(self) {
+        // Those who wait come first.
+        let woken = self.woken.into_iter().map(Some).chain(self.has_news.then_some(None));
+        others::call_each(woken, |waker| match waker {
+            Some(waker) => waker.run(),
+            None => self.bus.tell(),
+        });
     }
 }

@@ -1,7 +1,6 @@
 //! What the pool's lock guards, and the place of each key: in line, parked until an instant, or out.
 
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::SystemTime;
 
 use super::added::Added;
@@ -9,14 +8,14 @@ use super::entry::{Entry, Remains};
 use super::held::Several;
 use super::home::Legacy;
 use super::index::Index;
-use super::lanes::{Lane, NO_SCOPE, ScopeId};
+use super::lanes::{AfterLock, Lane, NO_SCOPE, ScopeId};
 use super::last_use::LastUse;
 use super::quota::{Groups, Quotas};
 use super::sessions::{Sessions, Stuck};
 use super::slot::SharedSlot;
 use super::{Shortage, Wanted};
 use crate::clock::{Tick, Timeline};
-use crate::events::{Event, EventKind};
+use crate::events::{Event, EventKind, News};
 use crate::health::Health;
 use crate::key::{ByFingerprint, Fingerprint};
 use crate::outcome::Reason;
@@ -38,9 +37,9 @@ pub(super) struct State {
     /// By slot; `None` is vacant.
     pub(super) entries: Vec<Option<Entry>>,
     /// What happened, to be told once the lock is free.
-    pub(super) events: Vec<Event>,
-    /// Callers to be woken once the lock is free.
-    pub(super) woken: Vec<Waker>,
+    pub(super) events: Vec<News>,
+    /// Callers to be woken once the lock is free, and wakers to be dropped then.
+    pub(super) woken: Vec<AfterLock>,
     pub(super) vacant: Vec<SlotId>,
     pub(super) index: Index,
     pub(super) quotas: Quotas,
@@ -108,7 +107,7 @@ impl State {
         let entry = self.entry(id);
         let scope = (scope != NO_SCOPE).then(|| Arc::clone(&self.lane(scope).name));
         let (fingerprint, label) = (entry.slot.key.fingerprint(), entry.terms.label().map(str::to_owned));
-        self.events.push(Event { fingerprint, label, scope, kind });
+        self.events.push(News::Event(Event { fingerprint, label, scope, kind }));
     }
 
     /// Notes what became of a key's health, if that is worth telling. Returns whether it was.

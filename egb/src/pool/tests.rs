@@ -57,6 +57,12 @@ impl Bench {
         Self { pool: Pool::new(configs, records, settings, timeline, journaled), clock }
     }
 
+    fn reload(&self, configs: Vec<KeyConfig>) -> Reloaded {
+        let (reloaded, untold) = self.pool.reload(configs);
+        untold.tell();
+        reloaded
+    }
+
     fn take(&self) -> CheckedOut<Held> {
         self.pool.checkout(&Wanted::plain(1)).expect("a key is free")
     }

@@ -8,7 +8,9 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::writer::{is_own_thread, mark_own_thread};
 use super::{StoreError, StoreErrorKind};
+use crate::others;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -110,12 +112,14 @@ impl Ack {
         Self { waiter, sentry, is_watched: false }
     }
 
-    /// Waits on this thread, inside an async runtime as well.
+    /// Waits on this thread, inside an async runtime as well. The writer's own thread can't wait for itself: it writes
+    /// as soon as it goes on.
     pub(crate) fn wait(self) {
-        if let Err(error) = self.waiter.wait(self.sentry.limit)
-            && matches!(error.kind(), StoreErrorKind::Slow)
-        {
-            warn(&error, 1);
+        if is_own_thread() {
+            return;
+        }
+        if let Err(error) = self.waiter.wait(self.sentry.limit) {
+            warn_unless_told(&error);
         }
     }
 }
@@ -124,12 +128,21 @@ impl Future for Ack {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let waker = context.waker().clone();
         let mut state = self.waiter.0.state.lock();
-        if state.outcome.is_some() {
+        if let Some(outcome) = state.outcome.clone() {
+            drop(state);
+            if let Err(error) = outcome
+                && !matches!(error.kind(), StoreErrorKind::Slow)
+            {
+                warn_unless_told(&error);
+            }
             return Poll::Ready(());
         }
-        state.waker = Some(context.waker().clone());
+        let known = state.waker.replace(waker);
         drop(state);
+        // Whatever drops with a waker may wait for the writer.
+        drop(known);
         if !self.is_watched {
             self.is_watched = true;
             self.sentry.watch(&self.waiter.0);
@@ -169,6 +182,7 @@ impl Sentry {
             match thread::Builder::new().name("egb-sentry".to_owned()).spawn(move || sentry.run()) {
                 Ok(thread) => watch.thread = Some(thread),
                 Err(error) => {
+                    drop(watch);
                     tracing::warn!(target: "egb", %error, "no thread to bound the wait for the disk with");
                     return;
                 }
@@ -180,7 +194,7 @@ impl Sentry {
     }
 
     fn run(&self) {
-        super::writer::mark_own_thread();
+        mark_own_thread();
         let mut watch = self.watch.lock();
         loop {
             self.bell.wait_while(&mut watch, |watch| watch.waiting.is_empty() && !watch.is_over);
@@ -205,9 +219,10 @@ impl Sentry {
             // Wakers are others' code: not under the lock.
             MutexGuard::unlocked(&mut watch, || {
                 let outcome = late[0].error(StoreErrorKind::Slow);
-                let ended = late.iter().filter(|slot| slot.settle(outcome.clone())).count();
+                let settle = |slot: &&Arc<Slot>| others::caught(|| slot.settle(outcome.clone())).unwrap_or(true);
+                let ended = late.iter().filter(settle).count();
                 if let (Err(error), 1..) = (&outcome, ended) {
-                    warn(error, ended);
+                    others::caught(|| warn(error, ended));
                 }
             });
         }
@@ -219,6 +234,13 @@ impl Sentry {
         watch.is_over = true;
         self.bell.notify_all();
         watch.thread.take()
+    }
+}
+
+/// Of an outage the writer tells.
+fn warn_unless_told(error: &StoreError) {
+    if matches!(error.kind(), StoreErrorKind::Slow | StoreErrorKind::Stopped) {
+        warn(error, 1);
     }
 }
 

@@ -23,11 +23,12 @@ struct Registry {
 /// Has the writer asked to write when the process exits.
 pub(super) fn register(writer: &Arc<Shared>) {
     static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        if !shutdown_hooks::add_shutdown_hook(at_exit) {
-            tracing::warn!(target: "egb", "state is not written at exit; keep the guard of `egb::init` until then");
-        }
-    });
+    let mut is_refused = false;
+    HOOK.call_once(|| is_refused = !shutdown_hooks::add_shutdown_hook(at_exit));
+    // Not within the call: who is told may build a balancer.
+    if is_refused {
+        tracing::warn!(target: "egb", "state is not written at exit; keep the guard of `egb::init` until then");
+    }
     let mut registry = WRITERS.lock();
     let process = std::process::id();
     if std::mem::replace(&mut registry.process, process) != process {

@@ -181,6 +181,18 @@ pub enum StoreErrorKind {
     /// The disk did not answer in time.
     #[error("the disk does not answer; the state stays in memory and is written when it does")]
     Slow,
+    /// It was to be written on the thread that writes itself.
+    #[error(
+        "the thread that writes the database can't wait for itself; what changed is written as soon as it goes on, from \
+         whatever it called: a `tracing` subscriber or a waker; use another thread there"
+    )]
+    OwnThread,
+    /// Code of the program's own panicked on the thread that writes.
+    #[error(
+        "code that the thread that writes the database called panicked, a `tracing` subscriber or a waker; what was not \
+         written stays in memory and is tried again"
+    )]
+    Panicked,
     /// The thread that writes has ended.
     #[error(
         "the thread that writes the database has ended; what changed since is lost with this process, build the balancer anew"

@@ -255,7 +255,6 @@ impl Sqlite {
         }
         let (configs, nonsense) = added::load(&transaction, self.sealer.as_ref(), self.sealed)?;
         drop(transaction);
-        self.added = Some(revision);
         if nonsense > 0 {
             tracing::warn!(
                 target: "egb",
@@ -264,6 +263,8 @@ impl Sqlite {
                 "keys in the database are damaged and left out; remove them and add them again"
             );
         }
+        // Last: who is told may panic, and then they are read again.
+        self.added = Some(revision);
         Ok(Some(configs))
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::ack::{self, Ack, Outcome, Promise, Sentry, Waiter};
 use super::{Change, Edit, Record, Store, StoreError, StoreErrorKind, exit};
 use crate::config::KeyConfig;
+use crate::others;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex, thread_local};
@@ -150,6 +151,7 @@ impl Writer {
             writing: Alarm { what: "write", is_raised: false },
             reading: Alarm { what: "read", is_raised: false },
             adding: Alarm { what: "read the keys added to", is_raised: false },
+            has_told_panic: false,
         };
         let thread = thread::Builder::new()
             .name("egb-writer".to_owned())
@@ -169,19 +171,22 @@ impl Writer {
 
     /// Adds or removes keys, and returns when that is on disk and in force.
     pub(crate) fn edit(&self, edit: Edit) -> Result<(), Arc<StoreError>> {
-        let (promise, waiter) = ack::promise(self.shared.path.clone());
-        let mut inbox = self.shared.inbox.lock();
-        if !inbox.is_over {
-            inbox.edits.push((edit, promise));
-            self.shared.bell.notify_one();
+        if is_own_thread() {
+            return Err(self.shared.error(StoreErrorKind::OwnThread));
         }
-        drop(inbox);
+        let (promise, waiter) = ack::promise(self.shared.path.clone());
+        self.shared.ask(|inbox| inbox.edits.push((edit, promise)));
         waiter.wait(self.shared.timing.flush)
     }
 
     /// Writes what is pending, and returns when it is on disk.
     pub(crate) fn flush(&self) -> Result<(), Arc<StoreError>> {
-        self.shared.request().wait(self.shared.timing.flush)
+        let waiter = self.shared.request();
+        // Nor another writer, which may wait for this one.
+        if is_own_thread() {
+            return Err(self.shared.error(StoreErrorKind::OwnThread));
+        }
+        waiter.wait(self.shared.timing.flush)
     }
 }
 
@@ -238,13 +243,21 @@ impl Shared {
     /// Asks the thread to write now all that is pending.
     pub(super) fn request(&self) -> Waiter {
         let (promise, waiter) = ack::promise(self.path.clone());
+        self.ask(|inbox| inbox.promises.push(promise));
+        waiter
+    }
+
+    /// Asks the thread for something. When it has ended the promise of it is dropped here, which tells the waiter.
+    fn ask(&self, put: impl FnOnce(&mut Inbox)) {
         let mut inbox = self.inbox.lock();
-        // When the thread has ended the promise is dropped, which tells the waiter.
         if !inbox.is_over {
-            inbox.promises.push(promise);
+            put(&mut inbox);
             self.bell.notify_one();
         }
-        waiter
+    }
+
+    fn error(&self, kind: StoreErrorKind) -> Arc<StoreError> {
+        Arc::new(StoreError::new(&self.path, kind))
     }
 
     /// Waits until there is something to do, and says for whom.
@@ -285,6 +298,7 @@ struct Worker<S> {
     writing: Alarm,
     reading: Alarm,
     adding: Alarm,
+    has_told_panic: bool,
 }
 
 impl<S: Store> Worker<S> {
@@ -295,20 +309,20 @@ impl<S: Store> Worker<S> {
         let mut retry = None;
         loop {
             let call = self.shared.next(retry);
-            let edited: Vec<(Promise, Outcome)> = call
-                .edits
-                .into_iter()
-                .map(|(edit, promise)| (promise, self.store.edit(&edit).map_err(Arc::new)))
-                .collect();
+            let mut edited = Vec::with_capacity(call.edits.len());
+            for (edit, promise) in call.edits {
+                let outcome = self.unless_panicked(|worker| worker.store.edit(&edit).map_err(Arc::new));
+                edited.push((promise, outcome.unwrap_or_else(Err)));
+            }
             // First, so that what is written is joined with what others did.
             self.read();
             for (promise, outcome) in edited {
-                promise.keep(&outcome);
+                self.keep(promise, &outcome);
             }
-            let outcome = self.write();
+            let outcome = self.unless_panicked(Self::write).unwrap_or_else(Err);
             retry = outcome.is_err().then(|| timing.retry(retry));
             for promise in call.promises {
-                promise.keep(&outcome);
+                self.keep(promise, &outcome);
             }
             if call.is_last {
                 if let Err(error) = outcome {
@@ -319,26 +333,50 @@ impl<S: Store> Worker<S> {
         }
     }
 
+    /// Does a part of a round. What it tells `tracing`, and the wakers that it wakes, are code of others: where that panics,
+    /// the thread goes on.
+    fn unless_panicked<T>(&mut self, part: impl FnOnce(&mut Self) -> T) -> Result<T, Arc<StoreError>> {
+        if let Some(done) = others::caught(|| part(self)) {
+            return Ok(done);
+        }
+        let error = self.shared.error(StoreErrorKind::Panicked);
+        // Once: who is told of it may be who panicked.
+        if !std::mem::replace(&mut self.has_told_panic, true) {
+            others::caught(|| tracing::warn!(target: "egb", %error, "a panic on the thread that writes; it goes on"));
+        }
+        Err(error)
+    }
+
+    /// Waking who waits may panic, which is told; the promise is kept all the same.
+    fn keep(&mut self, promise: Promise, outcome: &Outcome) {
+        let _ = self.unless_panicked(|_| promise.keep(outcome));
+    }
+
+    /// The parts of it may panic one by one: what was read once is not read again.
     fn read(&mut self) {
-        match self.store.changes_by_others() {
-            Ok(records) => {
-                self.reading.clear(&self.shared.path);
-                records.chunks(CHUNK).for_each(|chunk| self.journal.merge(chunk));
-                if self.store.was_replaced() {
-                    self.journal.rewrite();
-                }
-            }
-            Err(error) => self.reading.raise(&error),
-        }
-        match self.store.added_keys() {
+        let _ = self.unless_panicked(|worker| match worker.store.changes_by_others() {
+            Ok(records) => worker.merge(&records),
+            Err(error) => worker.reading.raise(&error),
+        });
+        let _ = self.unless_panicked(|worker| match worker.store.added_keys() {
             Ok(added) => {
-                self.adding.clear(&self.shared.path);
                 if let Some(configs) = added {
-                    self.journal.set_added(configs);
+                    worker.journal.set_added(configs);
                 }
+                worker.adding.clear(&worker.shared.path);
             }
-            Err(error) => self.adding.raise(&error),
+            Err(error) => worker.adding.raise(&error),
+        });
+    }
+
+    fn merge(&mut self, records: &[Record]) {
+        for chunk in records.chunks(CHUNK) {
+            let _ = self.unless_panicked(|worker| worker.journal.merge(chunk));
         }
+        if self.store.was_replaced() {
+            self.journal.rewrite();
+        }
+        self.reading.clear(&self.shared.path);
     }
 
     /// Writes all that is pending; what can't be written is pending again.
@@ -353,10 +391,11 @@ impl<S: Store> Worker<S> {
             if batch.is_empty() {
                 return Ok(());
             }
-            if let Err(error) = self.store.apply(&batch) {
+            let applied = self.unless_panicked(|worker| worker.store.apply(&batch).map_err(Arc::new));
+            if let Err(error) = applied.unwrap_or_else(Err) {
                 self.journal.rejected(&batch);
                 self.writing.raise(&error);
-                return Err(Arc::new(error));
+                return Err(error);
             }
             self.journal.committed(&batch);
             self.writing.clear(&self.shared.path);

@@ -107,7 +107,7 @@ proptest! {
                 Op::Reload(mut wanted) => {
                     wanted.sort_unstable_by_key(|n| n % 6);
                     wanted.dedup_by_key(|n| *n % 6);
-                    bench.pool.reload(wanted.into_iter().map(config).collect());
+                    bench.reload(wanted.into_iter().map(config).collect());
                 }
                 Op::Reset => drop(bench.pool.reset()),
                 Op::Report(key, verdict) => drop(bench.pool.report(config(key).key.fingerprint(), &verdict)),

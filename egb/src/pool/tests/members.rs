@@ -11,7 +11,7 @@ fn a_reload_keeps_learned_health_and_follows_the_new_settings() {
     configs.push(KeyConfig::new("test-key-3"));
     let removed = (failed + 1) % 3;
     configs.remove(removed);
-    let reloaded = bench.pool.reload(configs);
+    let reloaded = bench.reload(configs);
     assert_eq!((reloaded.added, reloaded.removed, reloaded.changed, reloaded.unchanged), (1, 1, 1, 1));
     let stats = bench.pool.stats();
     assert_eq!(stats.total(), 3);
@@ -29,9 +29,9 @@ fn a_key_that_is_removed_and_put_back_is_enabled_and_keeps_its_counts() {
     let bench = Bench::new(keys(2));
     let disabled = bench.call(&Verdict::status(401)) as usize;
     let other = keys(2).nth(1 - disabled).unwrap();
-    bench.pool.reload(vec![other]);
+    bench.reload(vec![other]);
     assert_eq!(bench.pool.stats().total(), 1);
-    bench.pool.reload(keys(2).collect());
+    bench.reload(keys(2).collect());
     let stats = bench.pool.stats();
     assert_eq!(stats.disabled(), 0);
     assert_eq!(stats.failures(), 1);
@@ -42,7 +42,7 @@ fn a_lease_may_outlive_its_key() {
     let bench = Bench::new(keys(2));
     let checkout = bench.take();
     let other = keys(2).nth(1 - bench.position(id(&checkout)) as usize).unwrap();
-    bench.pool.reload(vec![other, KeyConfig::new("takes the slot")]);
+    bench.reload(vec![other, KeyConfig::new("takes the slot")]);
     assert_eq!(bench.end(&checkout, &Verdict::status(401)), Effect::default());
     assert_eq!(bench.pool.stats().disabled(), 0);
 }
@@ -51,8 +51,8 @@ fn a_lease_may_outlive_its_key() {
 fn a_verdict_about_a_key_that_was_removed_and_put_back_is_applied() {
     let bench = Bench::new([KeyConfig::new("test-key-0").rpm(2).concurrency(1)]);
     let checkout = bench.take();
-    bench.pool.reload(vec![KeyConfig::new("another")]);
-    bench.pool.reload(vec![KeyConfig::new("test-key-0").rpm(2).concurrency(1)]);
+    bench.reload(vec![KeyConfig::new("another")]);
+    bench.reload(vec![KeyConfig::new("test-key-0").rpm(2).concurrency(1)]);
     assert_eq!(bench.state(0), KeyState::Busy, "the call runs still");
     bench.end(&checkout, &Verdict::Success);
     let second = bench.take();
@@ -63,8 +63,8 @@ fn a_verdict_about_a_key_that_was_removed_and_put_back_is_applied() {
 
     bench.clock.advance(61 * SECOND);
     let checkout = bench.take();
-    bench.pool.reload(vec![KeyConfig::new("another")]);
-    bench.pool.reload(vec![KeyConfig::new("test-key-0")]);
+    bench.reload(vec![KeyConfig::new("another")]);
+    bench.reload(vec![KeyConfig::new("test-key-0")]);
     assert!(bench.end(&checkout, &Verdict::status(401)).disabled);
     assert_eq!(bench.state(0), KeyState::Disabled);
 }
@@ -73,7 +73,7 @@ fn a_verdict_about_a_key_that_was_removed_and_put_back_is_applied() {
 fn keys_are_shown_in_the_order_in_which_they_were_given_last() {
     let label = |n: u32| KeyConfig::new(format!("test-key-{n}")).label(n.to_string());
     let bench = Bench::new([1, 2, 3].map(label));
-    bench.pool.reload([2, 3, 4].map(label).into());
+    bench.reload([2, 3, 4].map(label).into());
     let stats = bench.pool.stats();
     let labels: Vec<&str> = stats.keys.iter().filter_map(|key| key.label.as_deref()).collect();
     assert_eq!(labels, ["2", "3", "4"]);
@@ -84,9 +84,9 @@ fn counts_of_a_removed_key_that_could_not_be_written_are_not_lost_when_it_is_bac
     let bench = Bench::new(keys(1));
     bench.call(&Verdict::Success);
     bench.call(&Verdict::Success);
-    bench.pool.reload(vec![KeyConfig::new("another")]);
+    bench.reload(vec![KeyConfig::new("another")]);
     let batch = bench.drain();
-    bench.pool.reload(keys(1).collect());
+    bench.reload(keys(1).collect());
     bench.pool.rejected(&batch);
     bench.call(&Verdict::Success);
     let again = bench.drain();
@@ -118,12 +118,12 @@ fn a_call_that_ends_while_its_key_is_removed_and_put_back_is_ended_once() {
     // The first has ended, and waits for the lock that the operator has.
     let slot = &first.keys.slots()[0];
     assert_eq!(slot.end(NO_SCOPE, None), Ended::Loudly);
-    bench.pool.reload(Vec::new());
-    bench.pool.reload(vec![key()]);
+    bench.reload(Vec::new());
+    bench.reload(vec![key()]);
     assert_eq!(bench.pool.stats().keys[0].in_flight, 2, "neither has been told to the pool");
-    bench.pool.reload(Vec::new());
+    bench.reload(Vec::new());
     bench.pool.settle_loudly(slot, first.serial, NO_SCOPE, &Verdict::Success, Lone::One);
-    bench.pool.reload(vec![key()]);
+    bench.reload(vec![key()]);
     let third = bench.take();
     assert_eq!(bench.pool.stats().keys[0].in_flight, 2);
     assert_eq!(bench.shortage().busy, 1);
@@ -141,7 +141,7 @@ fn a_reload_gives_keys_that_were_used_other_limits() {
             bench.call(&Verdict::Success);
         });
         bench.shortage();
-        bench.pool.reload(keys(3).collect());
+        bench.reload(keys(3).collect());
         bench.call(&Verdict::Success);
         bench.shortage();
     }
@@ -156,7 +156,7 @@ fn a_reload_changes_the_share_within_a_scope_too() {
     bench.end_in(scope, &checkout, &Verdict::status(403));
     let shares = || bench.pool.stats().keys.into_iter().flat_map(|key| key.scopes).map(|scope| scope.health);
     let before = shares().next().unwrap();
-    bench.pool.reload(keys(2).map(|key| key.weight(4.0)).collect());
+    bench.reload(keys(2).map(|key| key.weight(4.0)).collect());
     let after = shares().next().unwrap();
     assert_eq!((after.weight(), after.effective_weight()), (4.0, 4.0 * before.effective_weight()));
 }
@@ -167,7 +167,7 @@ fn successes_counted_without_the_lock_go_along_to_another_group() {
     (0..3).for_each(|_| {
         bench.call(&Verdict::Success);
     });
-    bench.pool.reload(keys(1).map(|key| key.group("project")).collect());
+    bench.reload(keys(1).map(|key| key.group("project")).collect());
     let row = bench.pool.stats().keys.remove(0);
     assert_eq!((row.calls, row.successes), (3, 3));
 }

@@ -52,9 +52,9 @@ impl Moving {
     fn to(&self, group: Option<&str>, by: By) {
         let configs = Self::configs(self.limit, group);
         if matches!(by, By::Return) {
-            self.bench.pool.reload(configs[1..].to_vec());
+            self.bench.reload(configs[1..].to_vec());
         }
-        self.bench.pool.reload(configs);
+        self.bench.reload(configs);
     }
 
     /// Starts a call with the key of that name, if it may.
@@ -157,7 +157,7 @@ fn they_count_no_longer_in_a_group_that_their_key_only_came_through() {
         moving.to(Some("b"), by);
         moving.to(None, by);
         assert_eq!(moving.rooms(), [1, 1, 2], "{limit:?} {by:?}");
-        moving.bench.pool.reload(Moving::configs(limit, None)[1..].to_vec());
+        moving.bench.reload(Moving::configs(limit, None)[1..].to_vec());
         assert_eq!((moving.room("stays in a"), moving.room("stays in b")), (1, 2), "{limit:?} {by:?}");
         moving.end(&call);
         assert_eq!((moving.room("stays in a"), moving.room("stays in b")), (2, 2), "{limit:?} {by:?}");

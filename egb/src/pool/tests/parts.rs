@@ -1,6 +1,7 @@
 //! Keys that threads have to themselves while they are in each other's way.
 
 use std::collections::HashMap;
+use std::task::Waker;
 
 use proptest::prelude::*;
 

@@ -111,13 +111,13 @@ fn a_key_that_changes_its_group_takes_its_health_along_and_leaves_its_use_behind
     let taken = bench.pool.checkout(&Wanted::plain(2)).ok().unwrap();
     bench.end(&taken, &Verdict::status(500));
     assert!(bench.pool.checkout(&Wanted::plain(1)).is_err(), "two uses of two");
-    assert_eq!(bench.pool.reload(config(None).into()).changed, 1);
+    assert_eq!(bench.reload(config(None).into()).changed, 1);
     let free = bench.take();
     assert_eq!(free.keys.key().expose_secret(), "moves");
     assert!(bench.pool.stats().keys[0].health.factor() < 1.0);
     assert!(bench.pool.checkout(&Wanted::plain(2)).is_err());
     // A call that runs during the move ends as any other.
-    bench.pool.reload(config(Some("a")).into());
+    bench.reload(config(Some("a")).into());
     bench.end(&free, &Verdict::status(401));
     let stats = bench.pool.stats();
     assert_eq!((stats.disabled(), stats.keys[0].in_flight), (1, 0));

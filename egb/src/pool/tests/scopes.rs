@@ -171,10 +171,10 @@ fn a_recovery_within_a_scope_is_stored_once_and_kept_when_that_fails() {
 fn keys_that_are_added_later_serve_every_scope() {
     let bench = Bench::new(keys(1));
     let scope = bench.pool.scope("model");
-    bench.pool.reload(keys(3).collect());
+    bench.reload(keys(3).collect());
     let used: HashSet<SlotId> = (0..3).map(|_| bench.call_in(scope, &Verdict::Success)).collect();
     assert_eq!(used.len(), 3);
-    bench.pool.reload(keys(1).collect());
+    bench.reload(keys(1).collect());
     assert_eq!(bench.call_in(scope, &Verdict::Success), bench.call_in(scope, &Verdict::Success));
 }
 

@@ -55,7 +55,7 @@ fn a_session_sticks_to_a_key_of_its_own_in_each_scope_and_to_the_first_of_severa
 fn a_session_forgets_a_key_that_was_removed_even_when_its_slot_is_used_again() {
     let bench = Bench::new(keys(1));
     bench.session_call(1, &Verdict::Success);
-    bench.pool.reload(vec![KeyConfig::new("another"), KeyConfig::new("third")]);
+    bench.reload(vec![KeyConfig::new("another"), KeyConfig::new("third")]);
     let now = bench.session(NO_SCOPE, 1);
     assert_ne!(now.keys.key().expose_secret(), "test-key-0");
     assert_eq!(id(&bench.session(NO_SCOPE, 1)), id(&now));
@@ -108,7 +108,7 @@ fn the_sessions_that_were_used_least_recently_are_forgotten() {
 fn room_for_sessions_goes_by_the_number_of_keys() {
     let bench = Bench::new(keys(3));
     assert_eq!(bench.pool.stats().sessions.capacity, 3 * 1_024);
-    bench.pool.reload(keys(100).collect());
+    bench.reload(keys(100).collect());
     assert_eq!(bench.pool.stats().sessions.capacity, 65_536);
     let none = Bench::with(keys(3), Vec::new(), Settings { cache_size: Some(0), ..settings() });
     none.session_call(1, &Verdict::Success);

@@ -197,7 +197,7 @@ fn who_gets_back_what_a_failure_took_keeps_the_weight_that_was_set_since() {
     let bench = Bench::with(with(7.0), Vec::new(), settings);
     let first = fail(&bench, &Verdict::status(403));
     assert_eq!(first, Key::from("test-key-0"));
-    bench.pool.reload(with(5.0).collect());
+    bench.reload(with(5.0).collect());
     for _ in 0..9 {
         fail(&bench, &Verdict::status(403));
     }

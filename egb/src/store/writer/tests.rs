@@ -1,6 +1,9 @@
 use std::collections::VecDeque;
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::mpsc;
+use std::task::{Context, Waker};
 
 use super::*;
 use crate::store::testing::{change, disablement, logged, name};
@@ -320,6 +323,7 @@ fn an_outage_is_told_once_and_so_is_its_end() {
         writing: alarm("write"),
         reading: alarm("read"),
         adding: alarm("read"),
+        has_told_panic: false,
     };
     view.ground.is_full.store(true, Ordering::SeqCst);
     view.ground.is_unreadable.store(true, Ordering::SeqCst);
@@ -368,35 +372,105 @@ fn a_disk_that_hangs_holds_no_call_for_ever() {
     assert_eq!(view.applied.recv_timeout(LIMIT), Ok(1));
 }
 
+/// Panics when it is asked for changes, as long as it is broken.
+struct Broken {
+    inner: Pending,
+    is_broken: AtomicBool,
+}
+
+impl Journal for Broken {
+    fn set_added(&self, _: Vec<KeyConfig>) {}
+    fn rewrite(&self) {}
+    fn drain(&self, batch: &mut Vec<Change>, max: usize) -> bool {
+        assert!(!self.is_broken.load(Ordering::SeqCst), "as asked");
+        self.inner.drain(batch, max)
+    }
+    fn committed(&self, batch: &[Change]) {
+        self.inner.committed(batch);
+    }
+    fn rejected(&self, batch: &[Change]) {
+        self.inner.rejected(batch);
+    }
+    fn merge(&self, records: &[Record]) {
+        self.inner.merge(records);
+        assert!(!self.is_broken.load(Ordering::SeqCst), "as asked");
+    }
+}
+
 #[test]
-fn a_panic_on_the_thread_leaves_nobody_waiting() {
-    struct Broken(Mutex<()>, Mutex<mpsc::Sender<()>>);
-    impl Journal for Broken {
-        fn set_added(&self, _: Vec<KeyConfig>) {}
-        fn rewrite(&self) {}
-        fn drain(&self, _: &mut Vec<Change>, _: usize) -> bool {
-            self.1.lock().send(()).unwrap();
-            drop(self.0.lock());
+fn a_panic_on_the_thread_is_told_to_those_who_wait_and_does_not_end_it() {
+    let journal = Arc::new(Broken { inner: Pending::default(), is_broken: AtomicBool::new(true) });
+    journal.inner.add(change(1));
+    let Bench { mut store, view } = bench();
+    store.others = others(2 * CHUNK);
+    let writer = Writer::spawn_with(store, journal.clone(), STILL).unwrap();
+    for _ in 0..2 {
+        let error = writer.flush().unwrap_err();
+        assert!(matches!(error.kind(), StoreErrorKind::Panicked), "{error}");
+    }
+    assert_eq!(journal.inner.merged.lock().len(), 2 * CHUNK, "one panic loses nothing that follows");
+    let lines = logged(|| writer.bell().save().wait());
+    assert!(lines.is_empty(), "{lines:?}");
+    journal.is_broken.store(false, Ordering::SeqCst);
+    writer.flush().unwrap();
+    assert_eq!(*journal.inner.committed.lock(), [change(1)]);
+    drop(view);
+}
+
+#[test]
+fn what_a_panic_kept_from_the_disk_is_pending_again() {
+    #[derive(Debug)]
+    struct Jumpy(Scripted);
+    impl Store for Jumpy {
+        fn was_replaced(&mut self) -> bool {
+            false
+        }
+        fn edit(&mut self, _: &Edit) -> Result<(), StoreError> {
             panic!("as asked")
         }
-        fn committed(&self, _: &[Change]) {}
-        fn rejected(&self, _: &[Change]) {}
-        fn merge(&self, _: &[Record]) {}
+        fn added_keys(&mut self) -> Result<Option<Vec<KeyConfig>>, StoreError> {
+            Ok(None)
+        }
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+        fn load(&mut self) -> Result<Vec<Record>, StoreError> {
+            self.0.load()
+        }
+        fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+            self.0.apply(changes).map_err(|error| panic!("{error}"))
+        }
+        fn changes_by_others(&mut self) -> Result<Vec<Record>, StoreError> {
+            self.0.changes_by_others()
+        }
     }
-    let (draining, is_draining) = mpsc::channel();
-    let journal = Arc::new(Broken(Mutex::new(()), Mutex::new(draining)));
-    let gate = journal.0.lock();
-    let writer = Writer::spawn_with(bench().store, journal.clone(), STILL).unwrap();
-    let in_the_round = writer.shared.request();
-    is_draining.recv_timeout(LIMIT).unwrap();
-    let after_it = writer.shared.request();
-    drop(gate);
-    for waiter in [in_the_round, after_it] {
-        assert!(matches!(waiter.wait(LIMIT).unwrap_err().kind(), StoreErrorKind::Stopped));
-    }
-    assert!(matches!(writer.flush().unwrap_err().kind(), StoreErrorKind::Stopped), "nor later");
-    writer.bell().save().wait();
-    writer.bell().ring();
+    let Bench { store, view } = bench();
+    let journal = Pending::with([change(1)]);
+    let writer = Writer::spawn_with(Jumpy(store), journal.clone(), STILL).unwrap();
+    view.ground.is_full.store(true, Ordering::SeqCst);
+    assert!(matches!(writer.flush().unwrap_err().kind(), StoreErrorKind::Panicked));
+    assert_eq!(*journal.waiting.lock(), [change(1)]);
+    view.ground.is_full.store(false, Ordering::SeqCst);
+    assert!(matches!(writer.edit(Edit::Add(Vec::new())).unwrap_err().kind(), StoreErrorKind::Panicked));
+    writer.flush().unwrap();
+    assert_eq!(*journal.committed.lock(), [change(1)]);
+}
+
+#[test]
+fn who_comes_after_the_end_of_the_thread_is_told_at_once() {
+    let (writer, _view) = start(&Pending::with([]), STILL);
+    let (bell, shared) = (writer.bell(), writer.shared.clone());
+    drop(writer);
+    assert!(matches!(shared.request().wait(LIMIT).unwrap_err().kind(), StoreErrorKind::Stopped));
+    let survivor = Writer { shared, thread: None };
+    assert!(matches!(survivor.edit(Edit::Add(Vec::new())).unwrap_err().kind(), StoreErrorKind::Stopped));
+    let lines = logged(|| bell.save().wait());
+    assert!(matches!(&lines[..], [one] if one.contains("before its disablement") && one.contains("has ended")));
+    let lines = logged(|| {
+        let polled = Pin::new(&mut bell.save()).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_ready());
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
 }
 
 #[test]
