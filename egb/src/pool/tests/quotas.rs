@@ -274,12 +274,12 @@ fn a_use_counts_no_shorter_for_a_key_that_was_put_back() {
     for bench in [Bench::new(keys(1)), Bench::without_store(keys(1))] {
         let with = || vec![KeyConfig::new("a").rpm(1), KeyConfig::new("b").rpm(1)];
         let available = || bench.pool.stats().available();
-        bench.pool.reload(with());
+        bench.reload(with());
         bench.call(&Verdict::Success);
         bench.call(&Verdict::Success);
         bench.clock.advance(Duration::from_millis(60_001));
-        bench.pool.reload(with().split_off(1));
-        bench.pool.reload(with());
+        bench.reload(with().split_off(1));
+        bench.reload(with());
         assert_eq!(available(), 0);
         bench.clock.advance(Duration::from_millis(190));
         assert_eq!(available(), 2);
