@@ -156,8 +156,9 @@ fn a_key_never_serves_more_calls_than_it_may_and_no_waiting_caller_is_forgotten(
 #[test]
 fn calls_of_a_key_that_changes_its_group_leave_nothing_behind_in_any() {
     explore(|| {
-        let balancer = balancer(["b", "c"].map(|name| KeyConfig::new(name).group(name).concurrency(1)));
-        let moved_to = |group: &str| KeyConfig::new("a").group(group).concurrency(1);
+        let in_group = |name: &str, group: &str| KeyConfig::new(name).group(format!("group-{group}")).concurrency(1);
+        let balancer = balancer(["b", "c"].map(|name| in_group(name, name)));
+        let moved_to = move |group: &str| in_group("a", group);
         balancer.add(moved_to("b")).unwrap();
         let callers = (0..3).map(|caller| {
             let balancer = balancer.clone();

@@ -119,7 +119,8 @@ impl Tally {
         self.peak > 0 || self.total > 0
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "less to do than in a function of its own, at every use")]
+    #[inline(always)]
     pub(super) fn record(&mut self, serial: u64, now: Tick) {
         self.forget(now);
         // The usual first.

@@ -78,7 +78,8 @@ impl Home {
     }
 
     /// Ends a checkout. `lone` says whether it held this key alone.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "less to do than in a function of its own, at every use")]
+    #[inline(always)]
     pub(crate) fn settle(
         &self,
         slot: &SharedSlot,

@@ -124,7 +124,8 @@ impl Schedule {
     }
 
     /// As [`pop`](Self::pop) and [`requeue`](Self::requeue) of the key [at hand](Self::at_hand).
-    #[inline]
+    #[expect(clippy::inline_always, reason = "less to do than in a function of its own, at every use")]
+    #[inline(always)]
     pub(crate) fn rotate(&mut self, id: SlotId) {
         // Its turn is the earliest of all.
         let turn = self.levels.turn_of(&self.slots[id as usize]);
