@@ -6,8 +6,9 @@
 //! other keys.
 //!
 //! To everybody else that makes no difference: who takes the pool's lock for anything but a plain checkout first has all
-//! keys [back](Pool::recall_parts). Which keys make up a part is up to chance, each time anew, so that none is used more than
-//! its share. One thread alone, or threads that do something with their keys, never get here.
+//! keys [back](Pool::recall_parts). Which keys make up a part is up to chance, each time anew, and there are parts only where
+//! all keys have one weight, so that none is used more than its share. One thread alone, or threads that do something with
+//! their keys, never get here.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -24,7 +25,7 @@ use super::{CheckedOut, Pool};
 use crate::clock::{Tick, Timeline};
 use crate::schedule::{Schedule, SlotId};
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Brief, MutexGuard, thread_local};
+use crate::sync::{Mutex, MutexGuard, thread_local};
 
 /// Threads share a part if there are more of them.
 const PARTS: usize = 32;
@@ -32,6 +33,9 @@ const PARTS: usize = 32;
 /// Keys of a part at most: to take so many out of the order and to put them back holds the lock for about a tenth of a
 /// millisecond.
 const MOST_KEYS: usize = 1_024;
+
+/// Keys of a pool at most that has parts: all of them are looked at for one.
+const MOST_IN_POOL: usize = 4 * MOST_KEYS;
 
 /// Checkouts of a part, a millisecond or two of them: so many that to make it is little beside.
 pub(super) const CALLS: u32 = 16_384;
@@ -43,10 +47,15 @@ pub(super) const LONGEST: Duration = Duration::from_millis(10);
 #[derive(Default)]
 pub(super) struct Parts {
     /// By number; made when they are needed for the first time.
-    all: OnceLock<Box<[Brief<Part>]>>,
+    all: OnceLock<Box<[Place]>>,
     /// Which of them have keys, a bit for each. Written under the pool's lock.
     marks: AtomicU32,
 }
+
+/// In lines of the cache of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Place(Mutex<Part>);
 
 /// Some keys, and their order.
 pub(super) struct Part {
@@ -92,7 +101,7 @@ impl Parts {
     }
 
     pub(super) fn lock(&self, number: usize) -> MutexGuard<'_, Part> {
-        self.all.get_or_init(|| (0..PARTS).map(|_| Brief::new(Part::default())).collect())[number].lock()
+        self.all.get_or_init(|| (0..PARTS).map(|_| Place::default()).collect())[number].0.lock()
     }
 }
 
@@ -139,18 +148,21 @@ impl Pool {
         lately: Tick,
         is_hard_to_get: bool,
     ) -> Result<MutexGuard<'a, State>, CheckedOut<Held>> {
-        if !is_hard_to_get && !self.parts.are_out() {
+        if self.parts.are_out() && lately.since(state.parted) > LONGEST {
+            self.recall_parts(&mut state);
+        }
+        let has_one = self.parts.is_out(number);
+        if !is_hard_to_get && !has_one {
             return Ok(state);
         }
-        if lately.since(state.recalled) > LONGEST {
-            self.recall_parts(&mut state);
-            state.recalled = lately;
-        }
         let mut part = self.parts.lock(number);
-        let goes_on = part.has_served_among_others(&state);
-        if self.parts.is_out(number) {
+        let goes_on = has_one && part.has_served_among_others(&state);
+        if has_one {
             part.give_back(&mut state, &self.timeline);
             self.parts.mark(number, false);
+        }
+        if !self.parts.are_out() {
+            state.parted = lately;
         }
         if is_hard_to_get || goes_on {
             let is_out = part.draw(&mut state, lately, self.home.journaled, self.parts.count());
@@ -183,7 +195,7 @@ impl Part {
     /// Whether all its checkouts were made, and others made theirs meanwhile.
     fn has_served_among_others(&self, state: &State) -> bool {
         let others = state.serial.saturating_sub(self.end);
-        self.serial == self.end && !self.keys.is_empty() && others > u64::from(CALLS) / 8
+        self.serial == self.end && others > u64::from(CALLS) / 8
     }
 
     /// Takes keys out of the order: as many as each has if there are so many other parts, or none at all. Only such keys
@@ -193,7 +205,8 @@ impl Part {
         let State { serial, lanes, entries, dirty, index, .. } = state;
         let lane = &mut lanes[NO_SCOPE as usize];
         let wanted = (index.len() / (parts + 2)).min(lane.schedule.queued_len() / 2);
-        if !(2..=MOST_KEYS).contains(&wanted) || lane.queue.has_anybody() {
+        let is_in_reach = (2..=MOST_KEYS).contains(&wanted) && entries.len() <= MOST_IN_POOL;
+        if !is_in_reach || !lane.schedule.has_one_weight() || lane.queue.has_anybody() {
             return false;
         }
         // Neighbours in memory, as each line of the cache is to be one thread's.
@@ -221,10 +234,11 @@ impl Part {
             }
         }
         self.schedule = Schedule::new(*serial);
-        self.schedule.insert_all((0..).zip(&self.keys).filter_map(|(place, drawn)| {
-            let entry = drawn.entry.as_ref()?;
-            Some((place, entry.main().health.effective, entry.last_use.stamp()))
-        }));
+        self.schedule.insert_all(
+            (0..)
+                .zip(&self.keys)
+                .filter_map(|(place, drawn)| Some((place, 1.0, drawn.entry.as_ref()?.last_use.stamp()))),
+        );
         (self.serial, self.end) = (*serial, *serial + u64::from(CALLS));
         (self.latest, self.until) = (now, lately.plus(LONGEST));
         *serial = self.end;

@@ -19,7 +19,7 @@ pub(crate) type SharedSlot = triomphe::Arc<Slot>;
 #[repr(C)]
 pub(crate) struct Slot {
     word: AtomicU64,
-    /// Calls that have begun; it goes round. Written under the pool's lock alone.
+    /// Calls that have begun; it goes round. Written under the pool's lock, or that of the part that has the key.
     begun: AtomicU32,
     pub(crate) id: SlotId,
     ties: Arc<Ties>,
@@ -136,7 +136,7 @@ impl Slot {
         &self.ties.home
     }
 
-    /// A call begins to hold it. Under the pool's lock. Returns how many have begun so far.
+    /// A call begins to hold it. Under the lock of whoever has the key's entry. Returns how many have begun so far.
     #[inline]
     pub(super) fn begin(&self, scope: ScopeId) -> u32 {
         let begun = self.begun().wrapping_add(1);

@@ -70,7 +70,7 @@ impl Pool {
             sessions: Sessions::new(cache_size),
             serial: 0,
             latest: Tick::ZERO,
-            recalled: Tick::ZERO,
+            parted: Tick::ZERO,
             disabled: 0,
             dirty: Vec::with_capacity(if journaled { configs.len() } else { 0 }),
             farewells: Vec::new(),

@@ -25,13 +25,14 @@ use crate::store::{Change, Record, Usage};
 /// What each checkout writes comes first.
 #[repr(C)]
 pub(super) struct State {
-    /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown.
+    /// Numbers the checkouts, so that a verdict can be told to be older than a cooldown: the last number that was given to one,
+    /// or to a part for those to come.
     pub(super) serial: u64,
     /// The latest instant by which a key came back. A coarse reading may be before it, and counts as this then: else a
     /// key would be used before it was free.
     pub(super) latest: Tick,
-    /// When no thread had keys to itself, for sure.
-    pub(super) recalled: Tick,
+    /// Since when some threads have keys to themselves, by the coarse clock.
+    pub(super) parted: Tick,
     /// By scope; there is always that of calls without one.
     pub(super) lanes: Vec<Lane>,
     /// By slot; `None` is vacant.

@@ -53,6 +53,11 @@ impl Levels {
         self.len
     }
 
+    /// Levels that have keys, wherever these are.
+    pub(super) fn in_use(&self) -> usize {
+        self.all.len() - self.free.len()
+    }
+
     /// The key with the earliest turn of all lines.
     #[inline]
     pub(super) fn first(&self) -> Option<Entry> {

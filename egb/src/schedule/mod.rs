@@ -232,6 +232,11 @@ impl Schedule {
         }
     }
 
+    /// Whether all keys have the same weight.
+    pub(crate) fn has_one_weight(&self) -> bool {
+        self.levels.in_use() == 1
+    }
+
     /// Keys that wait for their turn.
     #[inline]
     pub(crate) fn queued_len(&self) -> usize {

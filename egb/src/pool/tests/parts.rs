@@ -219,14 +219,13 @@ proptest! {
 }
 
 #[test]
-fn shares_are_those_of_the_weights_whoever_calls_more() {
-    let weights = [1.0, 2.0, 5.0];
+fn shares_are_equal_whoever_calls_more() {
     for calls_of_b in [1, 3] {
-        let weighted = keys(60).enumerate().map(|(n, key)| key.weight(weights[n % 3]));
-        let bench = used(weighted);
+        let bench = used(keys(60));
         let mut uses: HashMap<Fingerprint, f64> = HashMap::new();
         for _ in 0..400 {
             let mut calls: Vec<_> = bench.call_of(A, true).into_iter().collect();
+            assert!(bench.has_parts());
             for _ in 0..200 {
                 calls.extend(bench.calls_of(A, 1));
                 calls.extend(bench.calls_of(B, calls_of_b));
@@ -234,12 +233,40 @@ fn shares_are_those_of_the_weights_whoever_calls_more() {
             calls.into_iter().for_each(|key| *uses.entry(key).or_default() += 1.0);
             bench.clock.advance(2 * LONGEST);
         }
-        let all: f64 = uses.values().sum();
-        let total: f64 = weights.iter().sum::<f64>() * 20.0;
-        for (n, config) in keys(60).enumerate() {
-            let share = uses[&config.key.fingerprint()] / all;
-            let due = weights[n % 3] / total;
-            assert!((share / due - 1.0).abs() < 0.15, "key {n}: {share} of {due}, B calls {calls_of_b} times as often");
+        let due = uses.values().sum::<f64>() / 60.0;
+        for (key, uses) in uses {
+            assert!((uses / due - 1.0).abs() < 0.15, "{key}: {uses} of {due}, B calls {calls_of_b} times as often");
         }
+    }
+}
+
+/// A part of keys of other weights would have to be called for more, or less, than its thread calls.
+#[test]
+fn there_are_no_parts_where_weights_differ() {
+    let heavy = |n: usize, key: KeyConfig| if n == 3 { key.weight(100.0) } else { key };
+    let bench = used(keys(10).enumerate().map(|(n, key)| heavy(n, key)));
+    let mut uses = 0.0;
+    for call in 0..2_000 {
+        let key = bench.call_of(call % 2, call % 50 < 2).unwrap();
+        uses += f64::from(u8::from(key == Key::from("test-key-3").fingerprint()));
+    }
+    assert!(!bench.has_parts());
+    assert!((uses / 2_000.0 - 100.0 / 109.0_f64).abs() < 0.01, "{uses}");
+    // Nor where a key's health is not what it was.
+    let bench = used(keys(8));
+    let taken = bench.take();
+    bench.end(&taken, &Verdict::status(503));
+    bench.call_of(A, true).unwrap();
+    assert!(!bench.has_parts());
+}
+
+#[test]
+fn there_are_no_parts_of_a_pool_of_which_few_keys_are_in_line() {
+    for (count, is_part) in [(4 * 1_024, true), (4 * 1_024 + 1, false)] {
+        let bench = used(keys(count));
+        let held: Vec<_> = keys(count).skip(1_000).map(|config| config.key.fingerprint()).collect();
+        held.iter().for_each(|key| assert!(bench.pool.set_enabled(*key, false).is_some()));
+        bench.call_of(A, true).unwrap();
+        assert_eq!(bench.has_parts(), is_part, "{count} keys");
     }
 }
