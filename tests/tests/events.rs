@@ -65,7 +65,7 @@ fn a_subscriber_hears_what_happens_to_keys() {
 
 #[test]
 fn a_group_and_a_scope_are_told_of() {
-    let config = |name: &str| KeyConfig::new(name).group("project").label(name);
+    let config = |name: &str| KeyConfig::new(format!("test-key-{name}")).group("project").label(name);
     let pool = Balancer::builder().key(config("one")).key(config("two")).learn_limits(false).build().unwrap();
     let mut events = pool.subscribe();
     let lease = pool.checkout().scope("pro").lease().unwrap();
