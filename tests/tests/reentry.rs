@@ -24,6 +24,8 @@ const WAIT: Duration = Duration::from_secs(1_000);
 /// Runs a test on a thread of its own, one after the other: one that hangs fails, and no other with it.
 fn in_time(test: impl FnOnce() + Send + 'static) {
     let _turn = TURN.lock();
+    // Before anybody else listens (`EGB_TRACE`); all but the first find it set.
+    let _ = subscriber::set_global_default(Listener);
     let (done, is_done) = mpsc::channel();
     let running = thread::spawn(move || {
         test();
@@ -65,8 +67,6 @@ impl Subscriber for Listener {
 
 /// Has `hook` listen until the guard is dropped.
 fn listen(hook: impl Fn(&Metadata<'_>) + Send + Sync + 'static) -> Listening {
-    // All but the first find it set.
-    let _ = subscriber::set_global_default(Listener);
     *HOOK.write() = Some(Arc::new(hook));
     Listening
 }
