@@ -66,6 +66,17 @@ fn a_third_thread_gets_a_part_of_what_is_left() {
 }
 
 #[test]
+fn of_three_threads_one_that_goes_on_has_a_third_of_the_keys() {
+    let bench = used(keys(30));
+    bench.call_of(A, true);
+    bench.call_of(B, true);
+    bench.calls_of(2, CALLS as usize / 4);
+    bench.calls_of(A, CALLS as usize - 1);
+    let third: HashSet<_> = bench.calls_of(A, 100).into_iter().collect();
+    assert_eq!(third.len(), 10);
+}
+
+#[test]
 fn a_part_ends_after_its_calls_and_goes_on_if_others_called_meanwhile() {
     for others in [CALLS / 8, CALLS / 8 + 1] {
         let bench = used(keys(8));
