@@ -106,6 +106,8 @@ mod tests {
         }
         assert_eq!(turns, [50, 100, 200, 400, 800, 1_600, 2_000]);
         assert_eq!(next_away(micros(29), away), LONGEST_AWAY);
+        let easy: u128 = turns.iter().take_while(|away| **away < HARD.as_micros()).sum();
+        assert_eq!(easy + HARD.as_micros(), 350, "a third of a millisecond until it is hard to get");
         assert_eq!(next_away(micros(30), away), AWAY);
     }
 
