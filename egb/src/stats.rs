@@ -62,7 +62,7 @@ pub struct KeyStats {
     pub state: KeyState,
     /// Its health; the instants are UTC by the wall clock.
     pub health: Health,
-    /// The scopes in which it is worse off than that, in this process's view, or has limits of its own.
+    /// The scopes in which it is worse off than that, in this process's view, or has limits of its own; by name.
     pub scopes: Vec<ScopeStats>,
     /// Its limits, the balancer's defaults included; those of its group, if it is in one.
     pub limits: Limits,

@@ -27,7 +27,7 @@ impl Alone {
     }
 
     /// The row of a key of which this is known; `None` if others have a say in it: those of its group, or those from which
-    /// the pool heard of its scopes first, whose order is that of the scopes.
+    /// the pool hears of scopes, of which it has a limited number.
     pub(crate) fn row(&self, config: &KeyConfig, known: &[Record], used: &[Usage]) -> Option<KeyStats> {
         let in_scope =
             known.iter().any(|record| record.scope.is_some()) || used.iter().any(|used| used.scope.is_some());

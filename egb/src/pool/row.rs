@@ -39,7 +39,8 @@ impl Entry {
         }
     }
 
-    /// The scopes in which the key is not in full health, or has limits of its own.
+    /// The scopes in which the key is not in full health, or has limits of its own, by name: in which order this process heard
+    /// of them is of no use to anybody.
     fn scopes(&self, quota: &Quota<'_>, state: &State, timeline: &Timeline, wall: Wall, now: Tick) -> Vec<ScopeStats> {
         let (time, lanes, main) = (timeline.time_of(now), &state.lanes, self.main());
         let allowance = state.quotas.allowance(quota.limits);
@@ -62,7 +63,9 @@ impl Entry {
                 tokens_in_minute: used.tokens,
             })
         };
-        (NO_SCOPE + 1..).take(lanes.len() - 1).filter_map(row).collect()
+        let mut rows: Vec<ScopeStats> = (NO_SCOPE + 1..).take(lanes.len() - 1).filter_map(row).collect();
+        rows.sort_unstable_by(|one, other| one.scope.cmp(&other.scope));
+        rows
     }
 
     fn key_state(&self, quota: &Quota<'_>, quotas: &Quotas, timeline: &Timeline, wall: Wall, now: Tick) -> KeyState {

@@ -36,6 +36,17 @@ fn a_key_that_is_spent_for_one_model_serves_another() {
 }
 
 #[test]
+fn scopes_are_shown_by_name_whichever_was_heard_of_first() {
+    let bench = Bench::new(keys(1));
+    for scope in ["pro", "embedding", "flash"] {
+        bench.call_in(bench.pool.scope(scope), &throttled(60));
+    }
+    let shown = bench.pool.stats().keys.remove(0).scopes;
+    let shown: Vec<&str> = shown.iter().map(|scope| scope.scope.as_str()).collect();
+    assert_eq!(shown, ["embedding", "flash", "pro"]);
+}
+
+#[test]
 fn a_revoked_key_is_out_of_every_scope_and_so_is_one_that_rests_for_all_calls() {
     let bench = Bench::new(keys(2));
     let scope = bench.pool.scope("model");
