@@ -186,7 +186,8 @@ impl KeyConfig {
     /// [Google's do](https://ai.google.dev/gemini-api/docs/rate-limits) ("Rate limits are applied per project, not
     /// per API key"): their limits are those of the group, the lowest that any of them has, and count the calls of
     /// all; and when one is told to wait for a quota, all wait. A call that runs while its key changes its group runs in
-    /// both. The name is shown, and checked, as a [`label`](Self::label).
+    /// both. What a key used on its own counts in a group that it comes to; what it used in a group stays there when it
+    /// leaves. The name is shown, and checked, as a [`label`](Self::label).
     #[must_use]
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.names().group = Some(group.into());

@@ -178,6 +178,18 @@ impl Budget {
         each.map(|(scope, meter)| (scope, meter.memory(now))).collect()
     }
 
+    /// Takes over what was counted elsewhere, where a limit counts it.
+    pub(crate) fn add(&mut self, allowance: Allowance<'_>, theirs: &Self, now: Tick) {
+        for (scope, memory) in theirs.memories(now) {
+            if allowance.counts(scope)
+                && !memory.is_empty()
+                && let Some(all) = self.begin(allowance)
+            {
+                all.made_of(allowance, scope).add(memory);
+            }
+        }
+    }
+
     /// Takes over what is known from before, where a limit counts it.
     pub(crate) fn remember(&mut self, allowance: Allowance<'_>, scope: u32, memory: &Memory) {
         if allowance.counts(scope)

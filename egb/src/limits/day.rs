@@ -58,6 +58,15 @@ impl Daily {
         (now < self.end).then_some(Day { end: self.end, used: self.used })
     }
 
+    /// Uses of the same day that were counted elsewhere.
+    pub(super) fn add(&mut self, theirs: Day) {
+        if theirs.end == self.end {
+            self.used = self.used.saturating_add(theirs.used);
+        } else {
+            self.remember(theirs);
+        }
+    }
+
     /// Takes over what is known from before, if it counts for more.
     pub(super) fn remember(&mut self, before: Day) {
         if before > (Day { end: self.end, used: self.used }) {

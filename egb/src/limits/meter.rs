@@ -347,10 +347,18 @@ impl Meter {
         }
     }
 
+    /// Takes over what was counted elsewhere, where a limit counts it: it counts beside what was used here.
+    pub(super) fn add(&mut self, theirs: Memory) {
+        if let (Some(day), Some(theirs)) = (&mut self.day, theirs.day) {
+            day.add(theirs);
+        }
+        self.remember(&Memory { day: None, ..theirs });
+    }
+
     /// Takes over what is known from before, where a limit counts it and it counts for more.
     pub(super) fn remember(&mut self, memory: &Memory) {
         if self.tally.counts() {
-            memory.groups.iter().for_each(|group| self.tally.add(*group));
+            self.tally.add_all(&memory.groups);
         }
         if let (Some(day), Some(before)) = (&mut self.day, memory.day) {
             day.remember(before);

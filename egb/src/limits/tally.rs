@@ -140,7 +140,21 @@ impl Tally {
         }
     }
 
-    /// Uses that were made elsewhere, or before the start. Groups come oldest first.
+    /// Uses that were made elsewhere, or before the start, oldest first; some perhaps before others that are known.
+    pub(super) fn add_all(&mut self, groups: &[Group]) {
+        let mut all: Vec<Group> = Vec::new();
+        if groups.first().is_some_and(|first| first.at < self.newest) {
+            all.extend(self.groups());
+            let empty = Self { peak: self.peak, limit: self.limit, ..Self::default() };
+            let was = std::mem::replace(self, empty);
+            self.ring.keep_checkouts(was.learns());
+        }
+        all.extend_from_slice(groups);
+        all.sort_by_key(|group| group.at);
+        all.into_iter().for_each(|group| self.add(group));
+    }
+
+    /// Uses that were made elsewhere. Groups come oldest first.
     pub(super) fn add(&mut self, Group { at, uses, serial }: Group) {
         self.forget(at);
         // A damaged database may hold any number: the total is always that of the groups.

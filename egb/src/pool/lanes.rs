@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::Wanted;
-use super::quota::Probes;
+use super::lessons::Probes;
 use super::weather::Weather;
 use crate::clock::Tick;
 use crate::schedule::{Schedule, SlotId};

@@ -202,6 +202,7 @@ impl Pool {
         let alone = ids.iter().copied().filter(|&id| state.entry(id).traits.group().is_none()).collect();
         let members = groups.into_iter().map(|group| state.regroup(group));
         let affected: Vec<Vec<SlotId>> = std::iter::once(alone).chain(members).collect();
+        ids.iter().for_each(|&id| state.bring_along(id, now));
         if !state.unclaimed.is_empty() {
             ids.iter().for_each(|&id| self.reclaim_usage(state, id, now));
         }

@@ -35,6 +35,7 @@ mod index;
 mod journal;
 mod lanes;
 mod last_use;
+mod lessons;
 mod members;
 mod parts;
 mod quota;

@@ -8,7 +8,7 @@ use super::Pool;
 use super::condition::is_of_the_key;
 use super::home::Legacy;
 use super::lanes::{NO_SCOPE, ScopeId};
-use super::quota::Lesson;
+use super::lessons::Lesson;
 use super::slot::SharedSlot;
 use super::state::State;
 use super::weather::Kind;

@@ -79,6 +79,40 @@ fn what_is_remembered_counts_as_long_as_it_would_have() {
 }
 
 #[test]
+fn what_was_counted_elsewhere_counts_beside_ones_own_and_for_no_longer() {
+    let limits = per_minute(4).with_rpd(10).with_tpm(100);
+    let (mut ours, mut theirs) = (Bench::new(limits), Bench::new(limits));
+    for (bench, millis) in [(&mut ours, [0, 2_000]), (&mut theirs, [1_000, 3_000])] {
+        for (at, serial) in millis.map(at).into_iter().zip(1..) {
+            bench.take(at, || midnight_after(at));
+            bench.spent(ALL, serial, 20);
+        }
+    }
+    let Bench { budget, all, scopes, learn, .. } = &mut ours;
+    budget.add(Allowance { all: *all, scopes, learn: *learn }, &theirs.budget, at(4_000));
+    let used = ours.used(at(4_000));
+    assert_eq!((used.in_minute, used.today, used.tokens), (Some(4), Some(4), Some(80)));
+    ours.set_limits(per_minute(4));
+    for millis in [0, 1_000, 2_000, 3_000] {
+        let free = at(millis + WINDOW_MILLIS);
+        assert_eq!(ours.ready_at(at(4_000)), free);
+        ours.take(free, || midnight_after(free));
+    }
+}
+
+#[test]
+fn what_was_counted_elsewhere_on_another_day_counts_for_that_day() {
+    let mut ours = Bench::new(per_day(3));
+    let mut theirs = Bench::new(per_day(3));
+    ours.take(at(0), || midnight_after(at(0)));
+    let next_day = at(DAY_MILLIS + 1);
+    theirs.take(next_day, || midnight_after(next_day));
+    let Bench { budget, all, scopes, learn, .. } = &mut ours;
+    budget.add(Allowance { all: *all, scopes, learn: *learn }, &theirs.budget, next_day);
+    assert_eq!(ours.used_today(next_day), Some(1));
+}
+
+#[test]
 fn uses_of_one_instant_are_remembered_as_one_group() {
     let mut bench = Bench::new(per_minute(10));
     for millis in [4, 5, 5, 5] {

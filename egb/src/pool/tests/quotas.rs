@@ -124,6 +124,33 @@ fn a_key_that_changes_its_group_takes_its_health_along_and_leaves_its_use_behind
 }
 
 #[test]
+fn what_a_key_used_before_it_comes_to_a_group_counts_there() {
+    let config = |group: Option<&str>| {
+        let key = KeyConfig::new("comes").rpm(3).rpd(20);
+        vec![group.into_iter().fold(key, KeyConfig::group), KeyConfig::new("is-there").group("a").rpm(3).rpd(20)]
+    };
+    let bench = Bench::new(config(None));
+    drop(bench.pool.checkout(&Wanted::plain(2)).ok().unwrap());
+    bench.take();
+    assert_eq!(bench.reload(config(Some("a"))).changed, 1);
+    let used = || bench.pool.stats().keys.into_iter().map(|key| (key.used_in_minute, key.used_today));
+    assert_eq!(used().collect::<Vec<_>>(), [(Some(3), Some(3)); 2]);
+    assert!(bench.pool.checkout(&Wanted::plain(1)).is_err());
+    // It is the group's now, whoever leaves.
+    bench.reload(config(None));
+    assert_eq!(used().collect::<Vec<_>>(), [(Some(0), Some(0)), (Some(3), Some(3))]);
+}
+
+#[test]
+fn what_a_key_used_before_it_was_removed_counts_in_the_group_that_it_comes_back_to() {
+    let bench = Bench::new([KeyConfig::new("comes-back").rpm(1)]);
+    bench.take();
+    bench.reload(vec![]);
+    bench.reload(vec![KeyConfig::new("comes-back").group("a").rpm(1), KeyConfig::new("new").group("a").rpm(1)]);
+    assert!(bench.pool.checkout(&Wanted::plain(1)).is_err());
+}
+
+#[test]
 fn a_scope_has_limits_of_its_own() {
     let scope_limits = vec![("pro".to_owned(), Limits::default().with_rpm(1))];
     let bench = Bench::with([KeyConfig::new("a").rpm(3)], Vec::new(), Settings { scope_limits, ..settings() });
