@@ -4,11 +4,12 @@
 use std::time::{Duration, SystemTime};
 
 use super::ScopeId;
-use crate::clock::{Tick, Timeline};
+use crate::clock::{Tick, Timeline, Wall};
 use crate::health::{Health, Streaks};
 use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
 use crate::seldom::{Blank, Seldom};
+use crate::store::Record;
 
 #[derive(Clone, PartialEq)]
 pub(super) struct Condition {
@@ -166,6 +167,13 @@ impl Condition {
             && self.health.past.streaks == Streaks::default()
             && policy.next(&self.health, &Verdict::Success, SystemTime::UNIX_EPOCH) == self.health
     }
+}
+
+/// The health that a store has, by this process's clock, weight and policy.
+pub(super) fn taken_over(record: &Record, weight: f64, policy: &Policy, wall: Wall, time: SystemTime) -> Health {
+    let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
+    health.set_weight(weight);
+    policy.bounded(health)
 }
 
 /// Whether a failure speaks of the key itself, whatever it was used for: a revoked key, an empty account.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use super::condition::{Condition, Scoped, is_of_the_key, within_scope};
+use super::condition::{Condition, Scoped, is_of_the_key, taken_over, within_scope};
 use super::gauge;
 use super::history::{History, Notes};
 use super::lanes::{NO_SCOPE, ScopeId};
@@ -15,7 +15,7 @@ use crate::clock::{Tick, Timeline, Wall};
 use crate::config::{KeyConfig, SharedTerms};
 use crate::health::{Health, LastFailure};
 use crate::limits::Budget;
-use crate::outcome::{Failure, Verdict};
+use crate::outcome::{Failure, Reason, Verdict};
 use crate::policy::Policy;
 use crate::seldom::Seldom;
 use crate::store::Record;
@@ -170,6 +170,32 @@ impl Entry {
         self.traits.set_changed(true);
     }
 
+    /// How long a verdict makes the keys of its group wait, and for which calls; whatever else the key itself waits for.
+    pub(super) fn rest_of_group(
+        &self,
+        policy: &Policy,
+        scope: ScopeId,
+        verdict: &Verdict,
+        (serial, latest): (u64, u64),
+        time: SystemTime,
+    ) -> Option<(ScopeId, SystemTime)> {
+        let Verdict::Failure(failure) = verdict else { return None };
+        self.traits.group()?;
+        let scope = match failure.reason() {
+            Reason::RateLimited | Reason::DailyQuota => scope,
+            Reason::Billing => NO_SCOPE,
+            _ => return None,
+        };
+        let mut condition = if scope == NO_SCOPE {
+            self.main().into_owned()
+        } else {
+            self.within(scope).cloned().unwrap_or_else(|| Condition::new(self.new_health()))
+        };
+        condition.health.cooldown_until = None;
+        condition.judge(policy, verdict, serial, latest, time);
+        condition.health.cooldown_until.map(|until| (scope, until))
+    }
+
     /// Takes a verdict that checkout `serial` gave.
     pub(super) fn judge(
         &mut self,
@@ -275,10 +301,9 @@ impl Entry {
 
     /// Goes on with what the store knows.
     pub(super) fn restore(&mut self, record: &Record, policy: &Policy, wall: Wall, time: SystemTime) {
-        let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-        health.set_weight(self.terms.weight);
+        let health = taken_over(record, self.terms.weight, policy, wall, time);
         let rest = Seldom::stored(record.state.health.cooldown_until);
-        self.set_main(Condition { rest, ..Condition::new(policy.bounded(health)) });
+        self.set_main(Condition { rest, ..Condition::new(health) });
         self.set_stored(record.counters);
         self.set_epoch(record.state.epoch);
         self.last_use = LastUse::stored(record.state.last_used);

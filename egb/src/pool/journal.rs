@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Pool;
-use super::condition::Condition;
+use super::condition::{Condition, taken_over};
 use super::entry::Entry;
 use super::lanes::{Lane, NO_SCOPE};
 use super::state::{OCCUPIED, State};
@@ -123,7 +123,7 @@ impl Pool {
         let entry = state.entry_mut(id);
         entry.set_stored(record.counters);
         let raw = record.state.health.cooldown_until;
-        let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
+        let theirs = taken_over(record, entry.terms.weight, &self.policy, wall, time);
         let before = entry.main().health.clone();
         let was_disabled = before.disabled;
         let is_changed = entry.traits.is_changed();
@@ -136,7 +136,6 @@ impl Pool {
         if record.state.epoch > epoch || is_followed {
             entry.set_epoch(record.state.epoch);
             let mut health = theirs;
-            health.set_weight(entry.terms.weight);
             if is_changed {
                 // What happened here and is not stored yet may have come after their word: it is not undone.
                 health.disabled |= before.disabled;
@@ -244,19 +243,17 @@ impl Pool {
 
     fn merge_scope(&self, state: &mut State, id: SlotId, name: &str, record: &Record, wall: Wall, now: Tick) {
         let (serial, time) = (state.serial, self.timeline.time_of(now));
-        let theirs = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
+        let theirs = taken_over(record, state.entry(id).terms.weight, &self.policy, wall, time);
         if record.state.epoch < state.entry(id).history.epoch || theirs.is_full(time) {
             return;
         }
         let Some(scope) = self.add_scope(state, name) else { return };
         let entry = state.entry_mut(id);
-        let weight = entry.terms.weight;
         let is_new = entry.within(scope).is_none();
         let condition = &mut entry.within_or_new(scope).condition;
         condition.join_cooldown(record.state.health.cooldown_until, &theirs, serial);
         if is_new {
             condition.health = Health { cooldown_until: condition.health.cooldown_until, ..theirs };
-            condition.health.set_weight(weight);
         }
         entry.refresh_serene(&self.policy);
         state.place(id, now, &self.timeline);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::added::Origin;
-use super::condition::{Condition, Scoped};
+use super::condition::{Condition, Scoped, taken_over};
 use super::entry::Entry;
 use super::lanes::NO_SCOPE;
 use super::slot::Slot;
@@ -231,8 +231,7 @@ impl Pool {
         let mut scoped = Vec::new();
         // Those of an older epoch were reset since.
         for record in records.iter().filter(|record| record.scope.is_some() && record.state.epoch >= epoch) {
-            let mut health = record.state.health.moved(|instant| wall.time_of_wall(instant)).restored(time);
-            health.set_weight(weight);
+            let health = taken_over(record, weight, &self.policy, wall, time);
             if let (Some(name), false) = (&record.scope, health.is_full(time))
                 && let Some(scope) = self.add_scope(state, name)
             {

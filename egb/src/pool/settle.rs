@@ -3,9 +3,9 @@
 
 use crate::sync::atomic::Ordering;
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use super::Pool;
-use super::condition::is_of_the_key;
 use super::home::Legacy;
 use super::lanes::{NO_SCOPE, ScopeId};
 use super::lessons::Lesson;
@@ -224,6 +224,7 @@ impl Pool {
         let entry = state.entry_mut(id);
         let was_disabled = entry.main().health.disabled;
         let (before, before_within) = (entry.main().health.clone(), entry.health_within(scope));
+        let shared = entry.rest_of_group(&self.policy, scope, verdict, (serial, latest), time);
         entry.judge(&self.policy, scope, verdict, (serial, latest), time);
         if !self.home.journaled {
             entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = false);
@@ -238,22 +239,14 @@ impl Pool {
             state.tell_health(id, scope, &before_within, reason, time);
         }
         let mut wake = self.home.journaled && state.mark_dirty(id);
-        if let Verdict::Failure(failure) = verdict {
-            wake |= self.share_rest(state, id, scope, failure.reason(), now);
+        if let Some((scope, until)) = shared {
+            wake |= self.share_rest(state, id, scope, until, now);
         }
         Effect { wake, disabled, last: false }
     }
 
     /// Keys of one group share a quota: when it is spent for one, it is for all.
-    fn share_rest(&self, state: &mut State, id: SlotId, scope: ScopeId, reason: Reason, now: Tick) -> bool {
-        let entry = state.entry(id);
-        if entry.traits.group().is_none()
-            || !matches!(reason, Reason::RateLimited | Reason::DailyQuota | Reason::Billing)
-        {
-            return false;
-        }
-        let own = if is_of_the_key(reason) { NO_SCOPE } else { scope };
-        let Some(until) = entry.health_within(own).cooldown_until else { return false };
+    fn share_rest(&self, state: &mut State, id: SlotId, scope: ScopeId, until: SystemTime, now: Tick) -> bool {
         let latest = state.serial;
         let mut wake = false;
         for member in state.sharing(id) {
@@ -261,14 +254,14 @@ impl Pool {
                 continue;
             }
             let entry = state.entry_mut(member);
-            let before = entry.health_within(own);
-            let is_news = entry.rest(own, until, latest, &self.policy);
+            let before = entry.health_within(scope);
+            let is_news = entry.rest(scope, until, latest, &self.policy);
             if !self.home.journaled {
                 entry.scoped_mut().iter_mut().for_each(|scoped| scoped.dirty = false);
             }
-            state.note_rest(member, own, until);
+            state.note_rest(member, scope, until);
             if is_news {
-                state.tell_health(member, own, &before, None, self.timeline.time_of(now));
+                state.tell_health(member, scope, &before, None, self.timeline.time_of(now));
                 state.place(member, now, &self.timeline);
                 wake |= self.home.journaled && state.mark_dirty(member);
             }

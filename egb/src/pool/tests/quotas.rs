@@ -3,7 +3,8 @@
 use super::*;
 use crate::limits::Limits;
 use crate::outcome::Reason;
-use crate::stats::KeyState;
+use crate::policy::{Policy, Rule};
+use crate::stats::{KeyState, KeyStats};
 
 fn in_group(names: &[&str], group: &str) -> Vec<KeyConfig> {
     names.iter().map(|name| KeyConfig::new(*name).group(group)).collect()
@@ -78,6 +79,33 @@ fn a_quota_that_is_spent_for_one_key_is_for_its_whole_group() {
     assert_eq!(told.iter().filter(|change| change.state.health.cooldown_until.is_some()).count(), 3, "on disk too");
     bench.clock.advance(Duration::from_secs(30));
     assert_eq!(bench.pool.stats().available(), 4);
+}
+
+#[test]
+fn a_rest_that_is_over_is_not_handed_on_to_the_group() {
+    // A 429 that says how long to wait rests the key; then comes one that no rule is for.
+    let policy = Policy::default().on(Reason::RateLimited, Rule::count());
+    let bench = Bench::with(in_group(&["a-1", "a-2"], "a"), Vec::new(), Settings { policy, ..settings() });
+    let first = bench.call(&Verdict::status(403));
+    bench.clock.advance(24 * 3600 * SECOND);
+    let taken = (0..2).map(|_| bench.take()).find(|taken| id(taken) == first).unwrap();
+    bench.end(&taken, &throttled(30));
+    let rested = bench.pool.stats().keys.iter().filter(|key| key.health.cooldown_until.is_some()).count();
+    assert_eq!(rested, 1, "the one that was forbidden something");
+}
+
+#[test]
+fn the_group_waits_as_long_as_a_429_says_and_not_as_long_as_its_key_waits_for_something_else() {
+    let bench = Bench::new(in_group(&["a-1", "a-2"], "a"));
+    let taken: Vec<_> = (0..3).map(|_| bench.take()).collect();
+    bench.end(&taken[0], &Verdict::status(403));
+    let refused = id(&taken[0]);
+    let alone = taken.iter().skip(1).find(|taken| id(taken) == refused).unwrap();
+    bench.end(alone, &throttled(10));
+    assert_eq!(bench.pool.stats().available(), 0);
+    bench.clock.advance(10 * SECOND);
+    let left = |key: &KeyStats| key.state == KeyState::CoolingDown;
+    assert_eq!(bench.pool.stats().keys.iter().filter(|key| left(key)).count(), 1, "for what it was forbidden");
 }
 
 #[test]

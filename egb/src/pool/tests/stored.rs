@@ -70,6 +70,25 @@ fn what_others_did_is_taken_over() {
 }
 
 #[test]
+fn what_others_know_is_taken_over_within_the_bounds_of_the_policy_here() {
+    let grown = |scope: Option<&str>| {
+        let record = record("test-key-0", |state| {
+            state.health.effective = 10.0;
+            state.health.cooldown_until = Some(SystemTime::now() + 3600 * SECOND);
+            state.epoch = 1;
+        });
+        Record { scope: scope.map(Into::into), ..record }
+    };
+    let merged = Bench::new(keys(1));
+    merged.pool.merge(&[grown(None), grown(Some("model"))]);
+    let restored = Bench::restored(keys(1), vec![grown(None), grown(Some("model"))]);
+    for bench in [merged, restored] {
+        let key = bench.pool.stats().keys.remove(0);
+        assert_eq!((key.health.factor(), key.scopes[0].health.factor()), (1.0, 1.0));
+    }
+}
+
+#[test]
 fn a_disablement_here_survives_resets_elsewhere_that_were_not_yet_seen() {
     for by_hand in [true, false] {
         let bench = Bench::new(keys(1));
