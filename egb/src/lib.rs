@@ -111,6 +111,8 @@ mod shuttle_tests;
 mod stats;
 mod store;
 mod sync;
+#[cfg(test)]
+mod test_log;
 mod watch;
 
 #[doc(hidden)]

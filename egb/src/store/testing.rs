@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber, span, subscriber};
+use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use super::{Change, Counters, SharedState};
 use crate::health::Health;
 use crate::key::{Fingerprint, Key};
+use crate::test_log::heard;
 
 pub(super) fn name(key: usize) -> Fingerprint {
     Key::from(format!("test-key-{key}")).fingerprint()
@@ -38,7 +39,7 @@ pub(super) fn disablement(key: usize) -> Change {
 /// What `action` logs on this thread, for people to read.
 pub(super) fn logged(action: impl FnOnce()) -> Vec<String> {
     let log = Log::default();
-    subscriber::with_default(log.clone(), action);
+    heard(log.clone(), action);
     let lines = log.0.lock();
     lines.clone()
 }

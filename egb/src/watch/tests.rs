@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tracing::field::{Field, Visit};
-use tracing::{Metadata, Subscriber, span, subscriber};
+use tracing::{Metadata, Subscriber, span};
 
 use super::*;
 use crate::Balancer;
 use crate::clock::{Clock, ManualClock};
+use crate::test_log::heard;
 
 const LATE: Duration = Duration::from_secs(3600);
 
@@ -43,7 +44,7 @@ impl Bench {
     fn look(&mut self, times: usize) {
         for _ in 0..times {
             self.clock.advance(INTERVAL);
-            subscriber::with_default(self.told.clone(), || self.watch.look());
+            heard(self.told.clone(), || self.watch.look());
         }
     }
 
