@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::mpsc;
 
+use super::worker::{CHUNK, MAX_BATCH};
 use super::*;
 use crate::store::testing::{change, disablement, logged, name};
 
@@ -314,16 +315,7 @@ fn an_outage_that_is_waited_out_does_not_keep_a_disablement_waiting() {
 fn an_outage_is_told_once_and_so_is_its_end() {
     let Bench { store, view } = bench();
     let (writer, _other_view) = start(&Pending::with([]), STILL);
-    let alarm = |what| Alarm { what, is_raised: false };
-    let mut worker = Worker {
-        shared: writer.shared.clone(),
-        store,
-        journal: Pending::with([change(1)]),
-        writing: alarm("write"),
-        reading: alarm("read"),
-        adding: alarm("read"),
-        has_told_panic: false,
-    };
+    let mut worker = Worker::new(writer.shared.clone(), store, Pending::with([change(1)]));
     view.ground.is_full.store(true, Ordering::SeqCst);
     view.ground.is_unreadable.store(true, Ordering::SeqCst);
     let lines = logged(|| {
