@@ -180,6 +180,23 @@ fn numbers_that_a_part_did_not_need_are_given_to_others() {
     assert_eq!(bench.take().serial, 8 + 5 + 1);
 }
 
+/// A thread may have read the clock before another did, and get here after it.
+#[test]
+fn who_comes_late_uses_no_key_before_the_instant_of_a_use_in_a_part() {
+    let bench = used(keys(8));
+    let earlier = bench.pool.timeline.lately();
+    bench.call_of(A, true);
+    bench.clock.advance(Duration::from_millis(5));
+    bench.call_of(A, false);
+    let last_use = || bench.pool.stats().keys.iter().map(|key| key.last_used.unwrap()).max();
+    let before = last_use();
+    let mut state = bench.pool.state.lock();
+    let taken = state.take_at_hand(NO_SCOPE, earlier, true, &bench.pool.timeline).expect("a key is at hand");
+    drop(state);
+    let key = taken.keys.key().fingerprint();
+    assert!(bench.pool.stats().keys.iter().any(|row| row.fingerprint == key && row.last_used == before));
+}
+
 #[test]
 fn what_was_used_in_a_part_is_written() {
     let bench = used(keys(8));
