@@ -13,10 +13,11 @@ use super::StoreErrorKind;
 use super::schema::{self, Before, Refusal};
 use crate::config::KeyConfig;
 
-/// How long another process may hold the database before an attempt fails.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long another process may hold the database before an attempt fails. Tests have more of them at once, and perhaps a slower
+/// disk.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 60 } else { 5 });
 /// The change to WAL does not heed the busy timeout when two processes try it at once.
-const WAL_ATTEMPTS: u32 = 100;
+const WAL_ATTEMPTS: u128 = BUSY_TIMEOUT.as_millis() / WAL_PAUSE.as_millis();
 const WAL_PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens a file that exists, refuses what is not egb's, and brings the rest to the newest schema. Returns what was there

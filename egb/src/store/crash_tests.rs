@@ -56,7 +56,9 @@ fn disables_one_key_after_the_other() {
     let journal = Arc::new(Pending::default());
     let mut store = Sqlite::open(&database()).unwrap();
     store.load().unwrap();
-    let writer = Writer::spawn(store, journal.clone()).unwrap();
+    // No call goes on before its disablement is on disk.
+    let timing = Timing { ack: NEVER, ..Timing::default() };
+    let writer = Writer::spawn_with(store, journal.clone(), timing).unwrap();
     // Calls with other keys go on all the time, so that a kill hits transactions of every size.
     thread::spawn({
         let journal = journal.clone();

@@ -124,7 +124,8 @@ impl Seal {
         let sealer = self.sealer(&parameters)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some((kind, parameters, proof)) = Parameters::read(&transaction)? {
-            // Another process was faster.
+            // Another process was faster. To open its seal takes its time, too.
+            drop(transaction);
             return self.open(&kind, &parameters, &proof);
         }
         parameters.write(&transaction, self.0.kind(), &sealer.encrypt(PROOF, PROOF)?)?;

@@ -140,7 +140,7 @@ fn a_file_as_young_as_the_reading_is_read_once_more() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys.txt");
     fs::write(&file, "a-key\n").unwrap();
-    let clock = ManualClock::new();
+    let clock = ManualClock::at(fs::metadata(&file).unwrap().modified().unwrap());
     let balancer = Balancer::builder().keys_file(&file).clock(clock.clone()).build().unwrap();
     let intake = balancer.intake();
     let first = FirstLook::at(intake.files(), clock.utc());

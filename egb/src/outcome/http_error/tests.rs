@@ -167,7 +167,7 @@ fn five_megabytes_do_no_harm() {
         assert_eq!((error.reason(), error.status()), (Some(Reason::Server), 503));
         assert!(error.body().len() <= KEPT_OF_BODY);
     }
-    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
 
 #[test]

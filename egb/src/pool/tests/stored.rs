@@ -182,7 +182,8 @@ fn only_a_change_of_health_is_news() {
 
 #[test]
 fn a_restart_goes_on_where_it_stopped() {
-    let used = |seconds: u64| SystemTime::now() - Duration::from_secs(seconds);
+    let now = SystemTime::now();
+    let used = |seconds: u64| now - Duration::from_secs(seconds);
     let records = vec![
         record("test-key-0", |state| state.last_used = Some(used(10))),
         record("test-key-1", |state| state.last_used = Some(used(30))),
@@ -192,7 +193,7 @@ fn a_restart_goes_on_where_it_stopped() {
         }),
         record("test-key-3", |state| {
             state.last_used = Some(used(40));
-            state.health.cooldown_until = Some(SystemTime::now() + 60 * SECOND);
+            state.health.cooldown_until = Some(now + 60 * SECOND);
         }),
     ];
     let bench = Bench::restored(keys(4), records);
