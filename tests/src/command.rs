@@ -121,9 +121,9 @@ impl Egb {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.dir()).env("HOME", self.dir()).env("EGB_DB", "keys.db");
-        for variable in
-            ["EGB_KEYS", "EGB_KEYS_FILE", "EGB_PASSPHRASE_FILE", "EGB_KEY_FILE", "XDG_DATA_HOME", "NO_COLOR"]
-        {
+        let own = ["EGB_KEYS", "EGB_KEYS_FILE", "EGB_PASSPHRASE_FILE", "EGB_KEY_FILE", "XDG_DATA_HOME"];
+        let of_terminals = ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES"];
+        for variable in own.into_iter().chain(of_terminals) {
             command.env_remove(variable);
         }
         command.stdin(Stdio::null());

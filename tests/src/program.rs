@@ -44,7 +44,8 @@ impl Program {
     ///
     /// When that can't be done.
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status();
+        // Of the shell, as not every system has a program of that name.
+        let sent = Command::new("sh").args(["-c", "kill \"$@\"", "sh", signal, &self.child.id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
     }
 }

@@ -103,7 +103,8 @@ fn health_shows_the_worst_first_and_how_long_it_lasts() {
     let row = |at: usize| lines[at].split_once("  ").unwrap().1;
     assert_eq!(row(3), "AIza…cd_c  disabled      ████████  401 invalid_key   NOW        -");
     assert!(row(4).starts_with("spare      cooling down  ██████░░  429 rate_limited  NOW"), "{}", row(4));
-    assert!(row(4).ends_with("59m 58s") || row(4).ends_with("1h") || row(4).ends_with("59m 59s"), "{}", row(4));
+    let back_in = row(4).trim_end_matches('s').trim_end_matches(|digit: char| digit.is_ascii_digit());
+    assert!(back_in.ends_with("  59m ") || row(4).ends_with("  1h"), "{}", row(4));
     assert_eq!(row(5), "work       available     ████████  -                 -             -");
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, Once, OnceLock, mpsc};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -24,8 +24,7 @@ const WAIT: Duration = Duration::from_secs(1_000);
 /// Runs a test on a thread of its own, one after the other: one that hangs fails, and no other with it.
 fn in_time(test: impl FnOnce() + Send + 'static) {
     let _turn = TURN.lock();
-    // Before anybody else listens (`EGB_TRACE`); all but the first find it set.
-    let _ = subscriber::set_global_default(Listener);
+    listen_first();
     let (done, is_done) = mpsc::channel();
     let running = thread::spawn(move || {
         test();
@@ -35,6 +34,12 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
         _ => running.join().unwrap(),
     }
+}
+
+/// Before anybody else does: with `EGB_TRACE`, whoever makes a folder.
+fn listen_first() {
+    static FIRST: Once = Once::new();
+    FIRST.call_once(|| subscriber::set_global_default(Listener).expect("nobody listens yet"));
 }
 
 type Hook = Arc<dyn Fn(&Metadata<'_>) + Send + Sync>;
@@ -184,7 +189,7 @@ fn a_listener_that_panics_on_the_thread_that_writes_does_not_end_it() {
         egb_tests::eventually("the news of that", || elsewhere.stats().disabled() == 2);
         here.add("another-key").unwrap();
         assert_eq!(here.stats().total(), 4);
-        assert_eq!(warnings.load(Ordering::SeqCst), 2, "one of each writer");
+        egb_tests::eventually("a warning of each writer", || warnings.load(Ordering::SeqCst) == 2);
         let told: Vec<_> = std::iter::from_fn(|| events.try_next().unwrap()).map(|event| event.kind).collect();
         assert!(matches!(told[..], [EventKind::Disabled { .. }, EventKind::Disabled { .. }, EventKind::Added]));
     });
@@ -327,6 +332,7 @@ fn a_waker_that_is_dropped_may_read_the_clock() {
 #[test]
 fn a_listener_may_ask_for_a_key_while_the_global_balancer_is_built() {
     const CHILD: &str = "EGB_TEST_BUILDS_THE_GLOBAL";
+    listen_first();
     if std::env::var_os(CHILD).is_none() {
         let folder = egb_tests::tempdir().unwrap();
         let db = folder.path().join("keys.db");

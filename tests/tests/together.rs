@@ -22,7 +22,8 @@ fn acts_in_all(programs: &mut [Program], order: &str, used: &str) {
     let start = Instant::now();
     for program in programs.iter_mut() {
         while program.tell("use 20") != used {
-            assert!(start.elapsed() < PROMISED, "{order}: {} and not {used}", program.tell("use 20"));
+            // Twice as long where others build, or write to the disk, at the same time.
+            assert!(start.elapsed() < 2 * PROMISED, "{order}: {} and not {used}", program.tell("use 20"));
             thread::sleep(Duration::from_millis(5));
         }
     }

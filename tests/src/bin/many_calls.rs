@@ -1,4 +1,4 @@
-//! A program that makes 10,000 balanced calls, in which one key after the other turns out to be
+//! A program that makes 100,000 balanced calls, in which one key after the other turns out to be
 //! revoked. It prints each disablement once the call that caused it has returned.
 //! `tests/processes.rs` kills it on the way.
 //!
@@ -28,10 +28,10 @@ fn call(key: &Key, turn: usize, used: &mut String) -> Result<(), CallError> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let db = std::env::args().nth(1).ok_or("no database")?;
-    let keys = (0..200).map(|n| format!("AIzaSyFAKE_many_calls_{n:03}_0123456789"));
+    let keys = (0..2_000).map(|n| format!("AIzaSyFAKE_many_calls_{n:04}_0123456789"));
     let _guard = egb::init(Balancer::builder().keys(keys).db(db).build()?)?;
     let mut used = String::new();
-    for turn in 0..10_000 {
+    for turn in 0..100_000 {
         match call(turn, &mut used) {
             Ok(()) => {}
             Err(CallError::Revoked) => {
