@@ -233,6 +233,29 @@ fn calls_of_another_process_count_against_the_limits() {
 }
 
 #[test]
+fn what_keys_used_on_their_own_before_a_restart_counts_once_in_the_group_that_they_are_in_after_it() {
+    let ground = Ground::new();
+    let names = ["test-key-1", "test-key-2"];
+    let alone = ground.open(|builder| builder.keys(names).rpm(5).rpd(20));
+    assert_eq!(use_up(&alone), 10);
+    drop(alone);
+    let grouped = || {
+        let keys = names.map(|name| KeyConfig::new(name).group("project"));
+        ground.open(|builder| keys.into_iter().fold(builder, BalancerBuilder::key).rpm(15).rpd(20))
+    };
+    // The second has written what the group used, beside what the keys used.
+    for (calls, used) in [(5, 10), (0, 15)] {
+        let balancer = grouped();
+        for key in balancer.stats().keys {
+            assert_eq!((key.used_in_minute, key.used_today), (Some(used), Some(used)));
+        }
+        assert_eq!(use_up(&balancer), calls);
+    }
+    ground.clock.advance(MINUTE);
+    assert_eq!(use_up(&grouped()), 5, "20 a day");
+}
+
+#[test]
 fn a_key_that_was_never_used_has_used_nothing_of_its_limits() {
     let ground = Ground::new();
     let limits = Limits::default().with_rpm(2).with_tpm(50);

@@ -178,15 +178,13 @@ impl Budget {
         each.map(|(scope, meter)| (scope, meter.memory(now))).collect()
     }
 
-    /// Takes over what was counted elsewhere, where a limit counts it.
-    pub(crate) fn add(&mut self, allowance: Allowance<'_>, theirs: &Self, now: Tick) {
-        for (scope, memory) in theirs.memories(now) {
-            if allowance.counts(scope)
-                && !memory.is_empty()
-                && let Some(all) = self.begin(allowance)
-            {
-                all.made_of(allowance, scope).add(memory);
-            }
+    /// Counts, beside what was used here, what was used elsewhere, where a limit counts it.
+    pub(crate) fn add(&mut self, allowance: Allowance<'_>, scope: u32, theirs: Memory) {
+        if allowance.counts(scope)
+            && !theirs.is_empty()
+            && let Some(all) = self.begin(allowance)
+        {
+            all.made_of(allowance, scope).add(theirs);
         }
     }
 

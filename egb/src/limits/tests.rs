@@ -97,6 +97,13 @@ impl Bench {
         budget.spent_last(Allowance { all: *all, scopes, learn: *learn }, latest, tokens, now);
     }
 
+    fn add(&mut self, theirs: &Self, now: Tick) {
+        let Self { budget, all, scopes, learn, .. } = self;
+        for (scope, memory) in theirs.budget.memories(now) {
+            budget.add(Allowance { all: *all, scopes, learn: *learn }, scope, memory);
+        }
+    }
+
     fn used_in_minute(&self, now: Tick) -> Option<u32> {
         self.used(now).in_minute
     }

@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 use super::Pool;
 use super::condition::{Condition, taken_over};
 use super::entry::Entry;
-use super::lanes::{Lane, NO_SCOPE};
+use super::lanes::{Lane, NO_SCOPE, ScopeId};
 use super::state::{OCCUPIED, State};
 use crate::clock::{Tick, Wall};
 use crate::config::KeyConfig;
 use crate::health::{Health, LastFailure};
+use crate::key::Fingerprint;
 use crate::limits::{Day, Group, Memory, Spent};
 use crate::schedule::SlotId;
 use crate::store::{Change, Counters, Journal, Record, SharedState, SpentTokens, Usage};
@@ -212,16 +213,31 @@ impl Pool {
         .collect()
     }
 
-    /// A key that enters the pool, or its group, goes on with what was used before.
-    pub(super) fn reclaim_usage(&self, state: &mut State, id: SlotId, now: Tick) {
-        let wall = self.timeline.wall();
+    /// A key that enters the pool, or its group, goes on with what was used before. In a new group that is what its keys used on
+    /// their own, before whoever set up the pool said that they belong together.
+    pub(super) fn reclaim_usage(&self, state: &mut State, id: SlotId, is_group_new: bool, now: Tick) {
         let holder = state.groups.holder(state.entry(id));
-        for usage in state.unclaimed.remove(&holder).unwrap_or_default() {
-            let scope = usage.scope.as_ref().map_or(Some(NO_SCOPE), |name| self.add_scope(state, name));
-            let Some(scope) = scope else { continue };
-            let memory = self.memory_of(usage, wall, now);
+        for (scope, memory) in self.claim(state, holder, now) {
             state.with_budget(id, |budget, allowance| budget.remember(allowance, scope, &memory));
         }
+        if is_group_new {
+            let key = state.entry(id).slot.key.fingerprint();
+            for (scope, memory) in self.claim(state, key, now) {
+                state.with_budget(id, |budget, allowance| budget.add(allowance, scope, memory));
+            }
+        }
+    }
+
+    /// What a store knows of what was used by this name.
+    fn claim(&self, state: &mut State, holder: Fingerprint, now: Tick) -> Vec<(ScopeId, Memory)> {
+        let wall = self.timeline.wall();
+        let known = state.unclaimed.remove(&holder).unwrap_or_default().into_iter();
+        known
+            .filter_map(|usage| {
+                let scope = usage.scope.as_ref().map_or(Some(NO_SCOPE), |name| self.add_scope(state, name))?;
+                Some((scope, self.memory_of(usage, wall, now)))
+            })
+            .collect()
     }
 
     /// What was used, by this process's clock.

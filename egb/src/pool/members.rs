@@ -9,6 +9,7 @@ use super::added::Origin;
 use super::condition::{Condition, Scoped, taken_over};
 use super::entry::Entry;
 use super::lanes::NO_SCOPE;
+use super::quota::GroupId;
 use super::slot::Slot;
 use super::state::State;
 use super::{Pool, Untold};
@@ -199,12 +200,17 @@ impl Pool {
                 state.entry_mut(id).traits.set_counted(counted);
             }
         }
+        let is_new = |group: &GroupId| state.is_new_group(*group);
+        let new_groups: HashSet<GroupId> = groups.iter().copied().filter(is_new).collect();
         let alone = ids.iter().copied().filter(|&id| state.entry(id).traits.group().is_none()).collect();
         let members = groups.into_iter().map(|group| state.regroup(group));
         let affected: Vec<Vec<SlotId>> = std::iter::once(alone).chain(members).collect();
         ids.iter().for_each(|&id| state.bring_along(id, now));
         if !state.unclaimed.is_empty() {
-            ids.iter().for_each(|&id| self.reclaim_usage(state, id, now));
+            for &id in ids {
+                let is_new = state.entry(id).traits.group().is_some_and(|group| new_groups.contains(&group));
+                self.reclaim_usage(state, id, is_new, now);
+            }
         }
         self.came_under(state, &affected.concat(), now);
     }

@@ -238,9 +238,16 @@ impl State {
     pub(super) fn bring_along(&mut self, id: SlotId, now: Tick) {
         let entry = self.entry_mut(id);
         if entry.traits.group().is_some() {
-            let budget = std::mem::take(&mut entry.budget);
-            self.with_budget(id, |budget_of_group, allowance| budget_of_group.add(allowance, &budget, now));
+            for (scope, memory) in std::mem::take(&mut entry.budget).memories(now) {
+                self.with_budget(id, |budget, allowance| budget.add(allowance, scope, memory));
+            }
         }
+    }
+
+    /// Whether nothing is known of what this group used: neither here, nor by the store.
+    pub(super) fn is_new_group(&self, group: GroupId) -> bool {
+        let group = &self.groups.list[group.place()];
+        !group.budget.is_begun() && !self.unclaimed.contains_key(&group.holder)
     }
 
     /// A key leaves its group; what it used as a member stays there. Returns who stays.

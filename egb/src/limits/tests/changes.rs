@@ -88,8 +88,7 @@ fn what_was_counted_elsewhere_counts_beside_ones_own_and_for_no_longer() {
             bench.spent(ALL, serial, 20);
         }
     }
-    let Bench { budget, all, scopes, learn, .. } = &mut ours;
-    budget.add(Allowance { all: *all, scopes, learn: *learn }, &theirs.budget, at(4_000));
+    ours.add(&theirs, at(4_000));
     let used = ours.used(at(4_000));
     assert_eq!((used.in_minute, used.today, used.tokens), (Some(4), Some(4), Some(80)));
     ours.set_limits(per_minute(4));
@@ -107,8 +106,7 @@ fn what_was_counted_elsewhere_on_another_day_counts_for_that_day() {
     ours.take(at(0), || midnight_after(at(0)));
     let next_day = at(DAY_MILLIS + 1);
     theirs.take(next_day, || midnight_after(next_day));
-    let Bench { budget, all, scopes, learn, .. } = &mut ours;
-    budget.add(Allowance { all: *all, scopes, learn: *learn }, &theirs.budget, next_day);
+    ours.add(&theirs, next_day);
     assert_eq!(ours.used_today(next_day), Some(1));
 }
 
