@@ -8,7 +8,7 @@
 //! To everybody else that makes no difference: who takes the pool's lock for anything but a plain checkout first has all
 //! keys [back](Pool::recall_parts). Which keys make up a part is up to chance, each time anew, and there are parts only where
 //! all keys have one weight, so that none is used more than its share. One thread alone, or threads that do something with
-//! their keys, never get here.
+//! their keys, get here only where the thread that writes held the lock for long.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
