@@ -179,7 +179,7 @@ impl Budget {
     }
 
     /// Counts, beside what was used here, what was used elsewhere, where a limit counts it.
-    pub(crate) fn add(&mut self, allowance: Allowance<'_>, scope: u32, theirs: Memory) {
+    pub(crate) fn add(&mut self, allowance: Allowance<'_>, scope: u32, theirs: &Memory) {
         if allowance.counts(scope)
             && !theirs.is_empty()
             && let Some(all) = self.begin(allowance)

@@ -348,11 +348,12 @@ impl Meter {
     }
 
     /// Takes over what was counted elsewhere, where a limit counts it: it counts beside what was used here.
-    pub(super) fn add(&mut self, theirs: Memory) {
+    pub(super) fn add(&mut self, theirs: &Memory) {
         if let (Some(day), Some(theirs)) = (&mut self.day, theirs.day) {
             day.add(theirs);
         }
-        self.remember(&Memory { day: None, ..theirs });
+        // By now the day counts for more than theirs.
+        self.remember(theirs);
     }
 
     /// Takes over what is known from before, where a limit counts it and it counts for more.

@@ -100,7 +100,7 @@ impl Bench {
     fn add(&mut self, theirs: &Self, now: Tick) {
         let Self { budget, all, scopes, learn, .. } = self;
         for (scope, memory) in theirs.budget.memories(now) {
-            budget.add(Allowance { all: *all, scopes, learn: *learn }, scope, memory);
+            budget.add(Allowance { all: *all, scopes, learn: *learn }, scope, &memory);
         }
     }
 

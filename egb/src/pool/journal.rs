@@ -223,7 +223,7 @@ impl Pool {
         if is_group_new {
             let key = state.entry(id).slot.key.fingerprint();
             for (scope, memory) in self.claim(state, key, now) {
-                state.with_budget(id, |budget, allowance| budget.add(allowance, scope, memory));
+                state.with_budget(id, |budget, allowance| budget.add(allowance, scope, &memory));
             }
         }
     }

@@ -239,7 +239,7 @@ impl State {
         let entry = self.entry_mut(id);
         if entry.traits.group().is_some() {
             for (scope, memory) in std::mem::take(&mut entry.budget).memories(now) {
-                self.with_budget(id, |budget, allowance| budget.add(allowance, scope, memory));
+                self.with_budget(id, |budget, allowance| budget.add(allowance, scope, &memory));
             }
         }
     }

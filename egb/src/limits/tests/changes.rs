@@ -100,6 +100,23 @@ fn what_was_counted_elsewhere_counts_beside_ones_own_and_for_no_longer() {
 }
 
 #[test]
+fn what_was_counted_elsewhere_leaves_the_peak_and_what_is_learned_as_they_were() {
+    let (mut ours, mut theirs) = (Bench::learning(), Bench::learning());
+    for (bench, first) in [(&mut ours, 2_000), (&mut theirs, 1_000)] {
+        for millis in first..first + 4 {
+            bench.take(at(millis), || unreachable!("no day is counted"));
+        }
+        bench.refused(4, 0, None, at(first + 4));
+    }
+    let before = ours.used(at(3_000));
+    assert_eq!((before.peak, before.learned_rpm), (Some(4), Some(3)));
+    ours.add(&theirs, at(3_000));
+    let after = ours.used(at(3_000));
+    assert_eq!((after.in_minute, after.peak, after.learned_rpm), (Some(6), Some(4), Some(3)));
+    assert!(ours.budget.0.unwrap().learns(), "it goes on learning");
+}
+
+#[test]
 fn what_was_counted_elsewhere_on_another_day_counts_for_that_day() {
     let mut ours = Bench::new(per_day(3));
     let mut theirs = Bench::new(per_day(3));

@@ -1,10 +1,12 @@
 //! Limits of groups and scopes, and limits that are learned.
 
 use super::*;
+use crate::key::Fingerprint;
 use crate::limits::Limits;
 use crate::outcome::Reason;
 use crate::policy::{Policy, Rule};
 use crate::stats::{KeyState, KeyStats};
+use crate::store::Usage;
 
 fn in_group(names: &[&str], group: &str) -> Vec<KeyConfig> {
     names.iter().map(|name| KeyConfig::new(*name).group(group)).collect()
@@ -176,6 +178,27 @@ fn what_a_key_used_before_it_was_removed_counts_in_the_group_that_it_comes_back_
     bench.reload(vec![]);
     bench.reload(vec![KeyConfig::new("comes-back").group("a").rpm(1), KeyConfig::new("new").group("a").rpm(1)]);
     assert!(bench.pool.checkout(&Wanted::plain(1)).is_err());
+}
+
+#[test]
+fn what_the_store_knows_of_a_key_is_not_added_to_what_it_knows_of_its_group() {
+    let key = Key::from("comes-back").fingerprint();
+    let used = |holder, uses| Usage {
+        holder,
+        scope: None,
+        uses: vec![(SystemTime::now(), uses)],
+        day: None,
+        learned: None,
+        tokens: None,
+    };
+    let usage = vec![used(Fingerprint::of_group("a"), 5), used(key, 3)];
+    let configs = ["comes-back", "stays"].map(|name| KeyConfig::new(name).group("a").rpm(20));
+    let bench = Bench::with(configs.clone(), Vec::new(), Settings { usage, ..settings() });
+    let in_minute = |at: usize| bench.pool.stats().keys[at].used_in_minute;
+    assert_eq!(in_minute(0), Some(5));
+    bench.reload(configs[1..].to_vec());
+    bench.reload(configs.to_vec());
+    assert_eq!((in_minute(0), in_minute(1)), (Some(5), Some(5)), "nor when it comes back");
 }
 
 #[test]

@@ -63,6 +63,7 @@ pub(super) fn run(mut model: Model, mut source: Source, args: &Args, setup: &Set
         if args.count.is_some_and(|count| looks >= count) {
             return Ok(());
         }
+        // In real time, for a person or a pipe: tests look with `--count`.
         thread::sleep(next.saturating_sub(source.clock.monotonic()));
     }
 }
